@@ -1,0 +1,94 @@
+"""Settings of every service: from flags, the environment, a file, or the default, in this order.
+
+Environment: ``ECGSTREAM_NAME``. File: ``ecgstream.toml`` in the working folder, or the one that
+``ECGSTREAM_SETTINGS`` names. ``ecgstream settings`` prints each value with its origin.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+PREFIX = "ECGSTREAM_"
+
+
+def settings_file() -> Path:
+    """Return the path of the settings file, which need not exist."""
+    return Path(os.environ.get(f"{PREFIX}SETTINGS", "ecgstream.toml"))
+
+
+class Settings(BaseSettings):
+    """What a service needs to know; every service takes the same."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    kafka: str = Field(default="", description="bootstrap address host:port; empty: an embedded broker")
+    database: SecretStr = Field(
+        default=SecretStr(""), description="PostgreSQL or TimescaleDB URL; empty: an embedded one"
+    )
+    data: Path = Field(default=Path("var/data"), description="folder of the embedded services' data")
+    partitions: Annotated[int, Field(ge=1, le=1024)] = Field(
+        default=8, description="partitions of every topic, fixed when the topics are created"
+    )
+    replication: Annotated[int, Field(ge=1, le=5)] = Field(default=1, description="replicas of every topic")
+    checkpoint_s: Annotated[float, Field(gt=0)] = Field(
+        default=1.0, description="s between two checkpoints of a worker"
+    )
+    snapshot_spread_s: Annotated[float, Field(gt=0)] = Field(
+        default=10.0, description="s over which the snapshots of all devices are spread"
+    )
+    session_timeout_s: Annotated[float, Field(ge=6)] = Field(
+        default=10.0, description="s of silence after which the broker gives a worker's partitions away"
+    )
+    lost_link_s: Annotated[float, Field(gt=0)] = Field(
+        default=10.0, description="s without a packet after which a device's link counts as lost"
+    )
+    clock_rate: Annotated[float, Field(gt=0)] = Field(
+        default=1.0, description="speed of wall-clock timers; above 1 only where signals run faster than life"
+    )
+    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
+    log_json: bool = Field(default=False, description="log lines as JSON objects")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: flags, environment, file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file())
+
+
+def origin(settings: Settings, name: str) -> str:
+    """Return where the value of a setting came from: ``flag``, ``environment``, the file's name or ``default``.
+
+    >>> origin(Settings(partitions=2), "partitions")
+    'flag'
+    """
+    if name not in settings.model_fields_set:
+        return "default"
+    if f"{PREFIX}{name.upper()}" in os.environ and _same(settings, name):
+        return "environment"
+    in_file = TomlConfigSettingsSource(Settings, settings_file())()
+    return (
+        str(settings_file())
+        if in_file.get(name) is not None and _file_value_holds(settings, name)
+        else "flag"
+    )
+
+
+def _same(settings: Settings, name: str) -> bool:
+    return bool(getattr(Settings(), name) == getattr(settings, name))
+
+
+_file_value_holds = _same

@@ -1,0 +1,66 @@
+"""What no device can mean: limits that every record is held to on its way in and on its way out."""
+
+import math
+import re
+
+from schemas.errors import BadRecordError
+from schemas.records import MISSING, Control, Limits, Packet
+
+DEVICE_ID = re.compile(r"[!-~]{1,64}")
+PSEUDONYM = re.compile(r"[!-~]{0,32}")
+MAX_CHANNELS = 32
+MAX_PACKET_S = 10.0
+MAX_RATE_HZ = 50_000.0
+MAX_COUNT = 2**53
+MAX_TIME_NS = 2**62
+
+__all__ = ["MISSING", "check_control", "check_device", "check_packet"]
+
+
+def check_device(device: str) -> None:
+    """Raise ``BadRecordError`` unless ``device`` is 1 to 64 printable ASCII characters without space."""
+    if not DEVICE_ID.fullmatch(device):
+        raise BadRecordError(
+            f"device id {device[:80]!r} is not 1 to 64 printable ASCII characters without space"
+        )
+
+
+def check_control(control: Control) -> None:
+    """Raise ``BadRecordError`` where a control record cannot be meant."""
+    check_device(control.device)
+    if not 0 <= control.session < MAX_TIME_NS or not 0 <= control.from_sample < MAX_COUNT:
+        raise BadRecordError("session or from_sample out of range")
+    if not isinstance(control.change, Limits):
+        if not PSEUDONYM.fullmatch(control.change.patient):
+            raise BadRecordError("a pseudonym is at most 32 printable ASCII characters without space")
+        return
+    for limit in control.change.limits:
+        bounds = [b for b in (limit.low, limit.high) if b is not None]
+        if not all(math.isfinite(b) for b in bounds) or bounds != sorted(bounds):
+            raise BadRecordError(f"limits of {limit.code} are not finite, or low is above high")
+
+
+def check_packet(packet: Packet) -> None:
+    """Raise ``BadRecordError`` where a packet cannot be meant."""
+    check_device(packet.device)
+    if not 1 <= len(packet.channels) <= MAX_CHANNELS:
+        raise BadRecordError(f"{len(packet.channels)} channels in a packet (1 to {MAX_CHANNELS})")
+    times = (packet.session, packet.start_ns, packet.received_ns)
+    if not all(0 <= t < MAX_TIME_NS for t in times):
+        raise BadRecordError("session, start_ns or received_ns out of range")
+    if not 0 <= packet.seq < MAX_COUNT or not 0 <= packet.first_sample < MAX_COUNT:
+        raise BadRecordError("seq or first_sample out of range")
+    durations = []
+    for c in packet.channels:
+        if not 0 < c.rate <= MAX_RATE_HZ:
+            raise BadRecordError(f"sampling rate of {c.rate} Hz")
+        if not (math.isfinite(c.gain) and c.gain > 0 and math.isfinite(c.offset)):
+            raise BadRecordError(f"gain {c.gain} with offset {c.offset}")
+        durations.append((c.samples.size / c.rate, 1.0 / c.rate))
+    longest, step = max(durations)
+    if not 0 < longest <= MAX_PACKET_S or min(durations)[0] <= 0:
+        raise BadRecordError(f"a packet of {longest:g} s (more than 0, at most {MAX_PACKET_S:g} s)")
+    if any(longest - d > step + s for d, s in durations):
+        raise BadRecordError("the channels of a packet cover different times")
+    if any(not 0 <= mark < packet.channels[0].samples.size for mark in packet.pace_marks):
+        raise BadRecordError("a pace mark outside its packet")

@@ -1,0 +1,74 @@
+"""The catalogue of alarm conditions.
+
+A condition is physiological (about the patient) or technical (about the equipment), in the sense of
+IEC 60601-1-8, 3.1 to 3.36. Its priority is decided further right, in ``alerts``. The catalogue only
+ever grows: numbers and names travel.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum, unique
+
+
+@unique
+class Code(IntEnum):
+    """Alarm conditions; the number is what compiled detectors write, the name is what travels."""
+
+    ASYSTOLE = 1
+    VENTRICULAR_FIBRILLATION = 2
+    VENTRICULAR_TACHYCARDIA = 3
+    EXTREME_BRADYCARDIA = 4
+    EXTREME_TACHYCARDIA = 5
+    HEART_RATE_LOW = 6
+    HEART_RATE_HIGH = 7
+    SPO2_LOW = 8
+    RESPIRATION_RATE_LOW = 9
+    RESPIRATION_RATE_HIGH = 10
+    PULSE_RATE_LOW = 11
+    PULSE_RATE_HIGH = 12
+    NIBP_SYSTOLIC_LOW = 13
+    NIBP_SYSTOLIC_HIGH = 14
+    TEMPERATURE_LOW = 15
+    TEMPERATURE_HIGH = 16
+    LEAD_OFF = 32
+    ALL_LEADS_OFF = 33
+    ECG_NOISY = 34
+    SIGNAL_GAP = 35
+    DEVICE_RESTARTED = 36
+    LINK_LOST = 37
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a condition means to a person, and its MDC event where 11073-10101 has one."""
+
+    text: str
+    technical: bool = False
+    mdc_event: str = ""
+
+
+CATALOGUE = {
+    Code.ASYSTOLE: Meaning("Asystole", mdc_event="MDC_EVT_ECG_ASYSTOLE"),
+    Code.VENTRICULAR_FIBRILLATION: Meaning(
+        "Ventricular fibrillation or flutter", mdc_event="MDC_EVT_ECG_V_FIB"
+    ),
+    Code.VENTRICULAR_TACHYCARDIA: Meaning("Ventricular tachycardia", mdc_event="MDC_EVT_ECG_V_TACHY"),
+    Code.EXTREME_BRADYCARDIA: Meaning("Extreme bradycardia"),
+    Code.EXTREME_TACHYCARDIA: Meaning("Extreme tachycardia"),
+    Code.HEART_RATE_LOW: Meaning("Heart rate below its limit"),
+    Code.HEART_RATE_HIGH: Meaning("Heart rate above its limit"),
+    Code.SPO2_LOW: Meaning("SpO2 below its limit"),
+    Code.RESPIRATION_RATE_LOW: Meaning("Respiration rate below its limit"),
+    Code.RESPIRATION_RATE_HIGH: Meaning("Respiration rate above its limit"),
+    Code.PULSE_RATE_LOW: Meaning("Pulse rate below its limit"),
+    Code.PULSE_RATE_HIGH: Meaning("Pulse rate above its limit"),
+    Code.NIBP_SYSTOLIC_LOW: Meaning("Systolic pressure below its limit"),
+    Code.NIBP_SYSTOLIC_HIGH: Meaning("Systolic pressure above its limit"),
+    Code.TEMPERATURE_LOW: Meaning("Temperature below its limit"),
+    Code.TEMPERATURE_HIGH: Meaning("Temperature above its limit"),
+    Code.LEAD_OFF: Meaning("An ECG lead is off", technical=True),
+    Code.ALL_LEADS_OFF: Meaning("All ECG leads are off: heart not monitored", technical=True),
+    Code.ECG_NOISY: Meaning("ECG cannot be analysed", technical=True),
+    Code.SIGNAL_GAP: Meaning("Samples are missing", technical=True),
+    Code.DEVICE_RESTARTED: Meaning("Device has restarted", technical=True),
+    Code.LINK_LOST: Meaning("No data from the device", technical=True),
+}

@@ -1,0 +1,66 @@
+"""IEEE 11073-10101 codes (MDC) of the numbers and waves that are handled here, with their units.
+
+The context-free code is ``partition × 65,536 + term``; partition 2 (SCADA) holds measurements.
+"""
+
+ECG = 131328  # MDC_ECG_ELEC_POTL: an ECG lead that is not named further
+PLETH = 150452  # MDC_PULS_OXIM_PLETH
+ABP = 150032  # MDC_PRESS_BLD_ART
+RESP = 151552  # MDC_RESP
+
+HEART_RATE = 147842  # MDC_ECG_HEART_RATE, /min
+VPC_RATE = 148066  # MDC_ECG_V_P_C_RATE, /min
+PULSE_RATE = 149530  # MDC_PULS_OXIM_PULS_RATE, /min
+SPO2 = 150456  # MDC_PULS_OXIM_SAT_O2, %
+RESP_RATE = 151562  # MDC_RESP_RATE, /min
+NIBP_SYS = 150021  # MDC_PRESS_BLD_NONINV_SYS, mm[Hg]
+NIBP_DIA = 150022  # MDC_PRESS_BLD_NONINV_DIA, mm[Hg]
+NIBP_MEAN = 150023  # MDC_PRESS_BLD_NONINV_MEAN, mm[Hg]
+TEMPERATURE = 150364  # MDC_TEMP_BODY, Cel
+
+# No MDC term says "share of the minute in which the ECG could be analysed": a private code of ours,
+# in the range that 11073-10101 leaves to manufacturers (terms 0xF000 to 0xFFFF of partition 2).
+ECG_ANALYSED = 2 * 65536 + 0xF001  # %
+
+UNITS = {
+    HEART_RATE: "/min",
+    VPC_RATE: "/min",
+    PULSE_RATE: "/min",
+    SPO2: "%",
+    RESP_RATE: "/min",
+    NIBP_SYS: "mm[Hg]",
+    NIBP_DIA: "mm[Hg]",
+    NIBP_MEAN: "mm[Hg]",
+    TEMPERATURE: "Cel",
+    ECG_ANALYSED: "%",
+}
+"""UCUM unit of each number."""
+
+_LEAD_TERMS = {
+    "I": 1, "II": 2, "V1": 3, "V2": 4, "V3": 5, "V4": 6, "V5": 7, "V6": 8,
+    "III": 61, "aVR": 62, "aVL": 63, "aVF": 64,
+}  # fmt: skip
+LEADS = {name: ECG + term for name, term in _LEAD_TERMS.items()}
+"""Lead name to code: MDC_ECG_ELEC_POTL_I and so on."""
+_LEAD_NAMES = {code: name for name, code in LEADS.items()}
+
+
+def lead_code(name: str) -> int:
+    """Return the code of a lead by its name in a recording; a lead without a term of its own is ``ECG``.
+
+    Modified limb leads count as the limb lead they imitate, as monitors label them.
+
+    >>> lead_code("MLII"), lead_code("AVR"), lead_code("ECG1")
+    (131330, 131390, 131328)
+    """
+    plain = name.strip().upper().removeprefix("ECG ").removeprefix("ML").removeprefix("MOD ")
+    return next((code for lead, code in LEADS.items() if lead.upper() == plain), ECG)
+
+
+def lead_name(code: int) -> str:
+    """Return the name of a lead, ``ECG`` where it has none.
+
+    >>> lead_name(131330)
+    'II'
+    """
+    return _LEAD_NAMES.get(code, "ECG")

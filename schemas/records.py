@@ -1,0 +1,188 @@
+"""The typed twins of the row-wise schemas.
+
+Times are UTC ns, sample indices count within a session at the rate of channel 0, and every record
+names the schema it travels in by its class name.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+MISSING = -32768
+"""The int16 that stands for a sample that was not measured or did not arrive (as in WFDB format 16)."""
+
+ECG_KIND, PLETH_KIND, PRESSURE_KIND, RESPIRATION_KIND = range(4)
+
+
+class Phase(StrEnum):
+    """Where in its life a condition stands."""
+
+    ONSET = "ONSET"
+    UPDATE = "UPDATE"
+    END = "END"
+
+
+class Priority(StrEnum):
+    """IEC 60601-1-8, 6.1.2."""
+
+    HIGH = "HIGH"
+    MEDIUM = "MEDIUM"
+    LOW = "LOW"
+
+
+class AlertState(StrEnum):
+    """``LATCHED``: the condition is over, and nobody has acknowledged the alert."""
+
+    ACTIVE = "ACTIVE"
+    LATCHED = "LATCHED"
+    ENDED = "ENDED"
+
+
+@dataclass(slots=True)
+class Channel:
+    """One wave of a packet. ``samples``: int16, shape (n,); value in ``unit`` = (sample − offset) / gain."""
+
+    code: int
+    kind: int
+    unit: int
+    rate: float
+    gain: float
+    samples: NDArray[np.int16]
+    offset: float = 0.0
+    high_pass: float = float("nan")
+    low_pass: float = float("nan")
+    notch: float = float("nan")
+    lead_off: bool = False
+
+
+@dataclass(slots=True)
+class Packet:
+    """About one second of all channels of a device: see ``avro/Packet-1.avsc``."""
+
+    device: str
+    session: int
+    seq: int
+    first_sample: int
+    start_ns: int
+    received_ns: int
+    channels: list[Channel]
+    pace_marks: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Vital:
+    """One measured number, in the unit of its code (``schemas.mdc.UNITS``)."""
+
+    device: str
+    session: int
+    time_ns: int
+    code: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Association:
+    """Who wears the device; an empty pseudonym: nobody."""
+
+    patient: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Alarm limits of one number; ``None``: no limit on that side."""
+
+    code: int
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Changed alarm limits; a number without an entry keeps what it had."""
+
+    limits: tuple[Limit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A change that changes results, valid from a stated sample: see ``avro/Control-1.avsc``."""
+
+    id: str
+    device: str
+    session: int
+    from_sample: int
+    issued_ns: int
+    issued_by: str
+    change: Association | Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One phase of an alarm condition: see ``avro/Condition-1.avsc``."""
+
+    id: str
+    device: str
+    patient: str
+    session: int
+    code: str
+    phase: Phase
+    onset_sample: int
+    onset_ns: int
+    sample: int
+    time_ns: int
+    delay_s: float
+    evidence: dict[str, float]
+    published_ns: int
+    partition: int
+    offset: int
+    generation: int
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An alert in its newest state: see ``avro/Alert-1.avsc``."""
+
+    id: str
+    device: str
+    patient: str
+    session: int
+    condition: str
+    priority: Priority
+    state: AlertState
+    onset_sample: int
+    onset_ns: int
+    decided_sample: int
+    decided_ns: int
+    delay_s: float
+    end_ns: int | None
+    evidence: dict[str, float]
+    published_ns: int
+    raised_ns: int
+    updated_ns: int
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A device's detector state, or with an empty device a partition's position."""
+
+    device: str
+    offset: int
+    generation: int
+    version: str
+    state: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that could not be used, with the reason."""
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    value: bytes

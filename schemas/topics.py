@@ -1,0 +1,60 @@
+"""The topics: what travels where, under which key, in which partition.
+
+All topics of a device's data have the same number of partitions and are written to the partition of
+its shard, so that one worker owns everything of a device. Topics are created by ``ecgstream`` before
+anything starts; brokers never create them by themselves.
+"""
+
+from dataclasses import dataclass, field
+
+MINUTE_MS = 60_000
+DAY_MS = 24 * 60 * MINUTE_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic's name and Kafka configuration; ``carries`` names the schemas of its records."""
+
+    name: str
+    carries: tuple[str, ...]
+    config: dict[str, str] = field(default_factory=dict)
+
+
+def _kept(days: float, **more: str) -> dict[str, str]:
+    return {"cleanup.policy": "delete", "retention.ms": str(int(days * DAY_MS)), **more}
+
+
+def _compacted(lag_ms: int) -> dict[str, str]:
+    # segment.ms: only closed segments are compacted. min.compaction.lag.ms: a stale record of a paused former
+    # owner must not swallow the newer one before the present owner has written the next.
+    return {
+        "cleanup.policy": "compact",
+        "segment.ms": str(MINUTE_MS),
+        "min.compaction.lag.ms": str(lag_ms),
+        "min.cleanable.dirty.ratio": "0.2",
+        "max.message.bytes": "1048576",
+    }
+
+
+# The broker's clock stamps the ingest topic: one clock for all gateways, never going back within a partition;
+# the lost-link timers run on it. Kept for a week: longer than the oldest rewind.
+INGEST = Topic("ecg.ingest", ("Bundle", "Control"), _kept(7, **{"message.timestamp.type": "LogAppendTime"}))
+BEATS = Topic("ecg.beats", ("Beats",), _kept(7))
+RHYTHMS = Topic("ecg.rhythms", ("Rhythms",), _kept(7))
+TRENDS = Topic("ecg.trends", ("Trends",), _kept(7))
+CONDITIONS = Topic("ecg.conditions", ("Condition",), _kept(7))
+STATUS = Topic("ecg.status", ("DeviceStatuses",), _kept(0.125))
+ALERTS = Topic("ecg.alerts", ("Alert",), _compacted(10 * MINUTE_MS))
+SNAPSHOTS = Topic("ecg.snapshots", ("Snapshot",), _compacted(MINUTE_MS))
+DEAD_LETTERS = Topic("ecg.dead-letters", ("DeadLetter",), _kept(30))
+
+ALL = (INGEST, BEATS, RHYTHMS, TRENDS, CONDITIONS, STATUS, ALERTS, SNAPSHOTS, DEAD_LETTERS)
+
+
+def partition_of(shard: int, partitions: int) -> int:
+    """Return the partition of a shard.
+
+    >>> partition_of(9, 4)
+    1
+    """
+    return shard % partitions
