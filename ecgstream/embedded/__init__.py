@@ -1,0 +1,1 @@
+"""The real Kafka and PostgreSQL, started as children of our own process."""
