@@ -50,7 +50,7 @@ class Trend(NamedTuple):
     session: int
     minute_ns: int
     code: int
-    count: int
+    n: int
     mean: float
     low: float
     high: float
@@ -153,7 +153,7 @@ class Trends(Batch):
 
     minute_ns: NDArray[np.int64]
     code: NDArray[np.uint32]
-    count: NDArray[np.uint32]
+    n: NDArray[np.uint32]
     mean: NDArray[np.float32]
     low: NDArray[np.float32]
     high: NDArray[np.float32]
