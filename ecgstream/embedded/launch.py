@@ -27,7 +27,10 @@ def _unroot(libc: ctypes.CDLL) -> None:
     user, group = os.geteuid(), os.getegid()
     account = next(entry for entry in pwd.getpwall() if entry.pw_uid != 0)
     if libc.unshare(CLONE_NEWUSER) != 0:
-        raise OSError(ctypes.get_errno(), "this machine lets root make no user namespace")
+        raise OSError(
+            ctypes.get_errno(),
+            "root may make no user namespace here (a chroot, a container?): run as an ordinary user",
+        )
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{account.pw_uid} {user} 1")
     Path("/proc/self/gid_map").write_text(f"{account.pw_gid} {group} 1")

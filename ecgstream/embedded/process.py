@@ -44,7 +44,7 @@ class _Nursery:
 def _fork(requests: queue.SimpleQueue[_Request]) -> None:
     while True:
         argv, options, future = requests.get()
-        process: subprocess.Popen[bytes]
+        process: Any  # the stubs cannot say that it is Popen[bytes]
         try:
             process = subprocess.Popen(argv, **options)  # noqa: S603 - our own launcher
             future.set_result(process)
