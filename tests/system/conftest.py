@@ -1,0 +1,114 @@
+"""The real services, as fixtures."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from ecgstream.embedded.errors import ServiceUnavailableError
+from ecgstream.embedded.kafka import EmbeddedKafka
+from ecgstream.embedded.postgres import EmbeddedPostgres
+from tests.system import services
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever stands in this folder needs real services."""
+    for item in items:
+        if item.path.is_relative_to(os.path.dirname(__file__)):  # noqa: PTH120
+            item.add_marker(pytest.mark.system)
+
+
+def lacking(why: object) -> None:
+    """Skip for want of a service, or fail where services are required."""
+    message = f"{why}\nTo install it: {services.INSTALL}"
+    if os.environ.get("ECGSTREAM_REQUIRE_SERVICES") == "1":
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A broker's bootstrap address."""
+    given = os.environ.get(services.KAFKA)
+    if given:
+        yield given
+        return
+    broker = EmbeddedKafka(tmp_path_factory.mktemp("kafka"))
+    try:
+        address = broker.start()
+    except ServiceUnavailableError as error:
+        lacking(error)
+    else:
+        yield address
+        broker.stop()
+
+
+@pytest.fixture(scope="session")
+def timescale_url() -> Iterator[str]:
+    """A TimescaleDB superuser's URL (Apache edition)."""
+    given = os.environ.get(services.TIMESCALE)
+    if given:
+        yield given
+        return
+    server = services.Timescale()
+    try:
+        url = server.start()
+    except ServiceUnavailableError as error:
+        lacking(error)
+    else:
+        yield url
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def plain_postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The embedded PostgreSQL's superuser's URL."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
+    try:
+        url = server.start()
+    except ServiceUnavailableError as error:
+        lacking(error)
+    else:
+        yield url
+        server.stop()
+
+
+def in_database(url: str, name: str) -> str:
+    """Return the URL of another database of the same server."""
+    parts = conninfo_to_dict(url, dbname=name)
+    host, port = str(parts["host"]), parts["port"]
+    user, password = parts["user"], parts.get("password")
+    login = f"{user}:{password}" if password else f"{user}"
+    if host.startswith("/"):
+        return f"postgresql://{login}@/{name}?host={host.replace('/', '%2F')}&port={port}"
+    return f"postgresql://{login}@{host}:{port}/{name}"
+
+
+@pytest.fixture
+def new_database() -> Iterator[Callable[[str], str]]:
+    """Make fresh, empty databases; they are dropped after the test, whoever is connected."""
+    made: list[tuple[str, str]] = []
+
+    def make(url: str) -> str:
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")  # type: ignore[arg-type]
+        made.append((url, name))
+        return in_database(url, name)
+
+    yield make
+    for url, name in made:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
+
+
+@pytest.fixture(params=["plain", "timescale"])
+def database_url(request: pytest.FixtureRequest, new_database: Callable[[str], str]) -> str:
+    """A fresh, empty database, on plain PostgreSQL and on TimescaleDB."""
+    server = {"plain": "plain_postgres_url", "timescale": "timescale_url"}[request.param]
+    return new_database(request.getfixturevalue(server))
