@@ -70,25 +70,16 @@ class Settings(BaseSettings):
 
 
 def origin(settings: Settings, name: str) -> str:
-    """Return where the value of a setting came from: ``flag``, ``environment``, the file's name or ``default``.
+    """Return where a setting's value came from: ``flag``, ``environment``, the file's name, or ``default``.
 
     >>> origin(Settings(partitions=2), "partitions")
     'flag'
     """
     if name not in settings.model_fields_set:
         return "default"
-    if f"{PREFIX}{name.upper()}" in os.environ and _same(settings, name):
-        return "environment"
-    in_file = TomlConfigSettingsSource(Settings, settings_file())()
-    return (
-        str(settings_file())
-        if in_file.get(name) is not None and _file_value_holds(settings, name)
-        else "flag"
-    )
-
-
-def _same(settings: Settings, name: str) -> bool:
-    return bool(getattr(Settings(), name) == getattr(settings, name))
-
-
-_file_value_holds = _same
+    in_environment = f"{PREFIX}{name.upper()}" in os.environ
+    in_file = name in TomlConfigSettingsSource(Settings, settings_file())()
+    without_flags = getattr(Settings(), name) if in_environment or in_file else None
+    if without_flags != getattr(settings, name):
+        return "flag"
+    return "environment" if in_environment else str(settings_file())

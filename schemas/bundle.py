@@ -8,14 +8,23 @@ record is shared. Decoding makes views, no copies: over a million packets a seco
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas import columns
-from schemas.checks import MAX_CHANNELS, MAX_COUNT, MAX_PACKET_S, MAX_RATE_HZ, MAX_TIME_NS, check_packet
+from schemas.checks import (
+    MAX_CHANNELS,
+    MAX_COUNT,
+    MAX_GAIN,
+    MAX_PACKET_S,
+    MAX_RATE_HZ,
+    MAX_TIME_NS,
+    MIN_GAIN,
+    MIN_RATE_HZ,
+    check_packet,
+)
 from schemas.errors import BadRecordError
 from schemas.records import Channel, Packet, Vital
 from schemas.registry import Schema, newest
@@ -98,7 +107,7 @@ class Bundle:
         """
         for p in packets:
             check_packet(p)
-        names = list(dict.fromkeys(row.device for row in chain(packets, vitals)))
+        names = list(dict.fromkeys([p.device for p in packets] + [v.device for v in vitals]))
         index = {name: i for i, name in enumerate(names)}
         channels = [c for p in packets for c in p.channels]
         return cls(
@@ -158,56 +167,43 @@ class Bundle:
     def check(self) -> None:
         """Raise ``BadRecordError`` where counts disagree or a value is absurd."""
         p, c, v = self.packet, self.channel, self.vital
-        _require(
-            bool(np.sum(p.channels, dtype=np.int64) == c.code.size), "channel counts and channels disagree"
-        )
-        _require(
-            bool(np.sum(p.paces, dtype=np.int64) == self.pace_mark.size), "pace counts and marks disagree"
-        )
-        _require(
-            bool(np.sum(c.samples, dtype=np.int64) == self.sample.size), "sample counts and samples disagree"
-        )
+        _require(_sum(p.channels) == c.code.size, "channel counts and channels disagree")
+        _require(_sum(p.paces) == self.pace_mark.size, "pace counts and marks disagree")
+        _require(_sum(c.samples) == self.sample.size, "sample counts and samples disagree")
         devices = len(self.devices)
-        for times in (p.session, p.start_ns, p.received_ns, v.session, v.time_ns):
-            _require(_within(times, 0, MAX_TIME_NS), "a session or time out of range")
         if v.device.size:
             _require(int(v.device.max()) < devices, "a vital of a device that is not listed")
+            _require(_below(MAX_TIME_NS, v.session, v.time_ns), "a vital's session or time out of range")
         if not p.device.size:
             return
         _require(int(p.device.max()) < devices, "a packet of a device that is not listed")
-        _require(
-            _within(p.seq, 0, MAX_COUNT) and _within(p.first_sample, 0, MAX_COUNT),
-            "seq or sample out of range",
-        )
-        _require(_within(p.channels, 1, MAX_CHANNELS + 1), "a packet without channels, or with too many")
-        rate = c.rate
-        # Written so that NaN fails: a comparison with NaN is false.
-        _require(bool(rate.min() > 0 and rate.max() <= MAX_RATE_HZ), "a sampling rate out of range")
-        _require(bool(c.gain.min() > 0 and c.gain.max() < np.inf), "a gain that is not finite and above 0")
-        _require(bool(np.abs(c.offset).max() < np.inf), "an offset that is not finite")
+        _require(_below(MAX_TIME_NS, p.session, p.start_ns, p.received_ns), "a packet's time out of range")
+        _require(_below(MAX_COUNT, p.seq, p.first_sample), "seq or first_sample out of range")
+        _require(_between(p.channels, 1, MAX_CHANNELS), "a packet without channels, or with too many")
+        _require(_between(c.rate, MIN_RATE_HZ, MAX_RATE_HZ), "a sampling rate out of range")
+        _require(_between(c.gain, MIN_GAIN, MAX_GAIN), "a gain that is not finite and above 0")
+        _require(bool(np.isfinite(c.offset).all()), "an offset that is not finite")
         self._check_durations()
 
     def _check_durations(self) -> None:
-        c = self.channel
-        duration = c.samples / c.rate
-        _require(bool(duration.min() > 0 and duration.max() <= MAX_PACKET_S), "an empty or endless packet")
-        first = np.cumsum(self.packet.channels, dtype=np.int64) - self.packet.channels
-        reference = np.repeat(duration[first], self.packet.channels)
-        slack = 1.0 / c.rate + np.repeat(1.0 / c.rate[first], self.packet.channels)
-        _require(
-            bool((np.abs(duration - reference) <= slack).all()), "channels of a packet cover different times"
-        )
+        """Check that a packet is neither empty nor endless, and that its channels cover the same time."""
+        p, c = self.packet, self.channel
+        step = 1.0 / c.rate
+        duration = c.samples * step
+        _require(_between(duration, step.min(), MAX_PACKET_S), "an empty or endless packet")
+        first = np.add.accumulate(p.channels, dtype=np.int64) - p.channels
+        apart = np.abs(duration - duration[first].repeat(p.channels)) - step - step[first].repeat(p.channels)
+        _require(bool(np.maximum.reduce(apart) <= 0), "channels of a packet cover different times")
         if self.pace_mark.size:
-            length = np.repeat(c.samples[first], self.packet.paces)
+            length = c.samples[first].repeat(p.paces)
             _require(bool((self.pace_mark < length).all()), "a pace mark outside its packet")
 
     def packets(self) -> Iterator[Packet]:
         """Yield the packets as rows; their samples stay views."""
         channel = list(zip(*(column.tolist() for column in self.channel), strict=True))
         at = pace = start = 0
-        for device, *head, n_channels, n_paces in zip(
-            *(column.tolist() for column in self.packet), strict=True
-        ):
+        packet = zip(*(column.tolist() for column in self.packet), strict=True)
+        for device, session, seq, first, start_ns, received_ns, n_channels, n_paces in packet:
             channels = []
             for code, kind, unit, rate, gain, offset, high, low, notch, off, n in channel[
                 at : at + n_channels
@@ -218,7 +214,7 @@ class Bundle:
                 )
                 start += n
             marks = self.pace_mark[pace : pace + n_paces].tolist()
-            yield Packet(self.devices[device], *head, channels, marks)
+            yield Packet(self.devices[device], session, seq, first, start_ns, received_ns, channels, marks)
             at += n_channels
             pace += n_paces
 
@@ -259,7 +255,7 @@ def gather(bundles: Sequence[Bundle]) -> Bundle:
     )
 
 
-_TABLES = {"packet": PacketColumns, "channel": ChannelColumns, "vital": VitalColumns}
+_TABLES: dict[str, Any] = {"packet": PacketColumns, "channel": ChannelColumns, "vital": VitalColumns}
 _NAMES = {prefix: tuple(f"{prefix}_{n}" for n in table._fields) for prefix, table in _TABLES.items()}
 
 
@@ -279,10 +275,21 @@ def _channel_row(c: Channel) -> tuple[float, ...]:
     return (c.code, c.kind, c.unit, c.rate, c.gain, c.offset, *filters, c.lead_off, c.samples.size)
 
 
-def _within(column: NDArray[Any], low: int, end: int) -> bool:
-    return not column.size or (int(column.min()) >= low and int(column.max()) < end)
+def _sum(counts: NDArray[Any]) -> int:
+    return int(np.add.reduce(counts, dtype=np.int64))
 
 
-def _require(holds: bool, otherwise: str) -> None:  # noqa: FBT001
+def _below(power_of_two: int, *tables: NDArray[np.int64]) -> bool:
+    # One pass a column: the union of all bits is below a power of two just where every value is, and a
+    # negative value brings the sign bit.
+    return all(0 <= int(np.bitwise_or.reduce(column)) < power_of_two for column in tables)
+
+
+def _between(column: NDArray[Any], low: float, high: float) -> bool:
+    # NaN fails: it survives both reductions, and every comparison with it is false.
+    return bool(np.minimum.reduce(column) >= low and np.maximum.reduce(column) <= high)
+
+
+def _require(holds: bool, otherwise: str) -> None:
     if not holds:
         raise BadRecordError(f"Bundle: {otherwise}")

@@ -4,17 +4,18 @@ import math
 import re
 
 from schemas.errors import BadRecordError
-from schemas.records import MISSING, Control, Limits, Packet
+from schemas.records import Control, Limits, Packet
 
 DEVICE_ID = re.compile(r"[!-~]{1,64}")
 PSEUDONYM = re.compile(r"[!-~]{0,32}")
 MAX_CHANNELS = 32
 MAX_PACKET_S = 10.0
+MIN_RATE_HZ = 0.01
 MAX_RATE_HZ = 50_000.0
+MIN_GAIN = 1e-9
+MAX_GAIN = 1e12
 MAX_COUNT = 2**53
 MAX_TIME_NS = 2**62
-
-__all__ = ["MISSING", "check_control", "check_device", "check_packet"]
 
 
 def check_device(device: str) -> None:
@@ -52,9 +53,9 @@ def check_packet(packet: Packet) -> None:
         raise BadRecordError("seq or first_sample out of range")
     durations = []
     for c in packet.channels:
-        if not 0 < c.rate <= MAX_RATE_HZ:
+        if not MIN_RATE_HZ <= c.rate <= MAX_RATE_HZ:
             raise BadRecordError(f"sampling rate of {c.rate} Hz")
-        if not (math.isfinite(c.gain) and c.gain > 0 and math.isfinite(c.offset)):
+        if not (MIN_GAIN <= c.gain <= MAX_GAIN and math.isfinite(c.offset)):
             raise BadRecordError(f"gain {c.gain} with offset {c.offset}")
         durations.append((c.samples.size / c.rate, 1.0 / c.rate))
     longest, step = max(durations)

@@ -5,6 +5,7 @@ A columnar schema is plain Avro: any Avro library reads it. Its fields are strin
 exactly that subset by itself, since a general decoder would copy every column.
 """
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -64,9 +65,8 @@ def encode(name: str, values: Mapping[str, Any]) -> bytes:
             behind = values[fields[at + 1].name]
             data = _pad(size, np.asarray(behind).size * 2)
         elif field.dtype is not None:
-            body = np.ascontiguousarray(values[field.name], field.dtype).data.cast("B")
-            data = b"" if not body.nbytes else bytes(body)
-            data = _zigzag(len(data)) + data
+            body = np.ascontiguousarray(values[field.name], field.dtype).tobytes()
+            data = _zigzag(len(body)) + body
         elif field.avro in _INTEGERS:
             data = _zigzag(values[field.name])
         else:
@@ -156,15 +156,14 @@ def _column(
 
 def _resolve(writer: Schema, data: bytes | memoryview) -> dict[str, Any]:
     """Read an older version by Avro's schema resolution (copies), then as if it had been written today."""
-    import io
-
     reader = newest(writer.name)
     try:
-        values = schemaless_reader(io.BytesIO(data[HEADER_BYTES:]), writer.parsed, reader.parsed)
+        values: Any = schemaless_reader(io.BytesIO(data[HEADER_BYTES:]), writer.parsed, reader.parsed)
     except Exception as error:
         raise BadRecordError(f"{writer.name}: {type(error).__name__}: {error}") from error
-    assert isinstance(values, dict)
     dtypes = {f.name: f.dtype for f in layout(reader) if f.dtype is not None}
     for name, dtype in dtypes.items():
-        values[name] = np.frombuffer(values[name], dtype)
+        raw = values[name]
+        # A default that Avro's resolution filled in is still in JSON's form: one letter a byte.
+        values[name] = np.frombuffer(raw.encode("latin-1") if isinstance(raw, str) else raw, dtype)
     return decode(reader, encode(reader.name, values))

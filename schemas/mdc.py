@@ -1,6 +1,6 @@
 """IEEE 11073-10101 codes (MDC) of the numbers and waves that are handled here, with their units.
 
-The context-free code is ``partition × 65,536 + term``; partition 2 (SCADA) holds measurements.
+The context-free code is ``partition times 65,536 + term``; partition 2 (SCADA) holds measurements.
 """
 
 ECG = 131328  # MDC_ECG_ELEC_POTL: an ECG lead that is not named further

@@ -42,7 +42,7 @@ class AlertState(StrEnum):
 
 @dataclass(slots=True)
 class Channel:
-    """One wave of a packet. ``samples``: int16, shape (n,); value in ``unit`` = (sample − offset) / gain."""
+    """One wave of a packet. ``samples``: int16, shape (n,); value in ``unit`` = (sample - offset) / gain."""
 
     code: int
     kind: int

@@ -1,0 +1,80 @@
+"""Records of other schema versions: old ones are read by new code, new ones by old code."""
+
+import copy
+import io
+import json
+from pathlib import Path
+
+import pytest
+from fastavro import parse_schema, schemaless_reader, schemaless_writer
+from fastavro.schema import fingerprint, to_parsing_canonical_form
+
+from schemas import codec, columns, registry, topics
+from schemas.records import Vital
+from schemas.registry import Schema, newest
+
+FOLDER = Path(registry.__file__).parent / "avro"
+
+
+def older(name: str) -> Schema:
+    """A version 0 of a schema, as it would have been before its last field came (with a default)."""
+    source = copy.deepcopy(newest(name).source)
+    del source["fields"][-1]
+    crc = fingerprint(to_parsing_canonical_form(source), "CRC-64-AVRO")
+    return Schema(name, 0, source, parse_schema(source), registry.MARKER + bytes.fromhex(crc))
+
+
+def with_default(name: str, default: object) -> Schema:
+    schema = newest(name)
+    source = copy.deepcopy(schema.source)
+    source["fields"][-1]["default"] = default
+    return Schema(name, schema.version, source, parse_schema(source), schema.header)
+
+
+def test_the_fingerprint_is_avros_rabin_crc_little_endian() -> None:
+    # Avro specification 1.11, "Schema Fingerprints": the CRC-64-AVRO of "null" is 63dd24e7cc258f8a.
+    assert bytes.fromhex(fingerprint('"null"', "CRC-64-AVRO"))[::-1].hex() == "63dd24e7cc258f8a"
+
+
+def test_old_rows_are_read_with_the_new_schema_and_new_ones_with_the_old(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    old = older("Vital")
+    new = with_default("Vital", 0.0)
+    row = {"device": "d", "session": 1, "time_ns": 2, "code": 3}
+    out = io.BytesIO()
+    schemaless_writer(out, old.parsed, row)
+    monkeypatch.setattr(codec, "writer_of", lambda _: old)
+    monkeypatch.setattr(codec, "newest", lambda _: new)
+    assert codec.decode(old.header + out.getvalue()) == Vital("d", 1, 2, 3, 0.0)
+
+    out = io.BytesIO()
+    schemaless_writer(out, new.parsed, row | {"value": 5.0})
+    out.seek(0)
+    assert schemaless_reader(out, new.parsed, old.parsed) == row
+
+
+def test_an_old_columnar_record_is_read_with_the_new_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = older("Rhythms"), with_default("Rhythms", "")
+    values = {f["name"]: b"" for f in new.source["fields"]}
+    values |= {"partition": 4, "generation": 1, "version": "v"}
+    out = io.BytesIO()
+    schemaless_writer(out, old.parsed, {k: v for k, v in values.items() if k != "offset"})
+    monkeypatch.setattr(columns, "newest", lambda _: new)
+    assert columns.decode(old, old.header + out.getvalue())["partition"] == 4
+
+
+def test_no_published_schema_file_ever_changes() -> None:
+    # Not part of the fingerprint, yet part of the wire: the layout of the columns.
+    known = json.loads((Path(__file__).parent / "published.json").read_text())
+    now = {}
+    for path in sorted(FOLDER.glob("*.avsc")):
+        fields = json.loads(path.read_text())["fields"]
+        now[path.stem] = [[f["name"], f.get("dtype", ""), f.get("rows", "")] for f in fields]
+    assert now == known, "write a new version beside a published schema; add new files to published.json"
+
+
+def test_every_topic_carries_schemas_that_exist() -> None:
+    for topic in topics.ALL:
+        for name in topic.carries:
+            assert newest(name).version >= 1
