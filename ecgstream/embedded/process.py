@@ -7,6 +7,7 @@ exec is unsafe in a process with threads: the child asks for the signal itself, 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import queue
@@ -102,21 +103,30 @@ def spawn(
 def end(
     process: subprocess.Popen[bytes], patience_s: float = 10.0, *, by: signal.Signals = signal.SIGTERM
 ) -> int:
-    """End a process from `spawn` politely, then by SIGKILL with all its group; return its exit status."""
+    """End a process from `spawn` politely, then by SIGKILL; return its exit status.
+
+    What is left of its process group when it has ended is killed too.
+    """
     if process.poll() is None:
         process.send_signal(by)
-        try:
-            process.wait(patience_s)
-        except subprocess.TimeoutExpired:
-            try:
-                os.killpg(process.pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                process.kill()
+        deadline = time.monotonic() + patience_s
+        while time.monotonic() < deadline and not _has_ended(process):
+            time.sleep(0.01)
+        # While it is not waited for, its id cannot become another's.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
     status = process.wait()
     for stream in (process.stdin, process.stdout):
         if stream is not None:
             stream.close()
     return status
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    try:
+        return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:  # waited for elsewhere
+        return True
 
 
 def lock_directory(directory: Path, patience_s: float = 15.0) -> int | None:
