@@ -38,6 +38,10 @@ class Settings(BaseSettings):
         default=8, description="partitions of every topic, fixed when the topics are created"
     )
     replication: Annotated[int, Field(ge=1, le=5)] = Field(default=1, description="replicas of every topic")
+    worker: str = Field(
+        default="",
+        description="static name of this worker: started again under it, it has its partitions back at once",
+    )
     checkpoint_s: Annotated[float, Field(gt=0)] = Field(
         default=1.0, description="s between two checkpoints of a worker"
     )

@@ -1,0 +1,5 @@
+"""``python -m ecgstream``: the command line."""
+
+from ecgstream.cli import main
+
+main()

@@ -1,0 +1,143 @@
+"""A whole centre on one machine: broker, database and services, started in order and ended in order.
+
+Used by ``ecgstream up`` and the demo. In production every service has a supervisor of its own (systemd,
+compose, Kubernetes); here this process is it: a service that ends is started again.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import structlog
+from kafka import KafkaAdminClient
+
+from ecgstream.embedded.kafka import EmbeddedKafka
+from ecgstream.embedded.postgres import EmbeddedPostgres
+from ecgstream.embedded.process import end, spawn
+from ecgstream.settings import PREFIX, Settings
+from ecgstream.store.migrate import migrate
+from ecgstream.topics import create_topics
+
+log = structlog.get_logger()
+
+SERVICES = ("worker", "sink", "pager")
+READY_PATIENCE_S = 60.0
+RESTART_PAUSE_S = 1.0
+GROUPS = {"worker": "ecgstream-worker", "sink": "sink", "pager": "pager"}
+
+
+class CentreError(RuntimeError):
+    """A service does not come up; the message says which, and where its log lies."""
+
+
+class Centre:
+    """Embedded services where the settings name none, and our own services as child processes.
+
+    Args:
+        settings: as the user gave them; ``settings`` of this object has the addresses filled in.
+        say: told what is being started, for a person to read.
+    """
+
+    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
+        self.settings = settings
+        self._say = say
+        self._stack = ExitStack()
+        self._running: dict[str, tuple[list[str], subprocess.Popen[bytes]]] = {}
+        self._ended_at: dict[str, float] = {}
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the services' logs."""
+        return self.settings.data / "logs"
+
+    def __enter__(self) -> "Centre":
+        try:
+            self._start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Writers before readers, so that what is on its way arrives.
+        for _, process in self._running.values():
+            end(process)
+        self._running.clear()
+        self._stack.close()
+
+    def _start(self) -> None:
+        self.logs.mkdir(parents=True, exist_ok=True)
+        found: dict[str, Any] = {}
+        if not self.settings.kafka:
+            self._say("Starting Kafka (embedded) …")
+            found["kafka"] = self._stack.enter_context(EmbeddedKafka(self.settings.data / "kafka")).bootstrap
+        if not self.settings.database.get_secret_value():
+            self._say("Starting PostgreSQL (embedded) …")
+            found["database"] = self._stack.enter_context(
+                EmbeddedPostgres(self.settings.data / "postgres")
+            ).url
+        self.settings = Settings(**self.settings.model_dump() | found)
+        create_topics(self.settings)
+        migrate(self.settings.database.get_secret_value())
+
+    def environment(self) -> dict[str, str]:
+        """Return the settings as environment variables, for a child process."""
+        values = self.settings.model_dump() | {"database": self.settings.database.get_secret_value()}
+        return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
+
+    def start(self, name: str, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+        """Start ``ecgstream ARGUMENTS`` as a child process whose output goes to ``logs/NAME.log``."""
+        import os
+
+        with (self.logs / f"{name}.log").open("ab") as out:
+            argv = [sys.executable, "-m", "ecgstream", *arguments]
+            process = spawn(argv, env={**os.environ, **self.environment()}, stdout=out)
+        self._running[name] = (list(arguments), process)
+        return process
+
+    def start_services(self) -> None:
+        """Start worker, sink and pager, and wait until each has its partitions.
+
+        Raises:
+            CentreError: one of them does not within a minute.
+        """
+        self._say(f"Starting {', '.join(SERVICES)} …")
+        for name in SERVICES:
+            self.start(name, [name])
+        waiting = dict(GROUPS)
+        admin = KafkaAdminClient(bootstrap_servers=self.settings.kafka)
+        try:
+            deadline = time.monotonic() + READY_PATIENCE_S
+            while waiting:
+                waiting = {name: group for name, group in waiting.items() if not _is_stable(admin, group)}
+                ended = [n for n in SERVICES if self._running[n][1].poll() is not None]
+                if ended or time.monotonic() > deadline:
+                    name = next(iter(ended or waiting))
+                    raise CentreError(f"{name} does not start; its log is {self.logs / name}.log")
+                time.sleep(0.1)
+        finally:
+            admin.close()
+
+    def restart_what_ended(self) -> None:
+        """Start services again that have ended; call it now and then."""
+        for name in SERVICES:
+            arguments, process = self._running[name]
+            if process.poll() is None:
+                continue
+            ended_at = self._ended_at.setdefault(name, time.monotonic())
+            if time.monotonic() - ended_at > RESTART_PAUSE_S:
+                log.warning("service_restarted", service=name, status=process.returncode)
+                del self._ended_at[name]
+                self.start(name, arguments)
+
+
+def _is_stable(admin: KafkaAdminClient, group: str) -> bool:
+    found = admin.describe_groups([group]).get(group, {})
+    return found.get("group_state", found.get("state")) == "Stable" and bool(found.get("members"))

