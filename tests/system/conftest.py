@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import psycopg
 import pytest
@@ -16,6 +17,10 @@ from ecgstream.embedded.postgres import EmbeddedPostgres
 from tests.system import services
 
 
+class _Service(Protocol):
+    def start(self) -> str: ...
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever stands in this folder needs real services."""
     for item in items:
@@ -23,12 +28,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.system)
 
 
-def lacking(why: object) -> None:
+def lacking(why: Exception) -> None:
     """Skip for want of a service, or fail where services are required."""
-    message = f"{why}\nTo install it: {services.INSTALL}"
+    message = str(why)
+    if services.INSTALL not in message:
+        message += f"\nTo install it: {services.INSTALL}"
     if os.environ.get("ECGSTREAM_REQUIRE_SERVICES") == "1":
         pytest.fail(message, pytrace=False)
     pytest.skip(message)
+
+
+def started(service: _Service) -> str:
+    """Start a service, or say that it is lacking."""
+    why: Exception
+    try:
+        return service.start()
+    except ServiceUnavailableError as error:
+        why = error
+    lacking(why)  # outside of the handler, so that the report says one thing
+    raise why
 
 
 @pytest.fixture(scope="session")
@@ -39,13 +57,8 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield given
         return
     broker = EmbeddedKafka(tmp_path_factory.mktemp("kafka"))
-    try:
-        address = broker.start()
-    except ServiceUnavailableError as error:
-        lacking(error)
-    else:
-        yield address
-        broker.stop()
+    yield started(broker)
+    broker.stop()
 
 
 @pytest.fixture(scope="session")
@@ -56,26 +69,16 @@ def timescale_url() -> Iterator[str]:
         yield given
         return
     server = services.Timescale()
-    try:
-        url = server.start()
-    except ServiceUnavailableError as error:
-        lacking(error)
-    else:
-        yield url
-        server.stop()
+    yield started(server)
+    server.stop()
 
 
 @pytest.fixture(scope="session")
 def plain_postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The embedded PostgreSQL's superuser's URL."""
     server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
-    try:
-        url = server.start()
-    except ServiceUnavailableError as error:
-        lacking(error)
-    else:
-        yield url
-        server.stop()
+    yield started(server)
+    server.stop()
 
 
 def in_database(url: str, name: str) -> str:

@@ -29,6 +29,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from ecgstream.embedded import launch
 from ecgstream.embedded.errors import ServiceUnavailableError
 from ecgstream.embedded.jars import cache_directory, kafka_classpath, kafka_is_here
 from ecgstream.embedded.kafka import EmbeddedKafka
@@ -153,7 +154,7 @@ class Timescale:
         """Start the server and return the superuser's URL."""
         if not timescale_is_here():
             raise ServiceUnavailableError(f"TimescaleDB is not installed; as root: {INSTALL}")
-        self._sweep()
+        _sweep(self._root / "tmp", "ecgstream-timescale-*")
         self._directory = Path(tempfile.mkdtemp(prefix="ecgstream-timescale-", dir=self._root / "tmp"))
         self._lock = lock_directory(self._directory)
         try:
@@ -178,15 +179,6 @@ class Timescale:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-    def _sweep(self) -> None:
-        """Remove what servers left that were killed with their parent."""
-        for left in (self._root / "tmp").glob("ecgstream-timescale-*"):
-            with contextlib.suppress(OSError):
-                lock = lock_directory(left, 0.0)
-                if lock is not None:
-                    shutil.rmtree(left, ignore_errors=True)
-                    os.close(lock)
 
     def _start(self, directory: Path) -> str:
         password = secrets.token_urlsafe(16)
@@ -250,6 +242,18 @@ class Timescale:
         return False
 
 
+def _sweep(directory: Path, pattern: str) -> None:
+    """Remove what services left that were killed with their parent."""
+    for left in directory.glob(pattern):
+        with contextlib.suppress(OSError):
+            if left.stat().st_mtime > time.time() - 60:
+                continue  # its owner may be about to lock it
+            lock = lock_directory(left, 0.0)
+            if lock is not None:
+                shutil.rmtree(left, ignore_errors=True)
+                os.close(lock)
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -262,6 +266,7 @@ def _free_port() -> int:
 @contextmanager
 def services() -> Iterator[dict[str, str]]:
     """Start Kafka and TimescaleDB; give the environment that tells tests of them."""
+    _sweep(Path(tempfile.gettempdir()), "ecgstream-kafka-*")
     with ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="ecgstream-kafka-"))
         timescale = stack.enter_context(Timescale())
@@ -271,8 +276,10 @@ def services() -> Iterator[dict[str, str]]:
 
 def run(command: list[str]) -> int:
     """Run a command with the services; return its exit status as a shell would."""
+    # In the foreground, unlike what spawn() starts, and yet not to outlive us.
+    tied = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), str(int(signal.SIGTERM)), "0"]
     with services() as addresses:
-        status = subprocess.run(command, env={**os.environ, **addresses}, check=False).returncode
+        status = subprocess.run([*tied, *command], env={**os.environ, **addresses}, check=False).returncode
     return status if status >= 0 else 128 - status
 
 
@@ -472,8 +479,8 @@ def _enter(root: Path, directory: Path, command: list[str], environment: dict[st
 
 def install() -> int:
     """Install everything that is not here."""
+    kafka_classpath()  # first: this much any user can do
     install_timescale()
-    kafka_classpath()
     return 0
 
 
