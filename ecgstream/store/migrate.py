@@ -11,7 +11,6 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.resources import files
-from typing import LiteralString, cast
 
 import psycopg
 import structlog
@@ -118,24 +117,19 @@ def _run(connection: psycopg.Connection, migration: Migration) -> None:
     entry = note.format(sql.Literal(migration.name), sql.Literal(migration.checksum))
     if migration.transactional:
         with connection.transaction():
-            connection.execute(_sql(migration.text))
+            connection.execute(migration.text)
             connection.execute(entry)
         return
     for statement in statements(migration.text):
-        connection.execute(_sql(statement))
+        connection.execute(statement)
     connection.execute(entry)
 
 
-def _sql(text: str) -> LiteralString:
-    # Our own files, which psycopg cannot tell from a user's input.
-    return cast("LiteralString", text)
-
-
 def statements(text: str) -> list[str]:
-    """Return the statements of a file that runs without a transaction: each ends with a semicolon at a line's end.
+    r"""Return the statements of such a file; each ends with a semicolon at the end of a line.
 
-    >>> statements("-- ecgstream: no transaction\\nSELECT 1;\\nSELECT\\n2;\\n")
-    ['SELECT 1;', 'SELECT\\n2;']
+    >>> statements("-- ecgstream: no transaction\nSELECT 1;\nSELECT\n2;\n")
+    ['SELECT 1;', 'SELECT\n2;']
     """
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("--")]
     parts = re.split(r"(?<=;)[ \t]*\n", "\n".join(lines) + "\n")
@@ -143,7 +137,7 @@ def statements(text: str) -> list[str]:
 
 
 def detect(connection: psycopg.Connection) -> Edition:
-    """Return the database's edition; where TimescaleDB is there but not in this database, put it in if we may."""
+    """Return the database's edition; TimescaleDB that is installed but not yet created is, if we may."""
     if not _has_timescale(connection) and not _create_timescale(connection):
         return Edition.PLAIN
     row = connection.execute("SELECT current_setting('timescaledb.license', true)").fetchone()
