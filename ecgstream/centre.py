@@ -45,6 +45,7 @@ class Centre:
 
     def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
         self.settings = settings
+        self.database_given = bool(settings.database.get_secret_value())
         self._say = say
         self._stack = ExitStack()
         self._running: dict[str, tuple[list[str], subprocess.Popen[bytes]]] = {}
@@ -78,11 +79,10 @@ class Centre:
         if not self.settings.kafka:
             self._say("Starting Kafka (embedded) …")
             found["kafka"] = self._stack.enter_context(EmbeddedKafka(self.settings.data / "kafka")).bootstrap
-        if not self.settings.database.get_secret_value():
+        if not self.database_given:
             self._say("Starting PostgreSQL (embedded) …")
-            found["database"] = self._stack.enter_context(
-                EmbeddedPostgres(self.settings.data / "postgres")
-            ).url
+            postgres = self._stack.enter_context(EmbeddedPostgres(self.settings.data / "postgres"))
+            found["database"] = postgres.url
         self.settings = Settings(**self.settings.model_dump() | found)
         create_topics(self.settings)
         migrate(self.settings.database.get_secret_value())

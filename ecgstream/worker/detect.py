@@ -87,8 +87,8 @@ class Partition:
         try:
             self._push_gathered(waiting)
         except Exception as error:
-            # A bank takes every valid bundle; this is a fault of ours. It must not stop the other devices: they go
-            # in one by one, and what went in before it failed is known to the bank as duplicates.
+            # A bank takes every valid bundle; this is a fault of ours. It must not stop the other devices:
+            # they go in one by one, and what went in before it failed is known to the bank as duplicates.
             log.exception("bank_failed", partition=self.number, offset=waiting[0][0].offset)
             if len(waiting) == 1:
                 self._refuse(waiting[0][0], f"{type(error).__name__}: {error}")

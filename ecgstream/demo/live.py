@@ -1,0 +1,110 @@
+"""The live table: what each device does just now, read from Kafka as a monitor would."""
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kafka import KafkaConsumer, TopicPartition
+from rich.table import Table
+from rich.text import Text
+
+from ecgstream.settings import Settings
+from schemas import codec, topics, wfdb
+from schemas.batches import DeviceStatus, DeviceStatuses
+from schemas.conditions import CATALOGUE, Code
+from schemas.errors import BadRecordError
+from schemas.records import Alert, AlertState, Priority
+
+STYLES = {Priority.HIGH: "bold white on red", Priority.MEDIUM: "black on yellow", Priority.LOW: "cyan"}
+MARKS = {Priority.HIGH: "!!!", Priority.MEDIUM: "!!", Priority.LOW: "!"}
+"""One to three exclamation marks, so that colour is not alone (IEC 60601-1-8, annex C)."""
+
+
+@dataclass(slots=True)
+class Live:
+    """The newest status of each device and its open alerts.
+
+    Args:
+        settings: where Kafka is.
+        patients: device to pseudonym.
+    """
+
+    settings: Settings
+    patients: Mapping[str, str]
+    statuses: dict[str, DeviceStatus] = field(default_factory=dict)
+    latency_s: dict[str, float] = field(default_factory=dict)
+    alerts: dict[str, dict[str, Alert]] = field(default_factory=lambda: defaultdict(dict))
+
+    def consumer(self) -> KafkaConsumer:
+        """Return a consumer of statuses and alerts, at their end."""
+        consumer = KafkaConsumer(bootstrap_servers=self.settings.kafka, enable_auto_commit=False)
+        followed = (topics.STATUS.name, topics.ALERTS.name)
+        consumer.assign([TopicPartition(t, p) for t in followed for p in range(self.settings.partitions)])
+        consumer.seek_to_end()
+        return consumer
+
+    def follow(self, consumer: KafkaConsumer, timeout_ms: int) -> None:
+        """Take in what has arrived, waiting at most ``timeout_ms``."""
+        now_ns = time.time_ns()
+        for records in consumer.poll(timeout_ms=timeout_ms, max_records=5000).values():
+            for record in records:
+                try:
+                    content = codec.decode(record.value)
+                except BadRecordError:
+                    continue  # the services count these
+                if isinstance(content, DeviceStatuses):
+                    for status in content.rows():
+                        self.statuses[status.device] = status
+                        self.latency_s[status.device] = (now_ns - status.published_ns) / 1e9
+                elif isinstance(content, Alert):
+                    self.take(content)
+
+    def take(self, alert: Alert) -> None:
+        """Take in an alert's newest state."""
+        if alert.state is AlertState.ENDED:
+            self.alerts[alert.device].pop(alert.id, None)
+        else:
+            self.alerts[alert.device][alert.id] = alert
+
+    def table(self, title: str, simulated: bool) -> Table:
+        """Return the table as it stands."""
+        caption = (
+            "sim-… devices are SIMULATED, not patients" if simulated else "recordings, not live patients"
+        )
+        table = Table(title=title, caption=caption, expand=False)
+        for name in ("Device", "Patient"):
+            table.add_column(name, no_wrap=True)
+        for name in ("HR /min", "Beat", "Rhythm", "Quality", "Latency s"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("Open alerts", min_width=30)
+        for device, patient in self.patients.items():
+            table.add_row(device, patient, *self._numbers(device), self._open(device))
+        return table
+
+    def _numbers(self, device: str) -> tuple[str, ...]:
+        status = self.statuses.get(device)
+        if status is None:
+            return ("-",) * 5
+        hr = "-" if math.isnan(status.hr_bpm) else f"{status.hr_bpm:.0f}"
+        quality = "-" if math.isnan(status.quality) else f"{status.quality:.0%}"
+        rhythm = wfdb.RHYTHMS[status.rhythm]
+        return hr, status.beat or "-", rhythm, quality, f"{self.latency_s[device]:.2f}"
+
+    def _open(self, device: str) -> Text:
+        """Return the open alerts, highest priority first, at most three by name."""
+        order = list(Priority)
+        found = sorted(self.alerts[device].values(), key=lambda a: (order.index(a.priority), -a.onset_ns))
+        shown: dict[str, Alert] = {}
+        for alert in found:
+            shown.setdefault(alert.condition, alert)
+        line = Text()
+        for alert in list(shown.values())[:3]:
+            text = CATALOGUE[Code[alert.condition]].text
+            latched = " (over, not acknowledged)" if alert.state is AlertState.LATCHED else ""
+            line.append(f"{MARKS[alert.priority]} {text}{latched}", STYLES[alert.priority])
+            line.append(" ")
+        if len(shown) > 3:
+            line.append(f"+{len(shown) - 3}")
+        return line
