@@ -1,0 +1,172 @@
+"""The bank: the detectors of many devices, one row each, one compiled call a bundle."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors import kernel, output
+from detectors.control import NEVER, enqueue
+from detectors.output import Events, Out
+from detectors.rates import Rates
+from detectors.state import DEVICE, SIGNAL, STATE_VERSION, StateError, blank_signal, pack, unpack
+from detectors.vitals import ADULT_HIGH, ADULT_LOW
+from schemas.bundle import Bundle
+from schemas.records import ECG_KIND, Control
+from schemas.units import MILLIVOLT
+
+__all__ = ["STATE_VERSION", "Bank", "StateError"]
+
+_FIRST_ROWS = 16
+_FIRST_OUTPUT = (1024, 512, 1024, 8192)  # rows of beats, rhythms, trends, conditions
+
+
+class Bank:
+    """Detector state of many devices, and the way from a bundle to events.
+
+    >>> bank = Bank()
+    >>> bank.rows(["dev-1", "dev-2", "dev-1"])
+    array([0, 1, 0])
+    """
+
+    def __init__(self) -> None:
+        self._names: dict[str, int] = {}
+        self._device = np.zeros(_FIRST_ROWS, DEVICE)
+        self._signal = np.zeros(_FIRST_ROWS, SIGNAL)
+        self._blank = blank_signal()
+        self._rates = Rates()
+        self._out = _allocate(_FIRST_OUTPUT)
+
+    def rows(self, devices: Sequence[str]) -> NDArray[np.int64]:
+        """Return the row of each device; a new device gets one, with the settings of an adult."""
+        return np.fromiter((self._row(name) for name in devices), np.int64, len(devices))
+
+    def push(self, bundle: Bundle, rows: NDArray[np.int64] | None = None) -> Events:
+        """Take a bundle; ``rows`` holds the row of each of its devices, -1: skip that one."""
+        rows = self.rows(bundle.devices) if rows is None else np.ascontiguousarray(rows, np.int64)
+        packet, channel_i, channel_f = _columns(bundle)
+        self._rates.add(channel_f[channel_i[:, 0] == 1, 0])
+        v = bundle.vital
+        vital = np.empty((v.device.size, 4), np.int64)
+        vital[:, 0], vital[:, 1], vital[:, 2], vital[:, 3] = v.device, v.session, v.time_ns, v.code
+        value = np.array(v.value, np.float64)
+        pace = np.array(bundle.pace_mark, np.int64)
+        progress = np.zeros(2, np.int64)
+        self._out.n[:] = 0
+        while not kernel.push(
+            self._device, self._signal, self._blank, self._rates.table, rows, packet, channel_i, channel_f,
+            pace, _samples(bundle.sample), vital, value, self._out, progress,
+        ):  # fmt: skip
+            self._out = _grown(self._out)
+        return _events(self._out)
+
+    def control(self, control: Control) -> None:
+        """Take a change of limits or association; it holds from its sample on."""
+        row = self._row(control.device)
+        enqueue(self._device[row], self._signal[row], control)
+
+    def snapshot(self, row: int) -> bytes:
+        """Return the state of a row."""
+        return pack(self._device[row], self._signal[row])
+
+    def restore(self, device: str, state: bytes) -> int:
+        """Give a device the state of a snapshot, and return its row.
+
+        Raises:
+            StateError: of another version, truncated or corrupted; the device's row is as before.
+        """
+        of_device, of_signal = unpack(state)
+        row = self._row(device)
+        self._device[row] = of_device[0]
+        self._signal[row] = of_signal[0]
+        rate_hz = self._signal[row]["rate_hz"]
+        if rate_hz > 0.0:
+            self._rates.add(np.array([rate_hz]))
+        return row
+
+    def patient(self, row: int) -> str:
+        """Return the pseudonym of who wears the device now, empty for nobody."""
+        return bytes(self._device[row]["patient"]).rstrip(b"\0").decode()
+
+    def ignored(self, row: int) -> int:
+        """Return how many packets of a device were ignored as duplicates or out of order."""
+        return int(self._device[row]["stale"])
+
+    def status(self, rows: NDArray[np.int64]) -> NDArray[np.void]:
+        """Return where devices stand: dtype ``output.STATUS``, one row each."""
+        d, s = self._device[rows], self._signal[rows]
+        status = np.zeros(len(rows), output.STATUS)
+        rate = np.where(s["rate_hz"] > 0.0, s["rate_hz"], 1.0)
+        status["session"] = d["session"]
+        status["sample"] = np.rint(s["position"] * s["ratio"])
+        status["time_ns"] = s["anchor_ns"] + np.rint((s["position"] - s["anchor"]) * (1e9 / rate)).astype(np.int64)
+        status["hr_bpm"] = s["hr_bpm"]
+        last = s["code"][np.arange(len(rows)), (s["beats"] - 1) % s["code"].shape[1]]
+        status["beat"] = np.where(s["beats"] > 0, last, 0)
+        status["rhythm"] = s["rhythm"]
+        status["quality"] = s["quality"]
+        status["leads_off"] = s["off"] | s["mask"]
+        status["leads"] = s["leads"]
+        return status
+
+    def warm_up(self) -> None:
+        """Compile the kernel, or load it from the cache."""
+        self.push(Bundle.of("warm-up", 0, 0, [], []))
+
+    def _row(self, name: str) -> int:
+        row = self._names.get(name)
+        if row is None:
+            row = self._names[name] = len(self._names)
+            if row == len(self._device):
+                self._device = np.concatenate([self._device, np.zeros(row, DEVICE)])
+                self._signal = np.concatenate([self._signal, np.zeros(row, SIGNAL)])
+            self._device[row]["low"], self._device[row]["high"] = ADULT_LOW, ADULT_HIGH
+            self._device[row]["due"] = NEVER
+            self._signal[row] = self._blank[0]
+        return row
+
+
+def _columns(bundle: Bundle) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return the packets' and the channels' columns as the kernel reads them: see ``feed``."""
+    p, c = bundle.packet, bundle.channel
+    packet = np.empty((p.device.size, 8), np.int64)
+    for at, column in enumerate((p.device, p.session, p.first_sample, p.start_ns, p.channels, p.paces)):
+        packet[:, at] = column
+    packet[:, 6] = np.cumsum(packet[:, 4]) - packet[:, 4]
+    packet[:, 7] = np.cumsum(packet[:, 5]) - packet[:, 5]
+    channel_i = np.empty((c.code.size, 4), np.int64)
+    channel_i[:, 0] = (c.kind == ECG_KIND) & (c.unit == MILLIVOLT)
+    channel_i[:, 1] = c.lead_off != 0
+    channel_i[:, 2] = c.samples
+    channel_i[:, 3] = np.cumsum(channel_i[:, 2]) - channel_i[:, 2]
+    channel_f = np.empty((c.code.size, 3), np.float64)
+    channel_f[:, 0], channel_f[:, 1], channel_f[:, 2] = c.rate, c.gain, c.offset
+    return packet, channel_i, channel_f
+
+
+def _samples(samples: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Return the samples as one kind of array, read-only, so that the kernel is compiled once."""
+    view = np.require(samples, np.int16, ["C", "A"]).view()
+    view.flags.writeable = False
+    return view
+
+
+def _allocate(rows: Sequence[int]) -> Out:
+    kinds = (output.BEAT, output.RHYTHM, output.TREND, output.CONDITION_RAW)
+    return Out(*(np.zeros(n, kind) for n, kind in zip(rows, kinds, strict=True)), np.zeros(5, np.int64))  # type: ignore[arg-type]
+
+
+def _grown(out: Out) -> Out:
+    grown = _allocate([2 * len(a) for a in out[:4]])
+    for old, new in zip(out[:4], grown[:4], strict=True):
+        new[: len(old)] = old
+    grown.n[:] = out.n
+    return grown
+
+
+def _events(out: Out) -> Events:
+    beats, rhythms, trends, conditions = (a[:n].copy() for a, n in zip(out[:4], out.n[:4].tolist(), strict=True))
+    return Events(beats, rhythms, trends, conditions.view(output.CONDITION))
+
+

@@ -1,0 +1,48 @@
+"""How the kernel is compiled: which flags, and where the compiler keeps its cache.
+
+numba's cache looks at the file of the compiled function only, so that a change in another file of
+this package would go unseen. The kernel's cache therefore lies in a folder named by a digest of all
+sources of the package, and only the kernel is cached: what it calls is compiled into it.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+from numba import njit
+
+F = TypeVar("F", bound=Callable[..., Any])
+_FOLDER = Path(__file__).parent
+
+
+def jit(function: F) -> F:
+    """Mark a part of the kernel."""
+    return cast(F, njit(nogil=True, error_model="numpy")(function))
+
+
+def kernel(function: F) -> F:
+    """Mark the one function that is compiled by itself, and cached."""
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(_cache_base(before) / f"ecgstream-{_digest()}")
+    try:
+        return cast(F, njit(nogil=True, error_model="numpy", cache=True)(function))
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+def _cache_base(configured: str) -> Path:
+    if configured:
+        return Path(configured)
+    if os.access(_FOLDER, os.W_OK):
+        return _FOLDER / "__pycache__"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ecgstream" / "numba"
+
+
+def _digest() -> str:
+    found = hashlib.blake2b(digest_size=8)
+    for path in sorted(_FOLDER.glob("*.py")):
+        found.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return found.hexdigest()

@@ -1,0 +1,194 @@
+"""Alarm conditions from beats, quality and fibrillation: when they begin, go on and end.
+
+Definitions of the five life-threatening ones: G. D. Clifford et al., "The PhysioNet/Computing in
+Cardiology Challenge 2015: reducing false arrhythmia alarms in the ICU", Computers in Cardiology 42 (2015)
+273-276. None of them begins while the ECG cannot be analysed.
+Deviation: ends have their own, weaker thresholds, so that a condition at its limit does not flap.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from detectors.beats import mean_rate
+from detectors.compiled import jit
+from detectors.evidence import VENTRICULAR, bits, pause_s
+from detectors.output import END, ONSET, UPDATE, outer, time_of, write_condition
+from schemas.conditions import Code
+
+ASYSTOLE_S = 4.0
+ASYSTOLE_END_BEATS = 3
+BRADYCARDIA_BPM, BRADYCARDIA_BEATS, BRADYCARDIA_END_BPM = 40.0, 5, 43.0
+TACHYCARDIA_BPM, TACHYCARDIA_BEATS, TACHYCARDIA_END_BPM = 140.0, 17, 135.0
+VT_BPM, VT_BEATS, VT_END_BPM, VT_END_BEATS = 100.0, 5, 95.0, 3
+VT_END_S = 3.0
+VF_SECONDS = 1  # windows of 4 s in a row
+RATE_HYSTERESIS_BPM = 3.0
+RATE_HOLD_S = 1.0
+RATE_END_S = 5.0
+BLIND_END_S = 10.0  # a heart that cannot be seen for so long: the condition is over for want of knowledge
+LEAD_HOLD_S = 2.0
+NOISY_HOLD_S = 5.0
+GAP_S = 1.0
+TECHNICAL_END_S = 2.0
+TICKS = 8  # a second
+STALE_RATE = 1.5  # mean RR intervals without a beat, after which the rate is that of the pause
+
+_ASYSTOLE = int(Code.ASYSTOLE)
+_VF = int(Code.VENTRICULAR_FIBRILLATION)
+_VT = int(Code.VENTRICULAR_TACHYCARDIA)
+_BRADYCARDIA = int(Code.EXTREME_BRADYCARDIA)
+_TACHYCARDIA = int(Code.EXTREME_TACHYCARDIA)
+_HR_LOW = int(Code.HEART_RATE_LOW)
+_HR_HIGH = int(Code.HEART_RATE_HIGH)
+_LEAD_OFF = int(Code.LEAD_OFF)
+_ALL_OFF = int(Code.ALL_LEADS_OFF)
+_NOISY = int(Code.ECG_NOISY)
+_GAP = int(Code.SIGNAL_GAP)
+_RESTARTED = int(Code.DEVICE_RESTARTED)
+_FIRST_VITAL, _LAST_VITAL = int(Code.SPO2_LOW), int(Code.TEMPERATURE_HIGH)
+
+
+@jit
+def begin(d: Any, s: Any, out: Any, code: int, onset: float, sample: float) -> None:
+    """Open a condition of the ECG; ``onset`` and ``sample`` are ECG samples."""
+    d.open[code] = 1
+    d.held[code] = 0
+    d.onset[code] = outer(s, onset)
+    d.onset_ns[code] = time_of(s, onset)
+    d.told[code] = int(sample)
+    now = time_of(s, sample)
+    write_condition(d, s, out, d.session, code, ONSET, outer(s, sample), now, np.nan)
+
+
+@jit
+def end(d: Any, s: Any, out: Any, code: int, sample: float) -> None:
+    """Close a condition of the ECG."""
+    write_condition(d, s, out, d.session, code, END, outer(s, sample), time_of(s, sample), np.nan)
+    d.open[code] = 0
+    d.held[code] = 0
+
+
+@jit
+def _follow(
+    d: Any, s: Any, out: Any, code: int, begins: bool, ends: bool, hold_s: float, end_s: float, onset: float
+) -> None:
+    """Open, update or close a condition; ``onset`` is where it began if it begins now."""
+    now = s.origin + s.block * (s.rate_hz / s.internal_hz)
+    if d.open[code]:
+        d.held[code] = d.held[code] + 1 if ends else 0
+        if ends and d.held[code] > end_s * TICKS:
+            end(d, s, out, code, now)
+        elif now - d.told[code] >= s.rate_hz:
+            d.told[code] = int(now)
+            write_condition(d, s, out, d.session, code, UPDATE, outer(s, now), time_of(s, now), np.nan)
+        return
+    if not begins:
+        d.held[code] = 0
+        return
+    if d.held[code] == 0:
+        d.since[code] = int(onset)
+    d.held[code] += 1
+    if d.held[code] > hold_s * TICKS:
+        begin(d, s, out, code, float(d.since[code]), now)
+
+
+@jit
+def beat_back(s: Any, n: int) -> float:
+    """Return the ECG sample of the ``n``-th last beat."""
+    return s.at[(s.beats - n) % len(s.at)]
+
+
+@jit
+def _ventricular(s: Any) -> tuple[int, int]:
+    """Return how many of the last beats in a row are ventricular, and how many are not."""
+    kept = min(s.run, len(s.code))
+    v = 0
+    while v < kept and s.code[(s.beats - 1 - v) % len(s.code)] == VENTRICULAR:
+        v += 1
+    other = 0
+    while other < kept and s.code[(s.beats - 1 - other) % len(s.code)] != VENTRICULAR:
+        other += 1
+    return v, other
+
+
+@jit
+def _technical(d: Any, s: Any, out: Any, now: float) -> None:
+    everything = (1 << s.leads) - 1
+    off = s.off | s.mask
+    missing = s.gap > 0
+    all_off = off == everything and not missing
+    some_off = off != 0 and off != everything
+    blind = s.blind > 0 and not missing
+    long_gap = s.gap >= GAP_S * s.internal_hz
+    gap_onset = now - s.gap * (s.rate_hz / s.internal_hz)
+    _follow(d, s, out, _GAP, long_gap, not missing, 0.0, 0.0, gap_onset)
+    _follow(d, s, out, _ALL_OFF, all_off, not all_off, LEAD_HOLD_S, TECHNICAL_END_S, now)
+    _follow(d, s, out, _LEAD_OFF, some_off, not some_off, LEAD_HOLD_S, TECHNICAL_END_S, now)
+    noisy = blind and not all_off
+    _follow(d, s, out, _NOISY, noisy, not noisy, NOISY_HOLD_S, TECHNICAL_END_S, now)
+
+
+@jit
+def _rates(d: Any, s: Any, out: Any, now: float, seen: bool, blind: bool) -> None:
+    """Decide what hangs on the heart rate; ``seen``: it is known now; ``blind``: for long it is not."""
+    slow = mean_rate(s, BRADYCARDIA_BEATS - 1) if s.run >= BRADYCARDIA_BEATS else np.nan
+    fast = mean_rate(s, TACHYCARDIA_BEATS - 1) if s.run >= TACHYCARDIA_BEATS else np.nan
+    few = mean_rate(s, 4) if s.run > 4 else np.nan
+    begins = seen and slow < BRADYCARDIA_BPM
+    onset = beat_back(s, BRADYCARDIA_BEATS) if begins else now
+    ends = blind or (slow > BRADYCARDIA_END_BPM)
+    _follow(d, s, out, _BRADYCARDIA, begins, ends, 0.0, 0.0, onset)
+    begins = seen and fast > TACHYCARDIA_BPM
+    onset = beat_back(s, TACHYCARDIA_BEATS) if begins else now
+    ends = blind or few < TACHYCARDIA_END_BPM or s.hr_bpm < TACHYCARDIA_END_BPM
+    _follow(d, s, out, _TACHYCARDIA, begins, ends, 0.0, 0.0, onset)
+    low, high, hr = d.low[0], d.high[0], s.hr_bpm
+    enough = seen and (s.run > 4 or pause_s(s) > ASYSTOLE_S)
+    ends = blind or not hr < low + RATE_HYSTERESIS_BPM
+    _follow(d, s, out, _HR_LOW, enough and hr < low, ends, RATE_HOLD_S, RATE_END_S, now)
+    ends = blind or not hr > high - RATE_HYSTERESIS_BPM
+    _follow(d, s, out, _HR_HIGH, enough and hr > high, ends, RATE_HOLD_S, RATE_END_S, now)
+
+
+@jit
+def assess(d: Any, s: Any, r: Any, out: Any) -> None:
+    """Look at all conditions of the ECG: at every tick."""
+    now = s.origin + s.block * (s.rate_hz / s.internal_hz)
+    _technical(d, s, out, now)
+    seen = s.analysable == 1 and s.blind == 0
+    blind = s.blind > BLIND_END_S * r.internal_hz
+    pause = pause_s(s)
+    if s.run == 0 or not seen:
+        if s.blind > 0 or s.run == 0:
+            s.hr_bpm = np.nan
+    elif s.run > 1:
+        rate = mean_rate(s, min(s.run - 1, 8))
+        s.hr_bpm = min(rate, 60.0 / pause) if pause * rate > 60.0 * STALE_RATE else rate
+    still = seen and pause >= ASYSTOLE_S and s.candidate == 0.0 and not d.open[_VF]
+    if still:
+        s.hr_bpm = 0.0
+    if pause >= ASYSTOLE_S:
+        s.calm_beats = s.beats
+    back = s.beats - s.calm_beats >= ASYSTOLE_END_BEATS
+    onset = now - pause * s.rate_hz
+    _follow(d, s, out, _ASYSTOLE, still, back or blind, 0.0, 0.0, onset)
+    v, other = _ventricular(s)
+    rate = mean_rate(s, min(v, VT_BEATS) - 1) if v > 1 else np.nan
+    begins = seen and v >= VT_BEATS and rate > VT_BPM
+    onset = beat_back(s, v) if begins else now
+    ends = blind or other >= VT_END_BEATS or rate < VT_END_BPM or pause > VT_END_S
+    _follow(d, s, out, _VT, begins, ends, 0.0, 0.0, onset)
+    begins = seen and s.fibrillating >= VF_SECONDS
+    _follow(d, s, out, _VF, begins, blind or s.fibrillating == 0, 0.0, 2.0, now - 4.0 * s.rate_hz)
+    _rates(d, s, out, now, seen, blind)
+
+
+@jit
+def end_all(d: Any, s: Any, out: Any, sample: float) -> None:
+    """Close every condition of the ECG: the session or the stretch is over."""
+    for code in range(len(d.open)):
+        if d.open[code] and not _FIRST_VITAL <= code <= _LAST_VITAL:
+            end(d, s, out, code, sample)
+        if not _FIRST_VITAL <= code <= _LAST_VITAL:
+            d.held[code] = 0

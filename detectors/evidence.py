@@ -1,0 +1,105 @@
+"""What a condition shows as its reason: the names with their units, and the numbers."""
+
+from typing import Any
+
+import numpy as np
+
+from detectors.compiled import jit
+from schemas.conditions import Code
+
+EVIDENCE_SLOTS = 8
+
+_ECG = ("hr_bpm", "quality", "leads_usable", "leads", "pause_s", "ventricular_beats", "limit_bpm")
+_VF = ("hr_bpm", "quality", "leads_usable", "leads", "leakage", "crossing_share", "frequency_hz", "amplitude_mv")
+_SIGNAL = ("hr_bpm", "quality", "leads_usable", "leads", "leads_off", "gap_s")
+
+NAMES: dict[int, tuple[str, ...]] = {
+    Code.ASYSTOLE: _ECG,
+    Code.VENTRICULAR_FIBRILLATION: _VF,
+    Code.VENTRICULAR_TACHYCARDIA: _ECG,
+    Code.EXTREME_BRADYCARDIA: _ECG,
+    Code.EXTREME_TACHYCARDIA: _ECG,
+    Code.HEART_RATE_LOW: _ECG,
+    Code.HEART_RATE_HIGH: _ECG,
+    Code.SPO2_LOW: ("spo2_percent", "limit_percent"),
+    Code.RESPIRATION_RATE_LOW: ("respiration_per_min", "limit_per_min"),
+    Code.RESPIRATION_RATE_HIGH: ("respiration_per_min", "limit_per_min"),
+    Code.PULSE_RATE_LOW: ("pulse_bpm", "limit_bpm"),
+    Code.PULSE_RATE_HIGH: ("pulse_bpm", "limit_bpm"),
+    Code.NIBP_SYSTOLIC_LOW: ("systolic_mmhg", "limit_mmhg"),
+    Code.NIBP_SYSTOLIC_HIGH: ("systolic_mmhg", "limit_mmhg"),
+    Code.TEMPERATURE_LOW: ("temperature_celsius", "limit_celsius"),
+    Code.TEMPERATURE_HIGH: ("temperature_celsius", "limit_celsius"),
+    Code.LEAD_OFF: _SIGNAL,
+    Code.ALL_LEADS_OFF: _SIGNAL,
+    Code.ECG_NOISY: _SIGNAL,
+    Code.SIGNAL_GAP: _SIGNAL,
+    Code.DEVICE_RESTARTED: (),
+}
+"""Names of the evidence by condition code; slots without a name are NaN, and so is what is not known."""
+
+_VF_CODE = int(Code.VENTRICULAR_FIBRILLATION)
+_LOW_CODE = int(Code.HEART_RATE_LOW)
+_HIGH_CODE = int(Code.HEART_RATE_HIGH)
+_FIRST_VITAL, _LAST_VITAL = int(Code.SPO2_LOW), int(Code.TEMPERATURE_HIGH)
+_FIRST_SIGNAL = int(Code.LEAD_OFF)
+_RESTARTED = int(Code.DEVICE_RESTARTED)
+VENTRICULAR = ord("V")
+
+
+@jit
+def bits(mask: int) -> int:
+    """Return how many bits are set."""
+    n = 0
+    while mask:
+        mask &= mask - 1
+        n += 1
+    return n
+
+
+@jit
+def pause_s(s: Any) -> float:
+    """Return the time since the last beat, or since the analysis began, in s."""
+    if s.internal_hz == 0.0:
+        return np.nan
+    blocks = s.clear if np.isnan(s.last_block) else min(float(s.clear), s.block - s.last_block)
+    return blocks / s.internal_hz
+
+
+@jit
+def _ventricular_run(s: Any) -> int:
+    n = 0
+    while n < min(s.beats, len(s.code)) and s.code[(s.beats - 1 - n) % len(s.code)] == VENTRICULAR:
+        n += 1
+    return n
+
+
+@jit
+def collect(d: Any, s: Any, code: int, value: float, into: Any) -> None:
+    """Fill the evidence of a condition."""
+    into[:] = np.nan
+    if code == _RESTARTED:
+        return
+    if _FIRST_VITAL <= code <= _LAST_VITAL:
+        into[0] = value
+        into[1] = d.limit_told[code]
+        return
+    into[0] = s.hr_bpm
+    into[1] = s.quality
+    into[2] = s.leads - bits(s.unusable)
+    into[3] = s.leads
+    if code == _VF_CODE:
+        into[4] = s.leakage
+        into[5] = s.crossing
+        into[6] = s.slow_hz
+        into[7] = s.slow_mv
+    elif code >= _FIRST_SIGNAL:
+        into[4] = bits(s.off)
+        into[5] = s.gap / s.internal_hz if s.internal_hz > 0.0 else np.nan
+    else:
+        into[4] = pause_s(s)
+        into[5] = _ventricular_run(s)
+        if code == _LOW_CODE:
+            into[6] = d.low[0]
+        elif code == _HIGH_CODE:
+            into[6] = d.high[0]

@@ -1,0 +1,229 @@
+"""Packets into samples: sessions, gaps, duplicates, rates, and the loop over the samples.
+
+A gap is fed as missing samples through the same path as what the device itself marks as missing. Above
+60 s the row starts cold instead. A new session starts cold, ends what was open, and says that the device
+has restarted. A packet that lies before what is expected, or of a session that is over, is ignored.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from detectors.compiled import jit
+from detectors.conditions import begin, end, end_all
+from detectors.control import NEVER, apply_due
+from detectors.output import N_BEATS, N_CONDITIONS, N_RHYTHMS, N_TRENDS, outer, time_of, write_rhythm
+from detectors.state import MAX_LEADS
+from detectors.step import step
+from detectors.trends import flush_minute
+from schemas import records
+from schemas.conditions import Code
+
+MISSING = records.MISSING
+RAIL = 32767  # counts
+MAX_GAP_S = 60.0  # the design: longer ones are another segment
+ANCHOR_TOLERANCE_NS = 20_000_000  # jitter of a device's clock that does not move the anchor
+FIRST_RATE_HZ = 100
+_GAP = int(Code.SIGNAL_GAP)
+_RESTARTED = int(Code.DEVICE_RESTARTED)
+
+# Columns of a packet's row, and of a channel's integers and floats: see bank._columns.
+P_ENTRY, P_SESSION, P_FIRST, P_START_NS, P_CHANNELS, P_PACES, P_CHANNEL_AT, P_PACE_AT = range(8)
+C_ECG, C_OFF, C_SAMPLES, C_AT = range(4)
+F_RATE, F_GAIN, F_OFFSET = range(3)
+
+ROWS_A_SECOND = 48  # most condition rows that a second can bring: three a code, and updates
+
+
+@jit
+def _leads(channel_i: Any, channel_f: Any, at: int, n: int, table: Any, found: Any) -> int:
+    """Fill ``found`` with the channels that are analysed; return how many."""
+    leads = 0
+    rate = 0.0
+    for c in range(at, at + n):
+        if not channel_i[c, C_ECG] or leads == MAX_LEADS:
+            continue
+        row = int(round(channel_f[c, F_RATE])) - FIRST_RATE_HZ
+        if leads == 0:
+            if not 0 <= row < len(table):
+                continue
+            rate = channel_f[c, F_RATE]
+        if channel_f[c, F_RATE] == rate:
+            found[leads] = c
+            leads += 1
+    return leads
+
+
+@jit
+def _stop(d: Any, s: Any, out: Any) -> None:
+    """Close the stretch of signal that ends at the row's position."""
+    if s.started:
+        end_all(d, s, out, float(s.position))
+        flush_minute(d, out)
+
+
+@jit
+def _start(d: Any, s: Any, out: Any, rate: float, ratio: float, leads: int, first: int, start_ns: int, r: Any) -> None:
+    """Begin a stretch of signal on a blank row."""
+    s.started = 1
+    s.rate_hz = rate
+    s.internal_hz = rate / r.step
+    s.ratio = ratio
+    s.leads = leads
+    s.position = first
+    s.origin = first
+    s.anchor = first
+    s.anchor_ns = start_ns
+    apply_due(d, s, outer(s, first))
+    write_rhythm(d, s, out, first, 0)
+
+
+@jit
+def _sample_loop(d: Any, s: Any, r: Any, out: Any, n: int, at: Any, gain: Any, offset: Any, sample: Any) -> None:
+    """Feed ``n`` samples of every lead; without ``at`` (below 0) they are missing."""
+    done = 0
+    while done < n:
+        take = min(n - done, r.step - s.phase)
+        for lead in range(s.leads):
+            base = at[lead]
+            if base < 0:
+                continue
+            for i in range(done, done + take):
+                count = sample[base + i]
+                if count != MISSING:
+                    s.sum[lead] += (count - offset[lead]) / gain[lead]
+                    s.count[lead] += 1
+                    if count >= RAIL or count <= -RAIL:
+                        s.clipped[lead] += 1
+        done += take
+        s.phase += take
+        s.position += take
+        if s.phase == r.step:
+            s.phase = 0
+            if outer(s, s.position - 1) >= d.due:
+                apply_due(d, s, outer(s, s.position - 1))
+            step(d, s, r, out)
+
+
+@jit
+def _session(d: Any, s: Any, out: Any, session: int) -> bool:
+    """Return whether a packet's session is the running one or a new one; close the old one."""
+    if d.has_session and session == d.session:
+        return True
+    for old in d.seen:
+        if old == session and d.has_session:
+            return False
+    _stop(d, s, out)
+    if d.has_session:
+        for i in range(len(d.seen) - 1, 0, -1):
+            d.seen[i] = d.seen[i - 1]
+        d.seen[0] = d.session
+    return True
+
+
+@jit
+def feed_packet(
+    device: Any, signal: Any, blank: Any, row: int, table: Any, p: Any, channel_i: Any, channel_f: Any,
+    pace: Any, sample: Any, out: Any,
+) -> None:  # fmt: skip
+    """Take one packet."""
+    d = device[row]
+    found = np.empty(MAX_LEADS, np.int64)
+    leads = _leads(channel_i, channel_f, p[P_CHANNEL_AT], p[P_CHANNELS], table, found)
+    if not _session(d, signal[row], out, p[P_SESSION]):
+        d.stale += 1
+        return
+    anew = not d.has_session or p[P_SESSION] != d.session
+    restarted = anew and d.has_session == 1
+    d.has_session = 1
+    d.session = p[P_SESSION]
+    if anew:
+        signal[row] = blank[0]
+    if leads == 0:
+        return
+    s = signal[row]
+    rate = channel_f[found[0], F_RATE]
+    ratio = channel_f[p[P_CHANNEL_AT], F_RATE] / rate
+    first = int(round(p[P_FIRST] / ratio))
+    n = channel_i[found[0], C_SAMPLES]
+    for lead in range(leads):
+        n = min(n, channel_i[found[lead], C_SAMPLES])
+    r = table[int(round(rate)) - FIRST_RATE_HZ]
+    if s.started and first < s.position:
+        d.stale += 1
+        return
+    gap = first - s.position if s.started else 0
+    lost = gap > MAX_GAP_S * rate
+    gap_from, gap_ns = s.position, np.int64(0)
+    if s.started and (lost or rate != s.rate_hz or ratio != s.ratio or leads != s.leads):
+        gap_ns = time_of(s, float(s.position))
+        _stop(d, s, out)
+        signal[row] = blank[0]
+        gap = 0
+    if not s.started:
+        _start(d, s, out, rate, ratio, leads, first, p[P_START_NS], r)
+        if restarted:
+            begin(d, s, out, _RESTARTED, float(first), float(first))
+            end(d, s, out, _RESTARTED, float(first))
+        if lost:
+            begin(d, s, out, _GAP, float(first), float(first))
+    _samples(d, s, r, out, p, channel_i, channel_f, found, pace, sample, gap, n)
+
+
+@jit
+def _samples(
+    d: Any, s: Any, r: Any, out: Any, p: Any, channel_i: Any, channel_f: Any, found: Any,
+    pace: Any, sample: Any, gap: int, n: int,
+) -> None:  # fmt: skip
+    """Feed the gap before a packet, then its samples."""
+    at = np.full(MAX_LEADS, -1)
+    gain = np.ones(MAX_LEADS)
+    offset = np.zeros(MAX_LEADS)
+    if gap > 0:
+        _sample_loop(d, s, r, out, gap, at, gain, offset, sample)
+    if abs(p[P_START_NS] - time_of(s, float(s.position))) > ANCHOR_TOLERANCE_NS:
+        s.anchor = s.position
+        s.anchor_ns = p[P_START_NS]
+    s.mask = 0
+    for lead in range(s.leads):
+        c = found[lead]
+        at[lead] = channel_i[c, C_AT]
+        gain[lead] = channel_f[c, F_GAIN]
+        offset[lead] = channel_f[c, F_OFFSET]
+        s.mask |= channel_i[c, C_OFF] << lead
+    begun = s.position
+    done = 0
+    for j in range(p[P_PACE_AT], p[P_PACE_AT] + p[P_PACES]):
+        mark = min(n - 1, int(pace[j] / s.ratio))
+        if mark >= done:
+            _sample_loop(d, s, r, out, mark - done, at, gain, offset, sample)
+            at[: s.leads] += mark - done
+            done = mark
+        s.pace[s.paces % len(s.pace)] = begun + mark
+        s.paces += 1
+    _sample_loop(d, s, r, out, n - done, at, gain, offset, sample)
+
+
+@jit
+def room(out: Any, seconds: float) -> bool:
+    """Return whether the output has room for what so many seconds of one device can bring."""
+    n = int(seconds) + 3
+    return (
+        out.n[N_BEATS] + 6 * n <= len(out.beats)
+        and out.n[N_RHYTHMS] + 2 * n <= len(out.rhythms)
+        and out.n[N_TRENDS] + 40 + n <= len(out.trends)
+        and out.n[N_CONDITIONS] + ROWS_A_SECOND * n <= len(out.conditions)
+    )
+
+
+@jit
+def longest(signal: Any, row: int, p: Any, channel_i: Any, channel_f: Any) -> float:
+    """Return the seconds that a packet can bring, the gap before it included."""
+    c = p[P_CHANNEL_AT]
+    seconds = channel_i[c, C_SAMPLES] / channel_f[c, F_RATE]
+    s = signal[row]
+    if s.started and p[P_FIRST] > s.position * s.ratio:
+        seconds += min(MAX_GAP_S, (p[P_FIRST] / s.ratio - s.position) / s.rate_hz)
+    return seconds
+
+

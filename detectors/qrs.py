@@ -1,0 +1,177 @@
+"""The QRS detector: one fused detection function from all readable leads, a threshold that falls with
+the time since the last beat, and a decision at most 0.4 s after the R peak.
+
+Each lead's envelope (``rates``) is divided by its own running QRS level, weighted by its signal-to-noise
+ratio, and averaged: the loss of a lead changes neither scale nor threshold. A peak stands if nothing
+higher follows within the refractory time. The threshold is high while a T wave may come, falls to its
+base within an RR interval and lower in a pause, so that a small beat is found without searching back.
+
+References: J. Pan and W. J. Tompkins, "A real-time QRS detection algorithm", IEEE Trans. Biomed. Eng.
+32 (1985) 230-236 (running signal and noise peaks, refractory time, T-wave zone); W. A. H. Engelse and
+C. Zeelenberg, "A single scan algorithm for QRS-detection", Computers in Cardiology 1979, 37-42 and
+I. I. Christov, "Real time electrocardiogram QRS detection using combined adaptive threshold", Biomed.
+Eng. OnLine 3 (2004) 28 (threshold falling with time, several leads in one function).
+Deviations: a wavelet pair's envelope instead of derivative, square and integral; no search back, which
+would decide later than 0.6 s; leads are fused before, not voted on after the decision.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from detectors.beats import decide_beat
+from detectors.compiled import jit
+from detectors.quality import FULL_SNR, snr
+
+REFRACTORY_S = 0.20  # EC57 pairs within 0.15 s; Pan 1985: 0.2 s
+CONFIRM_S = 0.20  # nothing higher within this time
+T_WAVE_S = 0.36  # Pan 1985
+EARLY_SHARE = 0.60  # of the QRS level, at the end of the refractory time
+BASE_SHARE = 0.30  # an RR interval after the last beat
+PAUSE_SHARE = 0.18  # PAUSE_RRS RR intervals after it
+PAUSE_RRS = 2.5
+NOISE_SHARE = 0.25  # Pan 1985: noise level and a quarter of the way to the signal level
+MIN_QRS_MV = 0.10  # envelope: below what EC13 wants counted (0.5 mV), at what it wants not counted (0.15 mV)
+LEARN_S = 1.5
+LEVEL_GAIN = 0.12  # share of a new beat in the QRS level; Pan 1985: 1/8
+NOISE_GAIN = 0.125  # Pan 1985
+MAX_JUMP = 2.0  # a beat raises the level as if it were at most so many times as high
+BACKGROUND_QUANTILE = 0.4
+BACKGROUND_STEP = 0.03
+LEVEL_PAUSE_S = 2.5  # without a beat for so long, the level begins to fall
+LEVEL_FALL_S = 3.0
+RR_START_S = 0.8
+RR_GAIN = 0.2
+BLIND_S = 0.5  # nothing readable for so long: what comes is a new stretch
+
+
+@jit
+def _learned(s: Any, r: Any, lead: int) -> bool:
+    """Follow a lead's level and background; return whether the lead counts in this block."""
+    if s.settle[lead] > 0 or (s.unusable >> lead) & 1:
+        return False
+    e = s.envelope[lead]
+    n = int(LEARN_S * r.internal_hz)
+    if s.learn[lead] < n:
+        s.learn[lead] += 1
+        s.peak[lead] = max(s.peak[lead], e)
+        if s.learn[lead] < n:
+            return False
+        s.level[lead] = max(s.peak[lead], MIN_QRS_MV)
+        s.noise[lead] = 0.1 * s.level[lead]
+    if e > s.noise[lead]:
+        s.noise[lead] *= 1.0 + BACKGROUND_STEP * BACKGROUND_QUANTILE
+    else:
+        s.noise[lead] = max(1e-3, s.noise[lead] * (1.0 - BACKGROUND_STEP * (1.0 - BACKGROUND_QUANTILE)))
+    return True
+
+
+@jit
+def _fuse(s: Any, r: Any) -> float:
+    """Return the detection function, about 1 at a QRS; negative where no lead can be read."""
+    total = 0.0
+    weights = 0.0
+    readable = False
+    for lead in range(s.leads):
+        if s.settle[lead] == 0 and not (s.unusable >> lead) & 1:
+            readable = True
+        if _learned(s, r, lead):
+            w = min(1.0, max(0.05, snr(s, lead) / FULL_SNR))
+            total += w * w * s.envelope[lead] / s.level[lead]
+            weights += w * w
+    if weights > 0.0:
+        return total / weights
+    return 0.0 if readable else -1.0
+
+
+@jit
+def _threshold(s: Any, r: Any, at: float) -> float:
+    """Return the height that a peak must exceed."""
+    noise = s.noise_peak + NOISE_SHARE * (1.0 - s.noise_peak)
+    if np.isnan(s.last_block):
+        return max(BASE_SHARE, noise)
+    since = (at - s.last_block) / r.internal_hz
+    rr = RR_START_S if np.isnan(s.rr_blocks) else s.rr_blocks / r.internal_hz
+    rr = max(rr, T_WAVE_S + 0.04)
+    if since < T_WAVE_S:
+        share = EARLY_SHARE
+    elif since < rr:
+        share = EARLY_SHARE + (BASE_SHARE - EARLY_SHARE) * (since - T_WAVE_S) / (rr - T_WAVE_S)
+    else:
+        fall = min(1.0, (since - rr) / ((PAUSE_RRS - 1.0) * rr))
+        return max(BASE_SHARE + (PAUSE_SHARE - BASE_SHARE) * fall, min(noise, BASE_SHARE))
+    return max(share, noise)
+
+
+@jit
+def _peak(s: Any, r: Any, f: float) -> None:
+    """Take the block before as a candidate if it is a peak above the threshold."""
+    before, top = s.fused[0], s.fused[1]
+    if not (top > before and top >= f and top > 0.0):
+        return
+    curve = before - 2.0 * top + f
+    at = s.block - r.half - 1 + (0.5 * (before - f) / curve if curve < 0.0 else 0.0)
+    if at - s.last_block < REFRACTORY_S * r.internal_hz:
+        return
+    strongest = 0.0
+    for lead in range(s.leads):
+        if not (s.unusable >> lead) & 1:
+            strongest = max(strongest, s.envelope[lead])
+    if top < _threshold(s, r, at) or strongest < MIN_QRS_MV:
+        s.noise_peak += NOISE_GAIN * (min(top, 1.0) - s.noise_peak)
+        return
+    if top > s.candidate:
+        s.candidate = top
+        s.candidate_block = at
+        s.candidate_envelope[:] = s.envelope
+
+
+@jit
+def _accept(d: Any, s: Any, r: Any, out: Any) -> None:
+    """Make the candidate a beat."""
+    at = s.candidate_block
+    if not np.isnan(s.last_block):
+        rr = at - s.last_block
+        s.rr_blocks = rr if np.isnan(s.rr_blocks) else s.rr_blocks + RR_GAIN * (rr - s.rr_blocks)
+    for lead in range(s.leads):
+        e = min(s.candidate_envelope[lead], MAX_JUMP * s.level[lead])
+        if e > 0.0 and s.level[lead] > 0.0 and not (s.unusable >> lead) & 1:
+            s.level[lead] = max(MIN_QRS_MV, s.level[lead] + LEVEL_GAIN * (e - s.level[lead]))
+    s.candidate = 0.0
+    decide_beat(d, s, r, out, at)
+    s.last_block = at
+
+
+@jit
+def _fall(s: Any, r: Any) -> None:
+    """Let the levels fall in a long pause."""
+    quiet = float(s.clear) if np.isnan(s.last_block) else s.block - s.last_block
+    if quiet > LEVEL_PAUSE_S * r.internal_hz:
+        for lead in range(s.leads):
+            s.level[lead] = max(MIN_QRS_MV, s.level[lead] * (1.0 - 1.0 / (LEVEL_FALL_S * r.internal_hz)))
+
+
+@jit
+def qrs_step(d: Any, s: Any, r: Any, out: Any) -> None:
+    """Take one block of envelopes; decide on the candidate when its time has come."""
+    f = _fuse(s, r)
+    if f < 0.0:
+        s.blind += 1
+        if s.blind > BLIND_S * r.internal_hz:
+            s.clear = 0
+            s.analysable = 0
+            s.run = 0
+            s.last_block = np.nan
+            s.rr_blocks = np.nan
+            s.candidate = 0.0
+        f = 0.0
+    else:
+        s.blind = 0
+        s.clear += 1
+        s.analysable = 1
+        _peak(s, r, f)
+        _fall(s, r)
+    s.fused[0] = s.fused[1]
+    s.fused[1] = f
+    if s.candidate > 0.0 and s.block - r.half - s.candidate_block >= CONFIRM_S * r.internal_hz:
+        _accept(d, s, r, out)

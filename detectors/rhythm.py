@@ -1,0 +1,68 @@
+"""The rhythm in force, as a WFDB rhythm mark, once a second: first form.
+
+Deviation from the WFDB tables: sinus rhythm is any rhythm that is neither slow, fast, ventricular nor
+paced; atrial fibrillation comes with a later form.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from detectors.compiled import jit
+from detectors.output import write_rhythm
+from schemas import wfdb
+from schemas.conditions import Code
+
+SBR_BPM = 50.0  # AHA/ACC/HRS guideline 2018: sinus bradycardia below 50
+SVTA_BPM = 140.0
+VFL_HZ = 4.0  # flutter: 240 a minute and less
+DEBOUNCE_S = 2
+PACED_SHARE = 0.5
+_PACED = ord("/")
+_VENTRICULAR = ord("V")
+_ASYSTOLE = int(Code.ASYSTOLE)
+_VF = int(Code.VENTRICULAR_FIBRILLATION)
+_VT = int(Code.VENTRICULAR_TACHYCARDIA)
+R_UNKNOWN, R_SINUS, R_SBR, R_SVTA = wfdb.UNKNOWN, wfdb.SINUS, wfdb.BRADYCARDIA, wfdb.SUPRAVENTRICULAR_TACHYCARDIA
+R_VT, R_VFL, R_VF, R_ASYSTOLE, R_PACED, R_NOISE = (
+    wfdb.VT, wfdb.VFL, wfdb.VF, wfdb.ASYSTOLE, wfdb.PACED, wfdb.NOISE,
+)  # fmt: skip
+
+
+@jit
+def _rhythm(d: Any, s: Any) -> int:
+    if s.blind > 0:
+        return R_NOISE
+    if d.open[_ASYSTOLE]:
+        return R_ASYSTOLE
+    if d.open[_VF]:
+        return R_VFL if s.slow_hz < VFL_HZ else R_VF
+    if d.open[_VT]:
+        return R_VT
+    if s.run < 4 or np.isnan(s.hr_bpm):
+        return s.rhythm if s.rhythm != R_NOISE else R_UNKNOWN
+    paced = 0
+    for i in range(4):
+        paced += s.code[(s.beats - 1 - i) % len(s.code)] == _PACED
+    if paced > 4 * PACED_SHARE:
+        return R_PACED
+    if s.hr_bpm < SBR_BPM:
+        return R_SBR
+    return R_SVTA if s.hr_bpm > SVTA_BPM else R_SINUS
+
+
+@jit
+def rhythm_second(d: Any, s: Any, r: Any, out: Any) -> None:
+    """Look at the rhythm; write it once it has been another for two seconds."""
+    found = _rhythm(d, s)
+    now = s.origin + s.block * r.step
+    if found == s.rhythm:
+        s.next_rhythm = found
+        return
+    if found != s.next_rhythm:
+        s.next_rhythm = found
+        s.next_since = now
+    alarm = found == R_ASYSTOLE or found == R_VF or found == R_VFL or found == R_VT
+    if alarm or now - s.next_since >= (DEBOUNCE_S - 1) * s.rate_hz:
+        s.rhythm = found
+        write_rhythm(d, s, out, s.next_since, found)

@@ -1,0 +1,216 @@
+"""The state of a device: one row in each of two NumPy structured arrays, and its form as bytes.
+
+``DEVICE`` is what outlives a cold start, ``SIGNAL`` what a cold start clears. Fields are grouped by who
+writes them. Positions are ECG samples within the session (float where a
+peak lies between two), counts are internal samples ("blocks") unless the name says otherwise, and
+amplitudes are mV. Everything that a result depends on lies here, so that a row restored anywhere goes
+on with the same results.
+"""
+
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+STATE_VERSION = "1"
+MAX_LEADS = 12
+RING = 128  # internal samples kept a lead: at least 0.64 s, what a beat needs until it is decided
+SEEN_SESSIONS = 4
+BEATS = 24  # beats kept: extreme tachycardia looks at 17
+CLUSTERS = 5  # shapes of beats that are told apart
+SHAPE = 40  # points of a shape, 10 ms apart
+SHAPE_LEADS = 2
+SLOW_RING = 256  # points of the slow signal that fibrillation is looked for in: 5 s at 50 Hz
+CONDITIONS = 40  # codes of schemas.conditions below this number are decided here
+PENDING_LIMITS = 48
+PENDING_PATIENTS = 4
+PATIENT_BYTES = 32
+LIMITED = 6  # numbers with alarm limits: see vitals.LIMITED_CODES
+VITALS = 12  # numbers a device whose minutes are summed up
+
+DEVICE = np.dtype(
+    [
+        # feed: where the stream stands
+        ("session", np.int64),
+        ("seen", np.int64, (SEEN_SESSIONS,)),
+        ("has_session", np.int64),
+        ("stale", np.int64),  # packets ignored
+        # conditions
+        ("open", np.uint8, (CONDITIONS,)),
+        ("held", np.int64, (CONDITIONS,)),
+        ("since", np.int64, (CONDITIONS,)),
+        ("onset", np.int64, (CONDITIONS,)),
+        ("onset_ns", np.int64, (CONDITIONS,)),
+        ("told", np.int64, (CONDITIONS,)),
+        ("limit_told", np.float64, (CONDITIONS,)),  # the limit that was broken
+        # trends of the ECG: the minute that is being summed up
+        ("minute_ns", np.int64),
+        ("hr_n", np.int64),
+        ("hr_sum", np.float64),
+        ("hr_low", np.float64),
+        ("hr_high", np.float64),
+        ("v_beats", np.int64),
+        ("seconds", np.int64),
+        ("analysed", np.int64),
+        # vitals
+        ("vital_session", np.int64),
+        ("vital_code", np.int64, (VITALS,)),
+        ("vital_time", np.int64, (VITALS,)),
+        ("vital_minute", np.int64, (VITALS,)),
+        ("vital_n", np.int64, (VITALS,)),
+        ("vital_sum", np.float64, (VITALS,)),
+        ("vital_low", np.float64, (VITALS,)),
+        ("vital_high", np.float64, (VITALS,)),
+        # control
+        ("low", np.float64, (LIMITED,)),
+        ("high", np.float64, (LIMITED,)),
+        ("patient", np.uint8, (PATIENT_BYTES,)),
+        ("limit_kind", np.int64, (PENDING_LIMITS,)),  # 1 + index of the number, 0: free
+        ("limit_session", np.int64, (PENDING_LIMITS,)),
+        ("limit_from", np.int64, (PENDING_LIMITS,)),
+        ("limit_order", np.int64, (PENDING_LIMITS,)),
+        ("limit_low", np.float64, (PENDING_LIMITS,)),
+        ("limit_high", np.float64, (PENDING_LIMITS,)),
+        ("patient_kind", np.int64, (PENDING_PATIENTS,)),
+        ("patient_session", np.int64, (PENDING_PATIENTS,)),
+        ("patient_from", np.int64, (PENDING_PATIENTS,)),
+        ("patient_order", np.int64, (PENDING_PATIENTS,)),
+        ("patient_next", np.uint8, (PENDING_PATIENTS, PATIENT_BYTES)),
+        ("orders", np.int64),
+        ("due", np.int64),  # ECG sample at which the next pending change holds
+    ],
+    align=True,
+)
+"""What a device keeps over a cold start."""
+
+SIGNAL = np.dtype(
+    [
+        # feed: where the stream stands
+        ("started", np.int64),  # 0 until the first sample after a cold start of the row
+        ("rate_hz", np.float64),  # of the ECG
+        ("internal_hz", np.float64),
+        ("ratio", np.float64),  # rate of channel 0 / rate of the ECG
+        ("leads", np.int64),
+        ("position", np.int64),  # the next ECG sample
+        ("origin", np.int64),  # ECG sample that block 0 begins with
+        ("anchor", np.int64),
+        ("anchor_ns", np.int64),
+        ("mask", np.int64),  # bit a lead: off, as the device says
+        ("phase", np.int64),  # samples in the block that is being filled
+        ("sum", np.float64, (MAX_LEADS,)),
+        ("count", np.int64, (MAX_LEADS,)),
+        ("clipped", np.int64, (MAX_LEADS,)),
+        ("pace", np.int64, (8,)),
+        ("paces", np.int64),
+        # step: internal samples
+        ("block", np.int64),
+        ("x", np.float32, (MAX_LEADS, RING)),
+        ("zero", np.float64, (MAX_LEADS,)),  # first value of a lead: what is held is the difference to it
+        ("fresh", np.uint8, (MAX_LEADS,)),
+        ("settle", np.int64, (MAX_LEADS,)),  # blocks until the lead counts again
+        ("envelope", np.float32, (MAX_LEADS,)),
+        # quality: the second that is being gathered, and the verdict of the last
+        ("tick_blocks", np.int64),
+        ("second_blocks", np.int64),
+        ("absent", np.int64, (MAX_LEADS,)),
+        ("masked", np.int64, (MAX_LEADS,)),
+        ("rail", np.int64, (MAX_LEADS,)),
+        ("least", np.float64, (MAX_LEADS,)),
+        ("most", np.float64, (MAX_LEADS,)),
+        ("rough", np.float64, (MAX_LEADS,)),
+        ("off", np.int64),  # bit a lead
+        ("unusable", np.int64),  # bit a lead: off, or too noisy
+        ("flat", np.int64),  # bit a lead
+        ("gap", np.int64),  # blocks without a sample of any lead
+        ("analysable", np.int64),
+        ("clear", np.int64),  # blocks analysed without a break
+        ("blind", np.int64),  # blocks in which nothing could be analysed
+        ("quality", np.float64),
+        ("roughness", np.float64, (MAX_LEADS,)),
+        # qrs
+        ("level", np.float64, (MAX_LEADS,)),
+        ("noise", np.float64, (MAX_LEADS,)),
+        ("learn", np.int64, (MAX_LEADS,)),
+        ("peak", np.float64, (MAX_LEADS,)),
+        ("fused", np.float64, (2,)),
+        ("noise_peak", np.float64),
+        ("candidate", np.float64),  # height, 0 where there is none
+        ("candidate_block", np.float64),
+        ("candidate_envelope", np.float64, (MAX_LEADS,)),
+        ("last_block", np.float64),  # of the last beat, NaN where there is none
+        ("rr_blocks", np.float64),
+        # beats
+        ("beats", np.int64),  # decided since the row's cold start
+        ("run", np.int64),  # beats without a break in between
+        ("at", np.float64, (BEATS,)),
+        ("code", np.uint8, (BEATS,)),
+        ("hr_bpm", np.float64),
+        ("shape_lead", np.int64, (SHAPE_LEADS,)),
+        ("shape", np.float32, (CLUSTERS, SHAPE_LEADS, SHAPE)),
+        ("members", np.float64, (CLUSTERS,)),
+        ("width_s", np.float64, (CLUSTERS,)),
+        ("early", np.float64, (CLUSTERS,)),
+        ("normal_rr", np.float64),
+        # fibrillation
+        ("slow", np.float32, (SHAPE_LEADS, SLOW_RING)),
+        ("slow_n", np.int64),
+        ("slow_phase", np.int64),
+        ("slow_sum", np.float64, (SHAPE_LEADS,)),
+        ("leakage", np.float64),
+        ("crossing", np.float64),
+        ("slow_hz", np.float64),
+        ("slow_mv", np.float64),
+        ("fibrillating", np.int64),
+        # conditions
+        ("calm_beats", np.int64),
+        # rhythm
+        ("rhythm", np.int64),
+        ("next_rhythm", np.int64),
+        ("next_since", np.int64),
+    ],
+    align=True,
+)
+"""What a cold start clears."""
+
+
+
+class StateError(ValueError):
+    """A snapshot that this version cannot read: of another version, truncated or corrupted."""
+
+
+_HEAD = b"ecgstream-bank/" + STATE_VERSION.encode() + b"\n"
+
+
+def pack(device: Any, signal: Any) -> bytes:
+    """Return the two rows of a device as bytes with their version, compressed."""
+    return _HEAD + zlib.compress(device.tobytes() + signal.tobytes(), 3)
+
+
+def unpack(state: bytes) -> tuple[NDArray[np.void], NDArray[np.void]]:
+    """Return the rows of device and signal, shape (1,) each, that ``pack`` made bytes of.
+
+    Raises:
+        StateError: of another version, truncated or corrupted.
+    """
+    if not state.startswith(_HEAD):
+        head = state[:40].split(b"\n")[0]
+        raise StateError(f"snapshot begins with {head!r}, this version reads {_HEAD[:-1]!r} only")
+    try:
+        raw = zlib.decompress(state[len(_HEAD) :])
+    except zlib.error as error:
+        raise StateError(f"snapshot is corrupted: {error}") from error
+    if len(raw) != DEVICE.itemsize + SIGNAL.itemsize:
+        raise StateError(f"snapshot holds {len(raw)} bytes, not {DEVICE.itemsize + SIGNAL.itemsize}")
+    return np.frombuffer(raw, DEVICE, 1), np.frombuffer(raw, SIGNAL, 1, DEVICE.itemsize)
+
+
+def blank_signal() -> NDArray[np.void]:
+    """Return a cold signal row, shape (1,)."""
+    row = np.zeros(1, SIGNAL)
+    for name in ("last_block", "rr_blocks", "hr_bpm", "normal_rr"):
+        row[name] = np.nan
+    row["shape_lead"] = -1
+    row["least"], row["most"] = np.inf, -np.inf
+    row["fresh"] = 1
+    return row

@@ -1,0 +1,103 @@
+"""One internal sample: the mean of some samples of every lead enters the ring, the QRS band's envelope
+leaves it; at ticks (eight a second) conditions are looked at, each second the quality.
+
+What is held in the ring is the difference to the lead's first value, so that a constant offset of volts
+costs no precision. A lead that is off or lacks samples holds its last value, and goes on from there.
+"""
+
+import math
+from typing import Any
+
+from detectors.compiled import jit
+from detectors.conditions import assess
+from detectors.fibrillation import slow_step
+from detectors.qrs import qrs_step
+from detectors.quality import each_second
+from detectors.rhythm import rhythm_second
+from detectors.state import RING
+from detectors.trends import trend_second
+
+TICKS_PER_S = 8
+HOLD_REJOIN_BLOCKS = 12  # held this long (about 0.1 s), a lead goes on from the held value
+MAX_COUNT = 255
+_WRAP = RING - 1
+
+
+@jit
+def _enter(s: Any, lead: int, step: int, half: int) -> bool:
+    """Take the block's mean of a lead into the ring; return whether there was a sample."""
+    k = s.block
+    before = s.x[lead, (k - 1) & _WRAP]
+    n = s.count[lead]
+    present = 2 * n > step
+    masked = (s.mask >> lead) & 1
+    s.masked[lead] += masked
+    if present and s.clipped[lead] > 0:
+        s.rail[lead] += 1
+    if not present:
+        s.absent[lead] += 1
+    if masked or not present:
+        s.x[lead, k & _WRAP] = before
+        s.fresh[lead] = min(MAX_COUNT, s.fresh[lead] + 1)
+        s.settle[lead] = 2 * half + 1
+    else:
+        value = s.sum[lead] / n
+        if s.fresh[lead] >= HOLD_REJOIN_BLOCKS:
+            s.zero[lead] = value - before
+        s.fresh[lead] = 0
+        if s.settle[lead] > 0:
+            s.settle[lead] -= 1
+        x = value - s.zero[lead]
+        s.x[lead, k & _WRAP] = x
+        s.least[lead] = min(s.least[lead], x)
+        s.most[lead] = max(s.most[lead], x)
+        s.rough[lead] += abs(x - 2.0 * before + s.x[lead, (k - 2) & _WRAP])
+    s.sum[lead] = 0.0
+    s.count[lead] = 0
+    s.clipped[lead] = 0
+    return present
+
+
+@jit
+def _envelope(s: Any, r: Any, lead: int) -> float:
+    """Return the envelope of the QRS band, in mV, ``half`` blocks ago."""
+    taps = 2 * r.half + 1
+    start = (s.block - taps + 1) & _WRAP
+    first = min(taps, RING - start)
+    even = 0.0
+    odd = 0.0
+    for i in range(first):
+        x = s.x[lead, start + i]
+        even += r.even[i] * x
+        odd += r.odd[i] * x
+    for i in range(first, taps):
+        x = s.x[lead, start + i - RING]
+        even += r.even[i] * x
+        odd += r.odd[i] * x
+    return math.sqrt(even * even + odd * odd)
+
+
+@jit
+def step(d: Any, s: Any, r: Any, out: Any) -> None:
+    """Take one finished block of all leads through the whole chain."""
+    present = False
+    for lead in range(s.leads):
+        if _enter(s, lead, r.step, r.half):
+            present = True
+        s.envelope[lead] = 0.0 if s.settle[lead] > 0 else _envelope(s, r, lead)
+    s.gap = 0 if present else s.gap + 1
+    qrs_step(d, s, r, out)
+    slow_step(s, r)
+    s.block += 1
+    s.tick_blocks += 1
+    s.second_blocks += 1
+    if s.second_blocks >= int(round(r.internal_hz)):
+        each_second(s, r)
+        trend_second(d, s, r, out)
+        assess(d, s, r, out)
+        rhythm_second(d, s, r, out)
+        s.second_blocks = 0
+        s.tick_blocks = 0
+    elif s.tick_blocks * TICKS_PER_S >= r.internal_hz:
+        s.tick_blocks = 0
+        assess(d, s, r, out)
