@@ -1,0 +1,47 @@
+# What one does with this checkout: `make help` lists it. Everything lands in .venv and in the user's cache.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help venv setup lint test system demo bench lock
+
+PY := .venv/bin/python
+PACKAGES := alerts detectors devices ecgstream schemas
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+# Python 3.11, 3.12 or 3.13; another one than the first on PATH: make PYTHON=/its/path …
+venv:
+	@PYTHON="$(PYTHON)" scripts/venv
+
+setup: venv ## virtual environment, locked dependencies, embedded services, compiled detectors
+	$(PY) -m ecgstream prepare
+
+lint: venv ## style, types, imports between packages, lock file
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(PY) .venv/bin/lint-imports
+	$(PY) scripts/check_lock.py
+
+# The compiler runs ahead of the tests, so that no single test has to wait for it.
+test: venv ## unit tests and doctests; needs no service; ARGS="…" goes to pytest
+	$(PY) -c 'import detectors; detectors.warm_up()'
+	$(PY) -m pytest --doctest-modules --ignore=tests/system $(PACKAGES) tests $(ARGS)
+
+# The tests' fixtures start the services. What cannot be installed is skipped, unless it is required.
+system: venv ## tests with real Kafka and TimescaleDB, installed first (TimescaleDB needs root)
+	$(PY) -m tests.system.services install || [ "$${ECGSTREAM_REQUIRE_SERVICES:-}" != 1 ]
+	$(PY) -m pytest tests/system $(ARGS)
+
+demo: setup ## real ECG through a whole centre, once; ARGS="--json FILE" writes the summary too
+	$(PY) -m ecgstream demo $(ARGS)
+
+bench: venv ## how fast the parts are
+	$(PY) -m ecgstream bench $(ARGS)
+
+lock: ## resolve requirements.lock anew (needs uv: pip install uv)
+	uv pip compile --universal --python-version 3.11 --all-extras --group dev --generate-hashes \
+		--no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
