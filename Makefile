@@ -7,7 +7,6 @@ SHELL := bash
 .PHONY: help venv setup lint test system demo bench lock
 
 PY := .venv/bin/python
-PACKAGES := alerts detectors devices ecgstream schemas
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -29,7 +28,7 @@ lint: venv ## style, types, imports between packages, lock file
 # The compiler runs ahead of the tests, so that no single test has to wait for it.
 test: venv ## unit tests and doctests; needs no service; ARGS="…" goes to pytest
 	$(PY) -c 'import detectors; detectors.warm_up()'
-	$(PY) -m pytest --doctest-modules --ignore=tests/system $(PACKAGES) tests $(ARGS)
+	$(PY) -m pytest --ignore=tests/system $(ARGS)
 
 # The tests' fixtures start the services. What cannot be installed is skipped, unless it is required.
 system: venv ## tests with real Kafka and TimescaleDB, installed first (TimescaleDB needs root)
