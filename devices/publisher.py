@@ -65,6 +65,7 @@ class Publisher:
         self._patience_s = patience_s
         self._in_flight: deque[_InFlight] = deque()
         self._waiting_bytes = 0
+        self._failed = False
         self._producer = producer if producer is not None else self._connect()
 
     def _connect(self) -> Any:
@@ -81,7 +82,7 @@ class Publisher:
                 delivery_timeout_ms=patience_ms,
             )
         except KafkaError as error:
-            raise PublishError(self._advice(error)) from error
+            raise self._failure(error) from error
 
     def publish(self, bundles: Sequence[Bundle]) -> None:
         """Send; return at once while less than 32 MB wait for their acknowledgement.
@@ -96,7 +97,7 @@ class Publisher:
                     self._topic, value=data, partition=partition_of(bundle.shard, self._partitions)
                 )
             except KafkaError as error:
-                raise PublishError(self._advice(error)) from error
+                raise self._failure(error) from error
             self._in_flight.append(_InFlight(bundle, len(data), future))
             self._waiting_bytes += len(data)
         while self._in_flight and (
@@ -114,11 +115,12 @@ class Publisher:
             self._settle()
 
     def close(self) -> None:
-        """Flush and let go of the connection."""
+        """Flush, unless it has failed already, and let go of the connection."""
         try:
-            self.flush()
+            if not self._failed:
+                self.flush()
         finally:
-            self._producer.close(timeout=10)
+            self._producer.close(timeout=0 if self._failed else 10)
 
     def _settle(self) -> None:
         """Wait for the oldest acknowledgement and count it."""
@@ -126,7 +128,7 @@ class Publisher:
         try:
             oldest.future.get(timeout=self._patience_s)
         except KafkaError as error:
-            raise PublishError(self._advice(error)) from error
+            raise self._failure(error) from error
         self._in_flight.popleft()
         self._waiting_bytes -= oldest.size
         self._count(oldest)
@@ -145,9 +147,10 @@ class Publisher:
             sent.first_seq = min(sent.first_seq, seq)
             sent.last_seq = max(sent.last_seq, seq)
 
-    def _advice(self, error: Exception) -> str:
+    def _failure(self, error: Exception) -> PublishError:
+        self._failed = True
         waiting = sum(f.bundle.packet.seq.size for f in self._in_flight)
-        return (
+        return PublishError(
             f"Kafka at {self._bootstrap} has not taken a bundle ({type(error).__name__}: {error}); "
             f"{waiting} packets wait unacknowledged. Check that the broker runs and is reachable, and that "
             f"topic {self._topic} exists with {self._partitions} partitions; then play again"

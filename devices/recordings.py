@@ -3,7 +3,7 @@
 wfdb, edfio and sleepecg are imported where they are used: a gateway without recordings has none of them.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -24,6 +24,7 @@ TOY_DEVICE = "rec-mitdb-208"
 _DEFAULT_GAIN = 200.0
 """Steps a mV where a WFDB header states none: *WFDB Applications Guide*, header(5)."""
 _TOY_GAIN, _TOY_OFFSET = 200.0, 1024.0  # MIT-BIH 208
+_EDF = frozenset({".edf", ".bdf"})
 _LOWEST, _HIGHEST = -32767, 32767
 
 # What each WFDB format writes for a sample that was not measured: *WFDB Applications Guide*, signal(5).
@@ -52,12 +53,12 @@ def toy_ecg(device: str = TOY_DEVICE, shard: int = 0) -> Source:
 
 
 def read(path: Path, *, device: str = "", shard: int = 0, limit_s: float | None = None) -> Source:
-    """Return the recording at ``path`` (``.hea`` or ``.edf``) as a device.
+    """Return the recording at ``path`` as a device.
 
     ECG leads come first, since channel 0 counts the samples. The recording is held in memory.
 
     Args:
-        path: a WFDB header or an EDF+ file.
+        path: an EDF+ or BDF+ file, or a WFDB record (with or without ``.hea``).
         device: its device id; by default made from the folder's and the file's name.
         shard: the shard it is enrolled in.
         limit_s: how much of it to play.
@@ -65,7 +66,7 @@ def read(path: Path, *, device: str = "", shard: int = 0, limit_s: float | None 
     Raises:
         RecordingError: it cannot be read, has no ECG lead, or needs more than 16 bits.
     """
-    reader = _read_edf if path.suffix.lower() in {".edf", ".bdf"} else _read_wfdb
+    reader = _read_edf if path.suffix.lower() in _EDF else _read_wfdb
     try:
         waves, left_out = reader(path, limit_s)
     except RecordingError:
@@ -75,30 +76,34 @@ def read(path: Path, *, device: str = "", shard: int = 0, limit_s: float | None 
     waves.sort(key=lambda w: w.kind != ECG_KIND)  # stable
     if not waves or waves[0].kind != ECG_KIND:
         raise RecordingError(f"{path}: no ECG lead ({'; '.join(left_out) or 'no channels'})")
-    name = f"{path.parent.name} {path.stem}"
+    folder, record = path.resolve().parent.name, _record(path).name
     try:
         session = Session(tuple(waves))
     except ValueError as error:
         raise RecordingError(f"{path}: {error}") from error
     return Source(
-        device or _device_id(path),
+        device or _device_id(f"rec-{folder}-{record}"),
         shard,
-        f"Recording: {name}, {' '.join(w.name for w in waves)}",
+        f"Recording: {folder} {record}, {' '.join(w.name for w in waves)}",
         simulated=False,
         sessions=(session,),
         left_out=tuple(left_out),
     )
 
 
-def _device_id(path: Path) -> str:
-    text = f"rec-{path.parent.name}-{path.stem}"
+def _record(path: Path) -> Path:
+    """Return the path without the suffix of its format; a record's own name may hold a dot."""
+    return path.with_suffix("") if path.suffix.lower() in {".hea", *_EDF} else path
+
+
+def _device_id(text: str) -> str:
     return "".join(c if "!" <= c <= "~" else "_" for c in text)[:64]
 
 
 def _read_wfdb(path: Path, limit_s: float | None) -> tuple[list[Wave], list[str]]:
     import wfdb
 
-    name = str(path.with_suffix(""))
+    name = str(_record(path))
     header = wfdb.rdheader(name)
     end = None if limit_s is None else min(round(limit_s * header.fs), header.sig_len)
     # Samples as recorded: no physical units, and every channel at the rate of its own.
@@ -129,10 +134,7 @@ def _read_wfdb(path: Path, limit_s: float | None) -> tuple[list[Wave], list[str]
 
 
 def _read_edf(path: Path, limit_s: float | None) -> tuple[list[Wave], list[str]]:
-    import edfio
-
-    reader: Callable[[Path], Any] = edfio.read_bdf if path.suffix.lower() == ".bdf" else edfio.read_edf
-    edf = reader(path)
+    edf = _open_edf(path)
     if not edf.is_continuous:
         raise RecordingError(f"{path}: EDF+D (with gaps) is not played; cut it into continuous files")
     waves, left_out = [], []
@@ -146,6 +148,12 @@ def _read_edf(path: Path, limit_s: float | None) -> tuple[list[Wave], list[str]]
             digital = digital[: round(limit_s * signal.sampling_frequency)]
         waves.append(_edf_wave(path, signal, what, digital))
     return waves, left_out
+
+
+def _open_edf(path: Path) -> Any:
+    import edfio
+
+    return edfio.read_bdf(path) if path.suffix.lower() == ".bdf" else edfio.read_edf(path)
 
 
 def _edf_wave(path: Path, signal: Any, what: Meaning, digital: NDArray[Any]) -> Wave:
@@ -216,6 +224,9 @@ def choose(
             source = read(path, shard=shard, limit_s=min_s)
         except RecordingError as error:
             skipped.append(str(error))
+            continue
+        if any(s.device == source.device for s in sources):
+            skipped.append(f"{path}: another folder has a record of that name")
         else:
             sources.append(source)
     if len(sources) < count:
@@ -228,9 +239,9 @@ def choose(
 
 def _candidates(folder: Path, min_s: float, skipped: list[str]) -> dict[Path, list[_Candidate]]:
     found: dict[Path, list[_Candidate]] = {}
-    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in {".hea", ".edf"}):
+    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in {".hea", *_EDF}):
         try:
-            seconds, channels = (_edf_header if path.suffix.lower() == ".edf" else _wfdb_header)(path)
+            seconds, channels = (_edf_header if path.suffix.lower() in _EDF else _wfdb_header)(path)
         except Exception as error:  # as in read()
             skipped.append(f"{path}: {type(error).__name__}: {error}")
             continue
@@ -244,15 +255,13 @@ def _candidates(folder: Path, min_s: float, skipped: list[str]) -> dict[Path, li
 def _wfdb_header(path: Path) -> tuple[float, list[tuple[str, str]]]:
     import wfdb
 
-    header = wfdb.rdheader(str(path.with_suffix("")), rd_segments=True)
+    header = wfdb.rdheader(str(_record(path)), rd_segments=True)
     names, units = header.sig_name or (), getattr(header, "units", None) or ()
     return header.sig_len / header.fs, [(n, u or "mV") for n, u in zip(names, units, strict=False)]
 
 
 def _edf_header(path: Path) -> tuple[float, list[tuple[str, str]]]:
-    import edfio
-
-    edf = edfio.read_edf(path, lazy_load_data=True)
+    edf = _open_edf(path)
     return edf.duration, [(s.label, s.physical_dimension) for s in edf.signals]
 
 

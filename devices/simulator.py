@@ -263,10 +263,11 @@ def _ventricular(t: Array) -> Array:
 def _ecg(bed: Bed, heart: _Heart, rng: np.random.Generator) -> list[Wave]:
     n = round(heart.duration_s * bed.rate)
     time = np.arange(n) / bed.rate
+    noise = {name: _noise(time, bed.rate, bed.breaths, rng) for name in _bases(bed.leads)}
     low_pass = min(150.0, 0.4 * bed.rate)
     waves = []
     for name in bed.leads:
-        millivolts = heart.lead(name, bed.rate) + _noise(time, bed.rate, bed.breaths, rng)
+        millivolts = heart.lead(name, bed.rate) + _of(name, noise)
         off = tuple(
             (t.begin_s, t.end_s)
             for t in bed.script
@@ -293,6 +294,18 @@ def _ecg(bed: Bed, heart: _Heart, rng: np.random.Generator) -> list[Wave]:
             )
         )
     return waves
+
+
+def _bases(leads: Sequence[str]) -> list[str]:
+    """Return the leads that all of ``leads`` are made of."""
+    return [n for n in _LEADS if n in leads or (n in {"I", "II"} and not _DERIVED.keys().isdisjoint(leads))]
+
+
+def _of(name: str, bases: dict[str, Array]) -> Array:
+    if name not in _DERIVED:
+        return bases[name]
+    a, b = _DERIVED[name]
+    return a * bases["I"] + b * bases["II"]
 
 
 def _noise(time: Array, rate: float, breaths: float, rng: np.random.Generator) -> Array:
