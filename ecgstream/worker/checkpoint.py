@@ -82,6 +82,8 @@ class Checkpoints:
 
     async def take(self, partitions: Collection[Partition], *, everything: bool = False) -> None:
         """Take a checkpoint; with ``everything`` all changed devices are due, as before a hand-over."""
+        if not partitions:
+            return  # Faust takes an empty commit for a crash
         async with self._one_at_a_time:
             self._turn += 1
             turn, turns = (0, 1) if everything else (self._turn, self._turns)

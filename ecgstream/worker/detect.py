@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 import structlog
-from detectors.bank import STATE_VERSION, Bank, StateVersionError
 from numpy.typing import NDArray
 
+from detectors.bank import STATE_VERSION, Bank, StateError
 from ecgstream.worker import outputs
 from ecgstream.worker.links import LinkEvent, Links
 from ecgstream.worker.outputs import Output, Source
@@ -190,12 +190,12 @@ class Partition:
     def restore(self, snapshot: Snapshot) -> None:
         """Take a device's state; records below its offset will not touch the device again.
 
-        A state of another version is refused: the device starts cold and is rebuilt from the log.
+        A state that is of another version or damaged is refused: the device starts cold.
         """
         link, state = snapshot.state[: Links.STATE_BYTES], snapshot.state[Links.STATE_BYTES :]
         try:
             self._bank.restore(snapshot.device, state)
-        except StateVersionError as error:
+        except StateError as error:
             log.warning("snapshot_refused", device=snapshot.device, reason=str(error))
             return
         row = int(self._rows([snapshot.device])[0])

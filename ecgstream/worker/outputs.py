@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from detectors.bank import Events
 from detectors.evidence import NAMES
+from detectors.output import Events
 from numpy.typing import NDArray
 
 import detectors

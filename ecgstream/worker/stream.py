@@ -6,6 +6,7 @@ into one call of the detector bank; ``Checkpoints`` owns the position.
 """
 
 import asyncio
+import contextlib
 import os
 import tempfile
 import time
@@ -19,7 +20,7 @@ import detectors
 from ecgstream.lifecycle import set_up_logging
 from ecgstream.settings import Settings
 from ecgstream.topics import create_topics
-from ecgstream.worker import restore
+from ecgstream.worker import restore, watchdog
 from ecgstream.worker.checkpoint import Checkpoints
 from ecgstream.worker.detect import Partition, Record
 from schemas import topics
@@ -29,6 +30,7 @@ log = structlog.get_logger()
 GATHER_S = 0.02
 """How long records may gather before the bank is called; a call costs about 0.1 ms however full it is."""
 GATHER_RECORDS = 256
+IDLE_S = 0.2
 QUEUE_RECORDS = 2048
 SEND_TIMEOUT_S = 30.0
 GAVE_UP = 70
@@ -78,7 +80,8 @@ class Worker:
         self._queued = 0
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
-        self._topics = {t: app.topic(t.name, value_type=bytes, value_serializer="raw") for t in topics.ALL}
+        names = [t.name for t in topics.ALL]
+        self._topics = {n: app.topic(n, value_type=bytes, value_serializer="raw") for n in names}
         turns = max(1, round(settings.snapshot_spread_s / settings.checkpoint_s))
         self._checkpoints = Checkpoints(self, turns=turns, timeout_s=SEND_TIMEOUT_S, give_up=give_up)
         self._connect()
@@ -107,11 +110,9 @@ class Worker:
 
     async def _pump(self) -> None:
         while not self._app.should_stop:
-            try:
-                await asyncio.wait_for(self._arrived.wait(), timeout=0.2)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._arrived.wait(), timeout=IDLE_S)
                 await asyncio.sleep(GATHER_S)
-            except TimeoutError:
-                self._idle()
             self._arrived.clear()
             for partition in list(self._partitions.values()):
                 self._process(partition)
@@ -121,6 +122,8 @@ class Worker:
     def _process(self, partition: Partition) -> None:
         """Take what is waiting for a partition: one synchronous step."""
         waiting = self._queue.pop(partition.number, [])
+        if not waiting:
+            self._idle(partition)
         if len(waiting) > GATHER_RECORDS:
             self._queue[partition.number] = waiting[GATHER_RECORDS:]
             waiting = waiting[:GATHER_RECORDS]
@@ -134,29 +137,25 @@ class Worker:
             if m.offset != expected:
                 give_up(f"partition {partition.number}: offset {m.offset} came where {expected} belongs")
             expected += 1
-            records.append(Record(m.offset, round(m.timestamp * 1000), m.value))
+            records.append(Record(m.offset, round(m.timestamp * 1000), m.value or b""))
         partition.process(records)
 
-    def _idle(self) -> None:
-        wall_ms = time.time_ns() // 1_000_000
-        for partition in self._partitions.values():
-            tp = TP(topics.INGEST.name, partition.number)
-            if (
-                not self._queue.get(partition.number)
-                and self._app.consumer.highwater(tp) == partition.next_offset
-            ):
-                partition.idle(wall_ms)
+    def _idle(self, partition: Partition) -> None:
+        """Let wall-clock time pass where everything in the log is processed."""
+        if self._app.consumer.highwater(TP(topics.INGEST.name, partition.number)) == partition.next_offset:
+            partition.idle(time.time_ns() // 1_000_000)
 
     # -- checkpoints, assignment
 
     async def send(self, topic: topics.Topic, partition: int, key: bytes | None, value: bytes) -> Any:
         """See ``checkpoint.Broker``."""
-        return await self._topics[topic].send(key=key, value=value, partition=partition)
+        return await self._topics[topic.name].send(key=key, value=value, partition=partition)
 
     async def commit(self, positions: dict[int, int]) -> bool:
         """See ``checkpoint.Broker``. Faust's public ``commit`` knows acknowledged offsets only."""
         offsets = {TP(topics.INGEST.name, p): offset for p, offset in positions.items()}
-        return bool(await self._app.consumer._commit(offsets))
+        consumer: Any = self._app.consumer
+        return bool(await consumer._commit(offsets))
 
     async def _tick(self) -> None:
         if self._partitions and not self._app.rebalancing:
@@ -178,7 +177,10 @@ class Worker:
         self._queued = 0
         began = time.perf_counter()
         saved = await restore.read(self._settings.kafka, mine)
-        if mine and not await self.commit({p: s.position for p, s in saved.items()}):
+        if not mine:
+            log.info("ready", partitions=[], generation=generation)
+            return
+        if not await self.commit({p: s.position for p, s in saved.items()}):
             log.info("restore_refused", reason="another rebalance is coming")
             return
         if generation != self._app.consumer_generation_id:
@@ -215,4 +217,7 @@ def run(settings: Settings) -> None:
     create_topics(settings)
     app = make_app(settings)
     Worker(app, settings)
-    faust.Worker(app, loglevel="WARNING", redirect_stdouts=False).execute_from_commandline()
+    watchdog.start(app, give_up)
+    faust_worker = faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, quiet=True)
+    faust_worker.spinner = None
+    faust_worker.execute_from_commandline()
