@@ -17,7 +17,8 @@ with warnings.catch_warnings():
     from kafka.errors import KafkaError
 
 PATIENCE_S = 300.0
-_METADATA_MS = 30_000
+_ANSWER_MS = 30_000
+_LINGER_MS = 5
 _MAX_REQUEST_BYTES = 1_048_576
 _MAX_IN_FLIGHT_BYTES = 32 * _MAX_REQUEST_BYTES
 
@@ -76,10 +77,11 @@ class Publisher:
                 acks="all",
                 enable_idempotence=True,
                 compression_type="zstd",
-                linger_ms=5,
+                linger_ms=_LINGER_MS,
                 max_request_size=_MAX_REQUEST_BYTES,
-                max_block_ms=min(patience_ms, _METADATA_MS),
-                delivery_timeout_ms=patience_ms,
+                max_block_ms=min(patience_ms, _ANSWER_MS),
+                request_timeout_ms=min(patience_ms, _ANSWER_MS),
+                delivery_timeout_ms=patience_ms + 2 * _LINGER_MS,  # must exceed linger and one request
             )
         except KafkaError as error:
             raise self._failure(error) from error
@@ -120,7 +122,10 @@ class Publisher:
             if not self._failed:
                 self.flush()
         finally:
-            self._producer.close(timeout=0 if self._failed else 10)
+            if self._failed:
+                # kafka-python's close waits for what cannot be sent; only its sender can give that up.
+                self._producer._sender.force_close()
+            self._producer.close(timeout=10)
 
     def _settle(self) -> None:
         """Wait for the oldest acknowledgement and count it."""

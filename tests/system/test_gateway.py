@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
+from devices.errors import PublishError
 from devices.gateway import play
 from devices.publisher import Publisher
 from devices.recordings import toy_ecg
@@ -95,3 +96,13 @@ def test_what_is_reported_as_sent_is_in_kafka_bit_by_bit(kafka: str, topic: str)
         assert len(got) == sent.packets
         for i, wave in enumerate(played.sessions[0].waves):
             np.testing.assert_array_equal(np.concatenate([p.channels[i].samples for p in got]), wave.samples)
+
+
+def test_a_topic_that_is_not_there_is_an_error_that_says_what_to_do(kafka: str) -> None:
+    publisher = Publisher(kafka, partitions=PARTITIONS, topic="never-made", patience_s=2)
+    try:
+        with pytest.raises(PublishError, match="topic never-made exists"):
+            play([source("dev-1", 0, 250, 1, 2)], publisher, speed=100)
+    finally:
+        publisher.close()
+    assert publisher.sent == {}
