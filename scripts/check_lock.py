@@ -20,10 +20,13 @@ def direct() -> list[Requirement]:
     return [Requirement(line) for group in groups for line in group]
 
 
-def locked() -> dict[str, str]:
-    """Return the pinned version of each package."""
-    pins = re.findall(r"^([\w.-]+)(?:\[.*?\])?==([^\s;]+)", (TOP / "requirements.lock").read_text(), re.M)
-    return {canonicalize_name(name): version for name, version in pins}
+def locked() -> dict[str, set[str]]:
+    """Return the pinned versions of each package; some have one for each range of Python versions."""
+    pins: dict[str, set[str]] = {}
+    lock = (TOP / "requirements.lock").read_text()
+    for name, version in re.findall(r"^([\w.-]+)(?:\[.*?\])?==([^\s;]+)", lock, re.MULTILINE):
+        pins.setdefault(canonicalize_name(name), set()).add(version)
+    return pins
 
 
 def main() -> None:
@@ -31,9 +34,10 @@ def main() -> None:
     pins = locked()
     wrong = []
     for wanted in direct():
-        version = pins.get(canonicalize_name(wanted.name))
-        if version is None or not wanted.specifier.contains(version, prereleases=True):
-            wrong.append(f"{wanted}: requirements.lock has {version or 'nothing'}; run make lock")
+        versions = pins.get(canonicalize_name(wanted.name), set())
+        if not versions or not all(wanted.specifier.contains(v, prereleases=True) for v in versions):
+            found = " and ".join(sorted(versions)) or "nothing"
+            wrong.append(f"{wanted}: requirements.lock has {found}; run make lock")
     sys.exit("\n".join(wrong) or None)
 
 
