@@ -9,6 +9,7 @@ import structlog
 from devices import recordings
 from devices.gateway import play
 from devices.publisher import Publisher
+from devices.simulator import WARD, ward
 from devices.source import Source
 from ecgstream.lifecycle import set_up_logging, stop_on_signals
 from ecgstream.settings import Settings
@@ -32,11 +33,16 @@ def demo_sources(folder: Path | None) -> list[Source]:
         for reason in skipped:
             log.warning("recording_skipped", reason=reason)
     else:
-        from devices.simulator import ward  # NeuroKit2 takes seconds to import
-
         others = ward()
     # Spread over shards as a hospital's devices would be.
     return [replace(s, shard=i) for i, s in enumerate([recordings.toy_ecg(), *others])]
+
+
+def demo_devices(folder: Path | None) -> list[str]:
+    """Return the ids of the demo's devices, in the order of their shards, without simulating them."""
+    if folder is not None:
+        return [source.device for source in demo_sources(folder)]
+    return [recordings.TOY_DEVICE, *(bed.device for bed in WARD)]
 
 
 def run(

@@ -150,6 +150,21 @@ def lock_directory(directory: Path, patience_s: float = 15.0) -> int | None:
             return descriptor
 
 
+def is_locked(directory: Path) -> bool:
+    """Return whether a service lives in a directory."""
+    try:
+        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def tail(log: Path, *, start: int = 0, lines: int = 20) -> str:
     """Return the last lines that a log got since byte `start`, for an error message."""
     try:

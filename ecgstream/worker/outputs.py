@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from detectors.evidence import NAMES
-from detectors.output import Events
 from numpy.typing import NDArray
 
 import detectors
+from detectors.evidence import NAMES
+from detectors.output import Events
 from ecgstream.worker.links import LinkEvent
 from schemas import codec, topics
 from schemas.batches import Beats, DeviceStatuses, Rhythms, Trends
