@@ -11,7 +11,7 @@ PY := .venv/bin/python
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
-# Python 3.11, 3.12 or 3.13; another one than the first on PATH: make PYTHON=/its/path …
+# With Python 3.11, 3.12 or 3.13: the first on PATH, or make PYTHON=/its/path …
 venv:
 	@PYTHON="$(PYTHON)" scripts/venv
 
