@@ -102,6 +102,10 @@ class Centre:
         self._running[name] = (list(arguments), process)
         return process
 
+    def process(self, name: str) -> subprocess.Popen[bytes]:
+        """Return the process that runs under a name now."""
+        return self._running[name][1]
+
     def start_services(self) -> None:
         """Start worker, sink and pager, and wait until each has its partitions.
 

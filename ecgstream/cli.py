@@ -145,6 +145,18 @@ def prepare() -> None:
     detectors.warm_up()
 
 
+@app.command
+def bench(*, json: Path | None = None) -> None:
+    """Measure how fast the parts are, each beside what it is compared with.
+
+    Args:
+        json: also write the figures to this file.
+    """
+    from ecgstream.bench.run import run
+
+    run(json)
+
+
 @app.command(name="settings")
 def show_settings(*, settings: SettingsFlags = None) -> None:
     """Print every setting with its value, where the value comes from, and what it means."""

