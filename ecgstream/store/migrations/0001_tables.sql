@@ -65,7 +65,7 @@ CREATE TABLE ecg.beat (
     sample          bigint NOT NULL,
     time_ns         bigint NOT NULL,
     time            timestamptz NOT NULL,
-    code            "char" NOT NULL,        -- WFDB: N S V F Q /
+    code            text NOT NULL,          -- WFDB: N S V F Q /
     rr_s            real,
     hr_bpm          real,
     generation      integer NOT NULL,

@@ -6,7 +6,7 @@ SELECT device, session, channel, first_sample, time, code, kind, unit, rate, gai
 FROM ecg.trace;
 
 CREATE VIEW api.beats AS
-SELECT device, session, sample, time, time_ns, code::text, rr_s, hr_bpm, version
+SELECT device, session, sample, time, time_ns, code, rr_s, hr_bpm, version
 FROM ecg.beat;
 
 CREATE VIEW api.rhythms AS

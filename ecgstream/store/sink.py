@@ -1,0 +1,299 @@
+"""The sink: from the topics into the database, at least once and idempotent.
+
+A flush, at most every quarter of a second:
+
+1. what the records gave since the last one goes to the database, in one transaction;
+2. the offsets behind these records are committed, in the ingest topic only as far as no trace block is open.
+
+Ended between 1 and 2, the records are read again and change nothing. With the database away the sink stops
+reading, keeps what it has, and tries again; nothing is committed, so nothing is lost if it ends meanwhile.
+At a rebalance, what is not flushed of a partition is forgotten, and its owner reads from the committed one.
+That must be told to kafka-python where the owner stays the same: it keeps the position then.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import structlog
+from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka.errors import KafkaError
+
+from ecgstream.clients import consumer
+from ecgstream.lifecycle import stop_on_signals
+from ecgstream.settings import Settings
+from ecgstream.store import rows
+from ecgstream.store.connection import connect
+from ecgstream.store.rows import Rows
+from ecgstream.store.traces import Block, TraceBuilder
+from ecgstream.store.writer import Writer
+from schemas import topics
+from schemas.bundle import Bundle
+from schemas.codec import decode
+from schemas.errors import BadRecordError
+
+GROUP = "sink"
+TOPICS = (topics.INGEST.name, *rows.OF)
+FLUSH_S = 0.25
+FLUSH_ROWS = 20_000
+IDLE_S = 15.0  # after which the open blocks of a silent device are written
+FIRST_BACKOFF_S = 0.25
+MAX_BACKOFF_S = 5.0
+COMMIT_PATIENCE_MS = 5_000
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a sink has done since it started."""
+
+    records: int = 0
+    rows: int = 0
+    blocks: int = 0
+    flushes: int = 0
+    bad: int = 0
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """The rows of one record."""
+
+    source: TopicPartition
+    offset: int
+    rows: Rows
+
+
+class _Revocations(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Notes partitions that were taken away. Runs on the consumer's own thread, so it only notes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._revoked: set[TopicPartition] = set()
+
+    def on_partitions_revoked(self, revoked: Any) -> None:
+        with self._lock:
+            self._revoked |= set(revoked)
+
+    def on_partitions_assigned(self, assigned: Any) -> None:
+        pass
+
+    def take(self) -> set[TopicPartition]:
+        with self._lock:
+            revoked, self._revoked = self._revoked, set()
+        return revoked
+
+
+class Sink:
+    """Moves records into the database; one thread calls ``step`` again and again."""
+
+    def __init__(
+        self,
+        source: KafkaConsumer,
+        connect_database: Callable[[], psycopg.Connection],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        idle_s: float = IDLE_S,
+    ) -> None:
+        self.counts = Counts()
+        self._consumer = source
+        self._connect = connect_database
+        self._clock = clock
+        self._idle_s = idle_s
+        self._writer: Writer | None = None
+        self._revocations = _Revocations()
+        self._builder = TraceBuilder()
+        self._taken: list[_Taken] = []
+        self._blocks: list[Block] = []
+        self._waiting_rows = 0
+        self._next: dict[TopicPartition, int] = {}
+        self._rewind: set[TopicPartition] = set()
+        self._committed: dict[TopicPartition, int] = {}
+        self._flush_at = clock() + FLUSH_S
+        self._backoff_s = 0.0  # above 0: the database is away
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until ``stop`` is set, then write what is open and leave the group."""
+        self.join()
+        try:
+            while not stop.is_set():
+                self.step()
+            self.finish()
+        finally:
+            self.close()
+            self._consumer.close(autocommit=False)
+
+    def join(self) -> None:
+        """Join the group; records come with ``step``."""
+        self._consumer.subscribe(list(TOPICS), listener=self._revocations)
+
+    def step(self) -> None:
+        """Read what is there, and flush if it is time."""
+        left_s = max(0.0, self._flush_at - self._clock())
+        found = self._consumer.poll(timeout_ms=int(min(left_s, FLUSH_S) * 1000) + 1)
+        self._forget(self._revocations.take())
+        unsure = frozenset(self._rewind)  # whether read before or after the rebalance: they come again
+        self._go_back()
+        for source, records in found.items():
+            for record in () if source in unsure else records:
+                self._take(source, record)
+        if self._backoff_s:
+            self._consumer.pause(*self._consumer.assignment())
+        full = self._waiting_rows >= FLUSH_ROWS and not self._backoff_s
+        if full or self._clock() >= self._flush_at:
+            self._flush()
+
+    def finish(self) -> None:
+        """Write what is open, so that the next sink need not read it again."""
+        self._forget(self._revocations.take())
+        self._blocks += self._builder.drain()
+        self._flush()
+
+    def _take(self, source: TopicPartition, record: Any) -> None:
+        try:
+            made = self._rows(source, record)
+        except BadRecordError as error:
+            # The worker puts it among the dead letters; its content may be a patient's, so none is logged.
+            self.counts.bad += 1
+            at = {"topic": source.topic, "partition": source.partition, "offset": record.offset}
+            log.warning("bad_record", error=type(error).__name__, **at)
+            made = {}
+        if made:
+            self._taken.append(_Taken(source, record.offset, made))
+            self._waiting_rows += sum(map(len, made.values()))
+        self._next[source] = record.offset + 1
+        self.counts.records += 1
+
+    def _rows(self, source: TopicPartition, record: Any) -> Rows:
+        if record.value is None:
+            return {}  # the tombstone of a compacted topic
+        if source.topic != topics.INGEST.name:
+            return rows.OF[source.topic](record.value)
+        content = decode(record.value)
+        if not isinstance(content, Bundle):
+            return {}  # a control record, for the worker
+        self._builder.add(content, source.partition, record.offset, self._clock())
+        return rows.of_bundle(content, record.offset)
+
+    def _forget(self, revoked: set[TopicPartition]) -> None:
+        for gone in revoked:
+            self._next.pop(gone, None)
+            self._committed.pop(gone, None)
+            if gone.topic == topics.INGEST.name:
+                self._builder.discard(gone.partition)
+                self._blocks = [b for b in self._blocks if b.partition != gone.partition]
+        if revoked:
+            self._rewind |= revoked
+            self._taken = [t for t in self._taken if t.source not in revoked]
+            self._waiting_rows = sum(len(r) for t in self._taken for r in t.rows.values())
+
+    def _go_back(self) -> None:
+        """Let partitions that went through a rebalance be read from their committed offset."""
+        mine = self._consumer.assignment()
+        self._rewind &= mine
+        for partition in sorted(self._rewind):
+            try:
+                offset = self._consumer.committed(partition, timeout_ms=COMMIT_PATIENCE_MS)
+                if offset is None:
+                    self._consumer.seek_to_beginning(partition)
+                else:
+                    self._consumer.seek(partition, offset)
+            except (KafkaError, ValueError) as error:  # the broker is away, or the partition is gone again
+                log.warning("not_rewound", topic=partition.topic, error=type(error).__name__)
+                return
+            self._rewind.discard(partition)
+
+    def _flush(self) -> None:
+        self._builder.close_idle(self._clock() - self._idle_s)
+        self._blocks += self._builder.take()
+        try:
+            if self._taken or self._blocks:
+                self._write(self._taken, self._blocks)
+        except psycopg.Error as error:
+            self._wait(error)
+            return
+        self.counts.rows += self._waiting_rows
+        self.counts.blocks += len(self._blocks)
+        self._taken, self._blocks, self._waiting_rows = [], [], 0
+        self._commit()
+        self._flush_at = self._clock() + FLUSH_S
+        if self._backoff_s:
+            self._backoff_s = 0.0
+            self._consumer.resume(*self._consumer.paused())
+            log.info("database_back")
+
+    def _write(self, taken: Sequence[_Taken], blocks: Sequence[Block]) -> None:
+        """Write; where the database refuses a value, all but the records that hold it."""
+        if self._writer is None:
+            self._writer = Writer(self._connect())
+        try:
+            self._writer.write((t.rows for t in taken), blocks)
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            if len(taken) + len(blocks) > 1:
+                for some, others in _halves(taken, blocks):
+                    self._write(some, others)
+                return
+            self.counts.bad += 1
+            at = [(t.source.topic, t.source.partition, t.offset) for t in taken]
+            at += [(topics.INGEST.name, b.partition, b.offset) for b in blocks]
+            log.warning("record_refused", error=type(error).__name__, sqlstate=error.sqlstate, at=at)
+        self.counts.flushes += 1
+
+    def _wait(self, error: psycopg.Error) -> None:
+        self.counts.failures += 1
+        if not self._backoff_s:
+            log.error("database_away", error=type(error).__name__, sqlstate=error.sqlstate, exc_info=error)
+        self.close()
+        self._backoff_s = min(max(2 * self._backoff_s, FIRST_BACKOFF_S), MAX_BACKOFF_S)
+        self._flush_at = self._clock() + self._backoff_s
+
+    def _commit(self) -> None:
+        low = self._builder.low()
+        wanted = {}
+        for source, offset in self._next.items():
+            done = min(offset, low.get(source.partition, offset)) if source.topic == TOPICS[0] else offset
+            if self._committed.get(source) != done:
+                wanted[source] = done
+        if not wanted:
+            return
+        offsets = {source: OffsetAndMetadata(offset, "", -1) for source, offset in wanted.items()}
+        try:
+            self._consumer.commit(offsets, timeout_ms=COMMIT_PATIENCE_MS)
+        except KafkaError as error:
+            # A rebalance or a broker that is away: what is written is written, and may be read again.
+            log.warning("commit_refused", error=type(error).__name__)
+        else:
+            self._committed |= wanted
+
+    def close(self) -> None:
+        """Close the connection to the database; ``step`` would open it again."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+
+def _halves(
+    taken: Sequence[_Taken], blocks: Sequence[Block]
+) -> list[tuple[Sequence[_Taken], Sequence[Block]]]:
+    if taken and blocks:
+        return [(taken, ()), ((), blocks)]
+    t, b = len(taken) // 2, len(blocks) // 2
+    return [(taken[:t], blocks[:b]), (taken[t:], blocks[b:])]
+
+
+def run(settings: Settings) -> None:
+    """Run the sink until SIGTERM or Ctrl-C."""
+    url = settings.database.get_secret_value()
+    with stop_on_signals() as stop:
+        sink = Sink(
+            consumer(settings, GROUP),
+            lambda: connect(url, name="ecgstream-sink"),
+            idle_s=IDLE_S / settings.clock_rate,
+        )
+        log.info("sink_started")
+        sink.run(stop)
+        log.info("sink_stopped", records=sink.counts.records, bad=sink.counts.bad)

@@ -1,0 +1,297 @@
+"""How rows come into the tables: for each, the staging table it is copied to and the statement that upserts.
+
+A staged row is a tuple in the order of ``columns``. Every upsert bears a replay: the same rows again change
+nothing, and rows of a stale writer never overwrite newer ones.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import sql
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """One table as the sink writes it.
+
+    Attributes:
+        columns: name to PostgreSQL type, in the order of a staged row.
+        upsert: from ``stage_NAME`` into ``ecg.NAME``.
+    """
+
+    name: str
+    columns: dict[str, str]
+    upsert: str
+
+    @property
+    def stage(self) -> sql.Composed:
+        """The statement that makes the staging table of a connection, emptied at every commit."""
+        columns = (sql.SQL("{} {}").format(sql.Identifier(c), sql.SQL(t)) for c, t in self.columns.items())
+        text = "CREATE TEMPORARY TABLE {} ({}) ON COMMIT DELETE ROWS"
+        return sql.SQL(text).format(self.staged, sql.SQL(", ").join(columns))
+
+    @property
+    def copy(self) -> sql.Composed:
+        """The statement that fills the staging table."""
+        return sql.SQL("COPY {} FROM STDIN (FORMAT BINARY)").format(self.staged)
+
+    @property
+    def staged(self) -> sql.Identifier:
+        """The staging table's name."""
+        return sql.Identifier(f"stage_{self.name}")
+
+
+_DECIDED = {"generation": "integer", "source_offset": "bigint"}
+
+
+def _table(name: str, identity: str, time: str, columns: dict[str, str], *, nullable: str = "") -> Table:
+    """Return a table of decided rows: identity, time from ``time``, the newest (generation, offset) wins.
+
+    ``nullable``: columns in which NaN becomes NULL.
+    """
+    columns = columns | _DECIDED | ({} if name == "vital" else {"version": "text"})
+    values = {c: f"nullif({c}, 'NaN')" if c in nullable.split() else c for c in columns}
+    # Only the hypertables need the time in their key.
+    key = identity if name == "rhythm" else f"{identity}, time"
+    changed = [c for c in columns if c not in identity.replace(",", " ").split()]
+    upsert = f"""
+        INSERT INTO ecg.{name} AS t (time, {", ".join(columns)})
+        SELECT DISTINCT ON ({identity}) ecg.at_ns({time}), {", ".join(values.values())}
+        FROM stage_{name}
+        ORDER BY {identity}, generation DESC, source_offset DESC
+        ON CONFLICT ({key}) DO UPDATE SET {", ".join(f"{c} = excluded.{c}" for c in changed)}
+        WHERE (excluded.generation, excluded.source_offset) >= (t.generation, t.source_offset)
+    """  # noqa: S608 - our own names
+    return Table(name, columns, upsert)
+
+
+BEAT = _table(
+    "beat",
+    "device, session, sample",
+    "time_ns",
+    {
+        "device": "text",
+        "session": "bigint",
+        "sample": "bigint",
+        "time_ns": "bigint",
+        "code": "text",
+        "rr_s": "real",
+        "hr_bpm": "real",
+    },
+    nullable="rr_s hr_bpm",
+)
+RHYTHM = _table(
+    "rhythm",
+    "device, session, sample",
+    "time_ns",
+    {"device": "text", "session": "bigint", "sample": "bigint", "time_ns": "bigint", "rhythm": "text"},
+)
+VITAL = _table(
+    "vital",
+    "device, code, time_ns",
+    "time_ns",
+    {
+        "device": "text",
+        "session": "bigint",
+        "code": "bigint",
+        "time_ns": "bigint",
+        "value": "double precision",
+    },
+    nullable="value",
+)
+TREND = _table(
+    "trend",
+    "device, session, minute_ns, code",
+    "minute_ns",
+    {
+        "device": "text",
+        "session": "bigint",
+        "minute_ns": "bigint",
+        "code": "bigint",
+        "n": "bigint",
+        "mean": "real",
+        "low": "real",
+        "high": "real",
+    },
+    nullable="mean low high",
+)
+
+DEVICE = Table(
+    "device",
+    {"device": "text", "gateway": "text", "session": "bigint", "seen_ns": "bigint"},
+    """
+    INSERT INTO ecg.device AS t (device, gateway, session, first_seen_ns, last_seen_ns)
+    SELECT DISTINCT ON (device) device, gateway, session, min(seen_ns) OVER (PARTITION BY device), seen_ns
+    FROM stage_device
+    ORDER BY device, seen_ns DESC, session DESC
+    ON CONFLICT (device) DO UPDATE SET
+        first_seen_ns = least(t.first_seen_ns, excluded.first_seen_ns),
+        last_seen_ns = greatest(t.last_seen_ns, excluded.last_seen_ns),
+        (gateway, session) = (SELECT
+            CASE WHEN excluded.last_seen_ns >= t.last_seen_ns THEN excluded.gateway ELSE t.gateway END,
+            CASE WHEN excluded.last_seen_ns >= t.last_seen_ns THEN excluded.session ELSE t.session END)
+    """,
+)
+
+# The phase with the lowest sample decided, the one with the highest is the newest; phases of one sample come
+# in this order.
+_RANK = "array_position(ARRAY['ONSET', 'UPDATE', 'END'], {}.phase)"
+CONDITION = Table(
+    "condition",
+    {
+        "id": "uuid",
+        "device": "text",
+        "patient": "text",
+        "session": "bigint",
+        "code": "text",
+        "phase": "text",
+        "onset_sample": "bigint",
+        "onset_ns": "bigint",
+        "sample": "bigint",
+        "time_ns": "bigint",
+        "delay_s": "double precision",
+        "published_ns": "bigint",
+        "evidence": "jsonb",
+        **_DECIDED,
+        "version": "text",
+    },
+    f"""
+    INSERT INTO ecg.condition AS t (
+        id, device, patient, session, code, onset_sample, onset_ns, onset,
+        decided_sample, decided_ns, delay_s, published_ns,
+        phase, sample, time_ns, end_ns, evidence, generation, source_offset, version)
+    SELECT id, n.device, n.patient, n.session, n.code, n.onset_sample, n.onset_ns, ecg.at_ns(n.onset_ns),
+        f.sample, f.time_ns, f.delay_s, f.published_ns,
+        n.phase, n.sample, n.time_ns, CASE WHEN n.phase = 'END' THEN n.time_ns END,
+        n.evidence, n.generation, n.source_offset, n.version
+    FROM (SELECT DISTINCT ON (id) * FROM stage_condition AS s
+          ORDER BY id, sample, {_RANK.format("s")}, generation DESC, source_offset DESC) AS f
+    JOIN (SELECT DISTINCT ON (id) * FROM stage_condition AS s
+          ORDER BY id, sample DESC, {_RANK.format("s")} DESC, generation DESC, source_offset DESC) AS n
+    USING (id)
+    ORDER BY id
+    ON CONFLICT (id) DO UPDATE SET
+        (decided_sample, decided_ns, delay_s, published_ns) = (
+            SELECT w.sample, w.time_ns, w.delay_s, w.published_ns FROM (VALUES
+                (t.decided_sample, t.decided_ns, t.delay_s, t.published_ns, 0),
+                (excluded.decided_sample, excluded.decided_ns, excluded.delay_s, excluded.published_ns, 1)
+            ) AS w (sample, time_ns, delay_s, published_ns, age) ORDER BY sample, age LIMIT 1),
+        (patient, phase, sample, time_ns, end_ns, evidence, generation, source_offset, version) = (
+            SELECT w.patient, w.phase, w.sample, w.time_ns, w.end_ns, w.evidence, w.generation,
+                w.source_offset, w.version
+            FROM (VALUES
+                (t.patient, t.phase, t.sample, t.time_ns, t.end_ns, t.evidence, t.generation, t.source_offset,
+                 t.version),
+                (excluded.patient, excluded.phase, excluded.sample, excluded.time_ns, excluded.end_ns,
+                 excluded.evidence, excluded.generation, excluded.source_offset, excluded.version)
+            ) AS w (patient, phase, sample, time_ns, end_ns, evidence, generation, source_offset, version)
+            ORDER BY w.sample DESC, {_RANK.format("w")} DESC, w.generation DESC, w.source_offset DESC LIMIT 1)
+    """,  # noqa: S608 - our own names
+)
+
+_ALERT = {
+    "device": "text",
+    "patient": "text",
+    "session": "bigint",
+    "condition": "text",
+    "priority": "text",
+    "state": "text",
+    "onset_sample": "bigint",
+    "onset_ns": "bigint",
+    "decided_sample": "bigint",
+    "decided_ns": "bigint",
+    "delay_s": "double precision",
+    "end_ns": "bigint",
+    "evidence": "jsonb",
+    "published_ns": "bigint",
+    "raised_ns": "bigint",
+    "updated_ns": "bigint",
+    "source_offset": "bigint",
+}
+ALERT = Table(
+    "alert",
+    {"id": "uuid", **_ALERT},
+    f"""
+    INSERT INTO ecg.alert AS t (id, onset, {", ".join(_ALERT)})
+    SELECT DISTINCT ON (id) id, ecg.at_ns(onset_ns), {", ".join(_ALERT)}
+    FROM stage_alert ORDER BY id, source_offset DESC, updated_ns DESC
+    ON CONFLICT (id) DO UPDATE SET {", ".join(f"{c} = excluded.{c}" for c in ["onset", *_ALERT])}
+    WHERE (excluded.source_offset, excluded.updated_ns) >= (t.source_offset, t.updated_ns)
+    """,  # noqa: S608 - our own names
+)
+
+_TRACE = {
+    "device": "text",
+    "session": "bigint",
+    "channel": "smallint",
+    "first_sample": "bigint",
+    "code": "bigint",
+    "kind": "smallint",
+    "unit": "smallint",
+    "rate": "double precision",
+    "gain": "double precision",
+    "offset": "double precision",
+    "high_pass": "real",
+    "low_pass": "real",
+    "notch": "real",
+    "n": "integer",
+    "codec": "text",
+    "data": "bytea",
+    "packet_seq": "bigint[]",
+    "packet_first": "bigint[]",
+    "packet_ns": "bigint[]",
+    "packet_lead_off": "boolean[]",
+    "pace": "bigint[]",
+}
+_TRACE_COLUMNS = ", ".join(f'"{c}"' for c in _TRACE)
+TRACE_KEY = ("device", "session", "channel", "first_sample")
+TRACE = Table(
+    "trace",
+    _TRACE,
+    f"""
+    INSERT INTO ecg.trace (time, {_TRACE_COLUMNS})
+    SELECT ecg.at_ns(s.origin_ns + (b.first_sample / b.rate * 1e9)::bigint), b.*
+    FROM stage_trace AS b JOIN ecg.session AS s USING (device, session)
+    ORDER BY b.device, b.session, b.channel, b.first_sample
+    ON CONFLICT (device, session, channel, first_sample, time) DO UPDATE
+    SET {", ".join(f'"{c}" = excluded."{c}"' for c in _TRACE if c not in TRACE_KEY)}
+    """,  # noqa: S608 - our own names
+)
+
+SESSION = Table(
+    "session",
+    {"device": "text", "session": "bigint", "origin_ns": "bigint", "source_offset": "bigint"},
+    """
+    INSERT INTO ecg.session (device, session, origin_ns)
+    SELECT DISTINCT ON (device, session) device, session, origin_ns FROM stage_session
+    ORDER BY device, session, source_offset
+    ON CONFLICT DO NOTHING
+    """,
+)
+
+# What is stored of blocks that come. The subquery with its limit holds the planner to one look into the index
+# a block: of a temporary table it knows nothing.
+BLOCK_KEY = Table(
+    "block_key",
+    {
+        "device": "text",
+        "session": "bigint",
+        "channel": "smallint",
+        "first_sample": "bigint",
+        "rate": "float8",
+    },
+    f"""
+    SELECT t.* FROM stage_block_key AS b JOIN ecg.session AS s USING (device, session)
+    CROSS JOIN LATERAL (
+        SELECT {_TRACE_COLUMNS} FROM ecg.trace AS t
+        WHERE t.device = b.device AND t.session = b.session AND t.channel = b.channel
+          AND t.first_sample = b.first_sample
+          AND t.time = ecg.at_ns(s.origin_ns + (b.first_sample / b.rate * 1e9)::bigint)
+        LIMIT 1
+    ) AS t
+    """,  # noqa: S608 - our own names
+)
+
+UPSERTED = (DEVICE, VITAL, BEAT, RHYTHM, TREND, CONDITION, ALERT)
