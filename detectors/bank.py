@@ -1,7 +1,6 @@
 """The bank: the detectors of many devices, one row each, one compiled call a bundle."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +63,7 @@ class Bank:
     def control(self, control: Control) -> None:
         """Take a change of limits or association; it holds from its sample on."""
         row = self._row(control.device)
-        enqueue(self._device[row], self._signal[row], control)
+        enqueue(self._device[row], control)
 
     def snapshot(self, row: int) -> bytes:
         """Return the state of a row."""
@@ -100,7 +99,9 @@ class Bank:
         rate = np.where(s["rate_hz"] > 0.0, s["rate_hz"], 1.0)
         status["session"] = d["session"]
         status["sample"] = np.rint(s["position"] * s["ratio"])
-        status["time_ns"] = s["anchor_ns"] + np.rint((s["position"] - s["anchor"]) * (1e9 / rate)).astype(np.int64)
+        status["time_ns"] = s["anchor_ns"] + np.rint((s["position"] - s["anchor"]) * (1e9 / rate)).astype(
+            np.int64
+        )
         status["hr_bpm"] = s["hr_bpm"]
         last = s["code"][np.arange(len(rows)), (s["beats"] - 1) % s["code"].shape[1]]
         status["beat"] = np.where(s["beats"] > 0, last, 0)
@@ -154,7 +155,8 @@ def _samples(samples: NDArray[np.int16]) -> NDArray[np.int16]:
 
 def _allocate(rows: Sequence[int]) -> Out:
     kinds = (output.BEAT, output.RHYTHM, output.TREND, output.CONDITION_RAW)
-    return Out(*(np.zeros(n, kind) for n, kind in zip(rows, kinds, strict=True)), np.zeros(5, np.int64))  # type: ignore[arg-type]
+    beats, rhythms, trends, conditions = (np.zeros(n, kind) for n, kind in zip(rows, kinds, strict=True))
+    return Out(beats, rhythms, trends, conditions, np.zeros(5, np.int64))
 
 
 def _grown(out: Out) -> Out:
@@ -166,7 +168,7 @@ def _grown(out: Out) -> Out:
 
 
 def _events(out: Out) -> Events:
-    beats, rhythms, trends, conditions = (a[:n].copy() for a, n in zip(out[:4], out.n[:4].tolist(), strict=True))
+    beats, rhythms, trends, conditions = (
+        a[:n].copy() for a, n in zip(out[:4], out.n[:4].tolist(), strict=True)
+    )
     return Events(beats, rhythms, trends, conditions.view(output.CONDITION))
-
-

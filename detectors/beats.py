@@ -31,10 +31,12 @@ MATCH = 0.88  # correlation that makes a beat one of a cluster
 UNLIKE = 0.80  # correlation with the patient's own beat below which a beat is of another shape
 WIDE = 1.22  # times the width of the patient's own beat
 EARLY = 0.88  # RR over the running RR
-EARLY_S = 0.78  # the same for a supraventricular beat
+EARLY_S = 0.80  # the same for a supraventricular beat
+IRREGULAR = 0.12  # mean deviation of RR from its mean above which an early beat says nothing
 CLUSTER_GAIN = 0.12
 FORGET = 0.995  # a beat: how members fade
 RR_NORMAL_GAIN = 0.12
+RR_IRREGULAR_GAIN = 0.04
 HR_BEATS = 8  # RR intervals that are averaged
 PACE_BEFORE_S = 0.20
 PACE_AFTER_S = 0.06
@@ -67,7 +69,7 @@ def mean_rate(s: Any, intervals: int) -> float:
         return np.nan
     last = s.at[(s.beats - 1) % len(s.at)]
     first = s.at[(s.beats - 1 - intervals) % len(s.at)]
-    return 60.0 * s.rate_hz * intervals / (last - first)
+    return float(60.0 * s.rate_hz * intervals / (last - first))
 
 
 @jit
@@ -81,7 +83,7 @@ def _locate(s: Any, r: Any, at: float) -> float:
             best = lead
     if best < 0:
         return at
-    middle = int(round(at))
+    middle = round(at)
     reach = int(LOCATE_S * r.internal_hz)
     mean = 0.0
     for k in range(middle - 2 * reach, middle + 2 * reach + 1):
@@ -109,7 +111,7 @@ def _extract(s: Any, r: Any, at: float, shape: Any) -> None:
         mean = 0.0
         for i in range(SHAPE):
             place = at + (i - SHAPE_BEFORE) * SHAPE_STEP_S * r.internal_hz
-            k = int(math.floor(place))
+            k = math.floor(place)
             part = place - k
             if k + 1 > s.block:
                 k, part = s.block - 1, 1.0
@@ -156,8 +158,8 @@ def _width(shape: Any) -> float:
 
 
 @jit
-def _match(s: Any, shape: Any) -> tuple[int, float]:
-    """Return the cluster that a shape belongs to (made where it is new), and the correlation."""
+def _match(s: Any, shape: Any) -> int:
+    """Return the cluster that a shape belongs to; an old one is given up where it is new."""
     best, close = -1, -1.0
     for c in range(CLUSTERS):
         if s.members[c] > 0.0:
@@ -165,13 +167,13 @@ def _match(s: Any, shape: Any) -> tuple[int, float]:
             if found > close:
                 best, close = c, found
     if best >= 0 and close >= MATCH:
-        return best, close
+        return best
     least = 0
     for c in range(CLUSTERS):
         if s.members[c] < s.members[least]:
             least = c
     s.members[least] = 0.0
-    return least, close
+    return least
 
 
 @jit
@@ -212,6 +214,19 @@ def _update(s: Any, c: int, shape: Any, width: float, ratio: float) -> None:
 
 
 @jit
+def _follow_rr(s: Any, rr_s: float, ratio: float) -> None:
+    """Let the running RR interval and its irregularity follow an interval without a ventricular beat."""
+    if np.isnan(rr_s):
+        return
+    if np.isnan(s.normal_rr):
+        s.normal_rr = rr_s
+        return
+    bounded = min(1.5, max(0.6, ratio))
+    s.normal_rr += RR_NORMAL_GAIN * (bounded - 1.0) * s.normal_rr
+    s.irregular += RR_IRREGULAR_GAIN * (abs(bounded - 1.0) - s.irregular)
+
+
+@jit
 def _classify(s: Any, r: Any, at: float, sample: float, rr_s: float) -> int:
     """Return the beat's code."""
     paced = _paced(s, sample)
@@ -221,29 +236,26 @@ def _classify(s: Any, r: Any, at: float, sample: float, rr_s: float) -> int:
         return PACED if paced else UNKNOWN
     ratio = 1.0 if np.isnan(rr_s) or np.isnan(s.normal_rr) else rr_s / s.normal_rr
     width = _width(shape)
-    c, close = _match(s, shape)
+    c = _match(s, shape)
     _update(s, c, shape, width, min(2.0, ratio))
     own = _own(s)
     code = NORMAL
+    last = s.code[(s.beats - 1) % len(s.code)] if s.run > 0 else 0
     if c == own:
-        if ratio < EARLY_S and s.members[own] > 8.0:
+        if ratio < EARLY_S and s.members[own] > 8.0 and s.irregular < IRREGULAR:
             code = SUPRAVENTRICULAR
     else:
         likeness = _correlation(shape, s.shape[own])
         wide = width > WIDE * s.width_s[own]
         early = ratio < EARLY
-        last = s.code[(s.beats - 1) % len(s.code)] if s.run > 0 else 0
         if likeness < UNLIKE and (
             (early and (wide or likeness < 0.6))
             or (wide and (likeness < 0.5 or s.early[c] < EARLY))
             or (last == VENTRICULAR and wide)
         ):
             code = VENTRICULAR
-        elif ratio < EARLY_S and likeness > UNLIKE:
+        elif ratio < EARLY_S and likeness > UNLIKE and s.irregular < IRREGULAR:
             code = SUPRAVENTRICULAR
-    if not np.isnan(rr_s) and (code == NORMAL or np.isnan(s.normal_rr) or ratio > 1.5):
-        if np.isnan(s.normal_rr):
-            s.normal_rr = rr_s
-        else:
-            s.normal_rr += RR_NORMAL_GAIN * (min(1.5, max(0.5, ratio)) * s.normal_rr - s.normal_rr)
+    if code != VENTRICULAR and last != VENTRICULAR:
+        _follow_rr(s, rr_s, ratio)
     return PACED if paced else code

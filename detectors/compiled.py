@@ -11,8 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import numba
-from numba import njit
+from numba import config, njit
 
 F = TypeVar("F", bound=Callable[..., Any])
 _FOLDER = Path(__file__).parent
@@ -25,12 +24,13 @@ def jit(function: F) -> F:
 
 def kernel(function: F) -> F:
     """Mark the one function that is compiled by itself, and cached."""
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(_cache_base(before) / f"ecgstream-{_digest()}")
+    settings: Any = config
+    before = settings.CACHE_DIR
+    settings.CACHE_DIR = str(_cache_base(before) / f"ecgstream-{_digest()}")
     try:
         return cast(F, njit(nogil=True, error_model="numpy", cache=True)(function))
     finally:
-        numba.config.CACHE_DIR = before
+        settings.CACHE_DIR = before
 
 
 def _cache_base(configured: str) -> Path:

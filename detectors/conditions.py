@@ -12,18 +12,23 @@ import numpy as np
 
 from detectors.beats import mean_rate
 from detectors.compiled import jit
-from detectors.evidence import VENTRICULAR, bits, pause_s
+from detectors.evidence import VENTRICULAR, pause_s
+from detectors.fibrillation import WINDOW_S
 from detectors.output import END, ONSET, UPDATE, outer, time_of, write_condition
 from schemas.conditions import Code
 
 ASYSTOLE_S = 4.0
 ASYSTOLE_END_BEATS = 3
 BRADYCARDIA_BPM, BRADYCARDIA_BEATS, BRADYCARDIA_END_BPM = 40.0, 5, 43.0
-TACHYCARDIA_BPM, TACHYCARDIA_BEATS, TACHYCARDIA_END_BPM = 140.0, 17, 135.0
+TACHYCARDIA_BPM, TACHYCARDIA_BEATS, TACHYCARDIA_END_BPM = 140.0, 17, 130.0
 VT_BPM, VT_BEATS, VT_END_BPM, VT_END_BEATS = 100.0, 5, 95.0, 3
 VT_END_S = 3.0
 VF_SECONDS = 1  # windows of 4 s in a row
+VF_END_S = 3.0
+REGULAR_SHARE = 0.15  # of the mean RR: within it a run is a tachycardia, however much it looks like a wave
+FLUTTER_BPM = 240.0  # and above it is flutter
 RATE_HYSTERESIS_BPM = 3.0
+RATE_BACK_BPM = 120.0  # a rate that has fallen to here is no extreme tachycardia, whatever the mean says
 RATE_HOLD_S = 1.0
 RATE_END_S = 5.0
 BLIND_END_S = 10.0  # a heart that cannot be seen for so long: the condition is over for want of knowledge
@@ -96,7 +101,7 @@ def _follow(
 @jit
 def beat_back(s: Any, n: int) -> float:
     """Return the ECG sample of the ``n``-th last beat."""
-    return s.at[(s.beats - n) % len(s.at)]
+    return float(s.at[(s.beats - n) % len(s.at)])
 
 
 @jit
@@ -110,6 +115,18 @@ def _ventricular(s: Any) -> tuple[int, int]:
     while other < kept and s.code[(s.beats - 1 - other) % len(s.code)] != VENTRICULAR:
         other += 1
     return v, other
+
+
+@jit
+def _regular(s: Any) -> bool:
+    """Return whether the last beats come regularly, and slower than flutter."""
+    if s.run <= VT_BEATS:
+        return False
+    mean = (beat_back(s, 1) - beat_back(s, VT_BEATS + 1)) / VT_BEATS
+    for n in range(1, VT_BEATS + 1):
+        if abs(beat_back(s, n) - beat_back(s, n + 1) - mean) > REGULAR_SHARE * mean:
+            return False
+    return bool(60.0 * s.rate_hz / mean < FLUTTER_BPM)
 
 
 @jit
@@ -138,11 +155,11 @@ def _rates(d: Any, s: Any, out: Any, now: float, seen: bool, blind: bool) -> Non
     begins = seen and slow < BRADYCARDIA_BPM
     onset = beat_back(s, BRADYCARDIA_BEATS) if begins else now
     ends = blind or (slow > BRADYCARDIA_END_BPM)
-    _follow(d, s, out, _BRADYCARDIA, begins, ends, 0.0, 0.0, onset)
-    begins = seen and fast > TACHYCARDIA_BPM
+    _follow(d, s, out, _BRADYCARDIA, begins, ends, 0.0, RATE_END_S, onset)
+    begins = seen and fast > TACHYCARDIA_BPM and few > TACHYCARDIA_BPM
     onset = beat_back(s, TACHYCARDIA_BEATS) if begins else now
-    ends = blind or few < TACHYCARDIA_END_BPM or s.hr_bpm < TACHYCARDIA_END_BPM
-    _follow(d, s, out, _TACHYCARDIA, begins, ends, 0.0, 0.0, onset)
+    ends = blind or (fast < TACHYCARDIA_END_BPM and few < TACHYCARDIA_END_BPM) or s.hr_bpm < RATE_BACK_BPM
+    _follow(d, s, out, _TACHYCARDIA, begins, ends, 0.0, RATE_END_S, onset)
     low, high, hr = d.low[0], d.high[0], s.hr_bpm
     enough = seen and (s.run > 4 or pause_s(s) > ASYSTOLE_S)
     ends = blind or not hr < low + RATE_HYSTERESIS_BPM
@@ -179,8 +196,9 @@ def assess(d: Any, s: Any, r: Any, out: Any) -> None:
     onset = beat_back(s, v) if begins else now
     ends = blind or other >= VT_END_BEATS or rate < VT_END_BPM or pause > VT_END_S
     _follow(d, s, out, _VT, begins, ends, 0.0, 0.0, onset)
-    begins = seen and s.fibrillating >= VF_SECONDS
-    _follow(d, s, out, _VF, begins, blind or s.fibrillating == 0, 0.0, 2.0, now - 4.0 * s.rate_hz)
+    wave = s.fibrillating >= VF_SECONDS and not (d.open[_VT] and _regular(s))
+    onset = now - WINDOW_S * s.rate_hz
+    _follow(d, s, out, _VF, seen and wave, blind or not wave, 0.0, VF_END_S, onset)
     _rates(d, s, out, now, seen, blind)
 
 

@@ -31,36 +31,43 @@ def _waiting(d: Any, s: Any, session: int, start: int, at: int) -> bool:
 
 
 @jit
+def _first(d: Any, s: Any, kinds: Any, sessions: Any, starts: Any, orders: Any, at: int) -> int:
+    """Return the place of the change that came first of those due, -1 where none is."""
+    best = -1
+    for j in range(len(kinds)):
+        earlier = best < 0 or orders[j] < orders[best]
+        if kinds[j] and earlier and not _waiting(d, s, sessions[j], starts[j], at):
+            best = j
+    return best
+
+
+@jit
+def _next(d: Any, kinds: Any, sessions: Any, starts: Any) -> int:
+    """Return the first sample at which a change of the running session is due."""
+    due = NEVER
+    for j in range(len(kinds)):
+        if kinds[j] and sessions[j] == d.session:
+            due = min(due, starts[j])
+    return due
+
+
+@jit
 def apply_due(d: Any, s: Any, at: int) -> None:
     """Let hold what is due at a sample of channel 0, in the order in which it came."""
-    while True:
-        best, first, patient = -1, NEVER, False
-        for j in range(len(d.limit_kind)):
-            due = d.limit_kind[j] and d.limit_order[j] < first
-            if due and not _waiting(d, s, d.limit_session[j], d.limit_from[j], at):
-                best, first, patient = j, d.limit_order[j], False
-        for j in range(len(d.patient_kind)):
-            due = d.patient_kind[j] and d.patient_order[j] < first
-            if due and not _waiting(d, s, d.patient_session[j], d.patient_from[j], at):
-                best, first, patient = j, d.patient_order[j], True
-        if best < 0:
-            break
-        if patient:
-            for i in range(len(d.patient)):
-                d.patient[i] = d.patient_next[best, i]
-            d.patient_kind[best] = 0
-        else:
-            k = d.limit_kind[best] - 1
-            d.low[k] = d.limit_low[best]
-            d.high[k] = d.limit_high[best]
-            d.limit_kind[best] = 0
-    d.due = NEVER
-    for j in range(len(d.limit_kind)):
-        if d.limit_kind[j] and d.limit_session[j] == d.session:
-            d.due = min(d.due, d.limit_from[j])
-    for j in range(len(d.patient_kind)):
-        if d.patient_kind[j] and d.patient_session[j] == d.session:
-            d.due = min(d.due, d.patient_from[j])
+    j = _first(d, s, d.limit_kind, d.limit_session, d.limit_from, d.limit_order, at)
+    while j >= 0:
+        number = d.limit_kind[j] - 1
+        d.low[number] = d.limit_low[j]
+        d.high[number] = d.limit_high[j]
+        d.limit_kind[j] = 0
+        j = _first(d, s, d.limit_kind, d.limit_session, d.limit_from, d.limit_order, at)
+    j = _first(d, s, d.patient_kind, d.patient_session, d.patient_from, d.patient_order, at)
+    while j >= 0:
+        d.patient[:] = d.patient_next[j]
+        d.patient_kind[j] = 0
+        j = _first(d, s, d.patient_kind, d.patient_session, d.patient_from, d.patient_order, at)
+    due = _next(d, d.limit_kind, d.limit_session, d.limit_from)
+    d.due = min(due, _next(d, d.patient_kind, d.patient_session, d.patient_from))
 
 
 @jit
@@ -76,8 +83,8 @@ def limit_at(d: Any, s: Any, number: int, session: int, at: int) -> tuple[float,
     return low, high
 
 
-def enqueue(d: Any, s: Any, control: Control) -> None:
-    """Put a change into the rows of a device (records of ``DEVICE`` and ``SIGNAL``).
+def enqueue(d: Any, control: Control) -> None:
+    """Put a change into the row of a device (a record of ``DEVICE``).
 
     A device that was never heard takes a change for any session at once. Where more changes wait than
     there is room for, the one that came first holds at once.
@@ -92,7 +99,7 @@ def enqueue(d: Any, s: Any, control: Control) -> None:
         if now and not _ahead(d, "patient"):
             d["patient"] = patient
             return
-        j = _free(d, s, "patient")
+        j = _free(d, "patient")
         d["patient_next"][j] = patient
         _book(d, "patient", j, 1, session, start)
         return
@@ -105,7 +112,7 @@ def enqueue(d: Any, s: Any, control: Control) -> None:
         if now and not _ahead(d, "limit"):
             d["low"][number], d["high"][number] = low, high
             continue
-        j = _free(d, s, "limit")
+        j = _free(d, "limit")
         d["limit_low"][j], d["limit_high"][j] = low, high
         _book(d, "limit", j, number + 1, session, start)
 
@@ -124,7 +131,7 @@ def _book(d: Any, what: str, j: int, kind: int, session: int, start: int) -> Non
         d["due"] = min(int(d["due"]), start)
 
 
-def _free(d: Any, s: Any, what: str) -> int:
+def _free(d: Any, what: str) -> int:
     kinds = d[f"{what}_kind"]
     free = np.flatnonzero(kinds == 0)
     if free.size:

@@ -10,7 +10,16 @@ from schemas.conditions import Code
 EVIDENCE_SLOTS = 8
 
 _ECG = ("hr_bpm", "quality", "leads_usable", "leads", "pause_s", "ventricular_beats", "limit_bpm")
-_VF = ("hr_bpm", "quality", "leads_usable", "leads", "leakage", "crossing_share", "frequency_hz", "amplitude_mv")
+_VF = (
+    "hr_bpm",
+    "quality",
+    "leads_usable",
+    "leads",
+    "leakage",
+    "crossing_share",
+    "frequency_hz",
+    "amplitude_mv",
+)
 _SIGNAL = ("hr_bpm", "quality", "leads_usable", "leads", "leads_off", "gap_s")
 
 NAMES: dict[int, tuple[str, ...]] = {
@@ -62,8 +71,8 @@ def pause_s(s: Any) -> float:
     """Return the time since the last beat, or since the analysis began, in s."""
     if s.internal_hz == 0.0:
         return np.nan
-    blocks = s.clear if np.isnan(s.last_block) else min(float(s.clear), s.block - s.last_block)
-    return blocks / s.internal_hz
+    blocks = float(s.steady) if np.isnan(s.last_block) else min(float(s.steady), s.block - s.last_block)
+    return float(blocks / s.internal_hz)
 
 
 @jit

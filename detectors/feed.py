@@ -11,7 +11,7 @@ import numpy as np
 
 from detectors.compiled import jit
 from detectors.conditions import begin, end, end_all
-from detectors.control import NEVER, apply_due
+from detectors.control import apply_due
 from detectors.output import N_BEATS, N_CONDITIONS, N_RHYTHMS, N_TRENDS, outer, time_of, write_rhythm
 from detectors.state import MAX_LEADS
 from detectors.step import step
@@ -43,7 +43,7 @@ def _leads(channel_i: Any, channel_f: Any, at: int, n: int, table: Any, found: A
     for c in range(at, at + n):
         if not channel_i[c, C_ECG] or leads == MAX_LEADS:
             continue
-        row = int(round(channel_f[c, F_RATE])) - FIRST_RATE_HZ
+        row = round(channel_f[c, F_RATE]) - FIRST_RATE_HZ
         if leads == 0:
             if not 0 <= row < len(table):
                 continue
@@ -63,7 +63,9 @@ def _stop(d: Any, s: Any, out: Any) -> None:
 
 
 @jit
-def _start(d: Any, s: Any, out: Any, rate: float, ratio: float, leads: int, first: int, start_ns: int, r: Any) -> None:
+def _start(
+    d: Any, s: Any, out: Any, rate: float, ratio: float, leads: int, first: int, start_ns: int, r: Any
+) -> None:
     """Begin a stretch of signal on a blank row."""
     s.started = 1
     s.rate_hz = rate
@@ -79,7 +81,9 @@ def _start(d: Any, s: Any, out: Any, rate: float, ratio: float, leads: int, firs
 
 
 @jit
-def _sample_loop(d: Any, s: Any, r: Any, out: Any, n: int, at: Any, gain: Any, offset: Any, sample: Any) -> None:
+def _sample_loop(
+    d: Any, s: Any, r: Any, out: Any, n: int, at: Any, gain: Any, offset: Any, sample: Any
+) -> None:
     """Feed ``n`` samples of every lead; without ``at`` (below 0) they are missing."""
     done = 0
     while done < n:
@@ -122,6 +126,14 @@ def _session(d: Any, s: Any, out: Any, session: int) -> bool:
 
 
 @jit
+def _behind(s: Any, changed: bool, first: int, start_ns: int) -> bool:
+    """Return whether a packet lies before what is expected; samples of another rate are compared by time."""
+    if changed:
+        return bool(start_ns < time_of(s, float(s.position)) - ANCHOR_TOLERANCE_NS)
+    return bool(first < s.position)
+
+
+@jit
 def feed_packet(
     device: Any, signal: Any, blank: Any, row: int, table: Any, p: Any, channel_i: Any, channel_f: Any,
     pace: Any, sample: Any, out: Any,
@@ -144,19 +156,19 @@ def feed_packet(
     s = signal[row]
     rate = channel_f[found[0], F_RATE]
     ratio = channel_f[p[P_CHANNEL_AT], F_RATE] / rate
-    first = int(round(p[P_FIRST] / ratio))
+    first = round(p[P_FIRST] / ratio)
     n = channel_i[found[0], C_SAMPLES]
     for lead in range(leads):
         n = min(n, channel_i[found[lead], C_SAMPLES])
-    r = table[int(round(rate)) - FIRST_RATE_HZ]
-    if s.started and first < s.position:
+    r = table[round(rate) - FIRST_RATE_HZ]
+    changed = s.started and (rate != s.rate_hz or ratio != s.ratio or leads != s.leads)
+    if s.started and _behind(s, changed, first, p[P_START_NS]):
         d.stale += 1
         return
-    gap = first - s.position if s.started else 0
+    expected = s.position
+    gap = first - expected if s.started and not changed else 0
     lost = gap > MAX_GAP_S * rate
-    gap_from, gap_ns = s.position, np.int64(0)
-    if s.started and (lost or rate != s.rate_hz or ratio != s.ratio or leads != s.leads):
-        gap_ns = time_of(s, float(s.position))
+    if changed or lost:
         _stop(d, s, out)
         signal[row] = blank[0]
         gap = 0
@@ -166,7 +178,7 @@ def feed_packet(
             begin(d, s, out, _RESTARTED, float(first), float(first))
             end(d, s, out, _RESTARTED, float(first))
         if lost:
-            begin(d, s, out, _GAP, float(first), float(first))
+            begin(d, s, out, _GAP, float(expected), float(first))
     _samples(d, s, r, out, p, channel_i, channel_f, found, pace, sample, gap, n)
 
 
@@ -208,7 +220,7 @@ def _samples(
 def room(out: Any, seconds: float) -> bool:
     """Return whether the output has room for what so many seconds of one device can bring."""
     n = int(seconds) + 3
-    return (
+    return bool(
         out.n[N_BEATS] + 6 * n <= len(out.beats)
         and out.n[N_RHYTHMS] + 2 * n <= len(out.rhythms)
         and out.n[N_TRENDS] + 40 + n <= len(out.trends)
@@ -224,6 +236,4 @@ def longest(signal: Any, row: int, p: Any, channel_i: Any, channel_f: Any) -> fl
     s = signal[row]
     if s.started and p[P_FIRST] > s.position * s.ratio:
         seconds += min(MAX_GAP_S, (p[P_FIRST] / s.ratio - s.position) / s.rate_hz)
-    return seconds
-
-
+    return float(seconds)

@@ -89,7 +89,7 @@ class Events(NamedTuple):
 
 
 class Out(NamedTuple):
-    """Where the kernel writes; ``n``: rows filled of beats, rhythms, trends, conditions; the entry at hand."""
+    """Where the kernel writes; ``n``: rows filled of the four, then the entry at hand."""
 
     beats: NDArray[np.void]
     rhythms: NDArray[np.void]
@@ -104,13 +104,13 @@ N_BEATS, N_RHYTHMS, N_TRENDS, N_CONDITIONS, ENTRY = range(5)
 @jit
 def time_of(s: Any, sample: float) -> int:
     """Return the device time of an ECG sample, UTC ns."""
-    return s.anchor_ns + int(round((sample - s.anchor) * (1e9 / s.rate_hz)))
+    return int(s.anchor_ns + round((sample - s.anchor) * (1e9 / s.rate_hz)))
 
 
 @jit
 def outer(s: Any, sample: float) -> int:
     """Return an ECG sample as a sample of channel 0, which is what events count in."""
-    return int(round(sample * s.ratio))
+    return int(np.rint(sample * s.ratio))
 
 
 @jit

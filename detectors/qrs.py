@@ -1,5 +1,6 @@
-"""The QRS detector: one fused detection function from all readable leads, a threshold that falls with
-the time since the last beat, and a decision at most 0.4 s after the R peak.
+"""The QRS detector: one detection function from all readable leads, and a falling threshold.
+
+The decision comes at most 0.4 s after the R peak.
 
 Each lead's envelope (``rates``) is divided by its own running QRS level, weighted by its signal-to-noise
 ratio, and averaged: the loss of a lead changes neither scale nor threshold. A peak stands if nothing
@@ -89,7 +90,7 @@ def _threshold(s: Any, r: Any, at: float) -> float:
     """Return the height that a peak must exceed."""
     noise = s.noise_peak + NOISE_SHARE * (1.0 - s.noise_peak)
     if np.isnan(s.last_block):
-        return max(BASE_SHARE, noise)
+        return float(max(BASE_SHARE, noise))
     since = (at - s.last_block) / r.internal_hz
     rr = RR_START_S if np.isnan(s.rr_blocks) else s.rr_blocks / r.internal_hz
     rr = max(rr, T_WAVE_S + 0.04)
@@ -99,8 +100,8 @@ def _threshold(s: Any, r: Any, at: float) -> float:
         share = EARLY_SHARE + (BASE_SHARE - EARLY_SHARE) * (since - T_WAVE_S) / (rr - T_WAVE_S)
     else:
         fall = min(1.0, (since - rr) / ((PAUSE_RRS - 1.0) * rr))
-        return max(BASE_SHARE + (PAUSE_SHARE - BASE_SHARE) * fall, min(noise, BASE_SHARE))
-    return max(share, noise)
+        return float(max(BASE_SHARE + (PAUSE_SHARE - BASE_SHARE) * fall, min(noise, BASE_SHARE)))
+    return float(max(share, noise))
 
 
 @jit
@@ -159,6 +160,7 @@ def qrs_step(d: Any, s: Any, r: Any, out: Any) -> None:
         s.blind += 1
         if s.blind > BLIND_S * r.internal_hz:
             s.clear = 0
+            s.steady = 0
             s.analysable = 0
             s.run = 0
             s.last_block = np.nan
@@ -168,6 +170,8 @@ def qrs_step(d: Any, s: Any, r: Any, out: Any) -> None:
     else:
         s.blind = 0
         s.clear += 1
+        everything = (1 << s.leads) - 1
+        s.steady = s.steady + 1 if (s.moving | s.unusable) != everything else 0
         s.analysable = 1
         _peak(s, r, f)
         _fall(s, r)

@@ -23,6 +23,9 @@ OFF_SHARE = 0.5  # of the second without samples, masked, or at the rail
 FLAT_MV = 0.005  # peak to peak: a least significant bit of the usual devices
 RANGE_MV = 20.0  # peak to peak within a second: electrode motion; the largest QRS of EC13 has 5 mV
 ROUGH_MV = 0.30  # fitted on nstdb's em and ma
+SHIFT_MV = (
+    0.40  # of the mean from one second to the next: an electrode that settles, not a heart that stands still
+)
 FULL_SNR = 10.0  # QRS level to background of a lead that counts in full
 
 
@@ -40,12 +43,13 @@ def _judge(s: Any, lead: int, n: int) -> int:
 
 
 @jit
-def each_second(s: Any, r: Any) -> None:
+def each_second(s: Any) -> None:
     """Judge every lead by the second behind."""
     n = s.second_blocks
     off = 0
     noisy = 0
     flat = 0
+    moving = 0
     for lead in range(s.leads):
         s.roughness[lead] = s.rough[lead] / n
         verdict = _judge(s, lead, n)
@@ -55,6 +59,11 @@ def each_second(s: Any, r: Any) -> None:
             noisy |= 1 << lead
         elif verdict == 3:
             flat |= 1 << lead
+        mean = s.level_sum[lead] / n
+        if abs(mean - s.mean[lead]) > SHIFT_MV:
+            moving |= 1 << lead
+        s.mean[lead] = mean
+        s.level_sum[lead] = 0.0
         s.absent[lead] = 0
         s.masked[lead] = 0
         s.rail[lead] = 0
@@ -65,6 +74,7 @@ def each_second(s: Any, r: Any) -> None:
     if flat and (off | flat) != everything:
         off |= flat
     s.flat = flat
+    s.moving = moving
     s.off = off
     s.unusable = off | noisy
     s.quality = _overall(s)
@@ -74,7 +84,7 @@ def each_second(s: Any, r: Any) -> None:
 @jit
 def snr(s: Any, lead: int) -> float:
     """Return QRS level over background of a lead."""
-    return s.level[lead] / max(s.noise[lead], 1e-6)
+    return float(s.level[lead] / max(s.noise[lead], 1e-6))
 
 
 @jit
@@ -84,7 +94,7 @@ def _overall(s: Any) -> float:
     for lead in range(s.leads):
         if not (s.unusable >> lead) & 1:
             total += min(1.0, snr(s, lead) / FULL_SNR) if s.level[lead] > 0.0 else 0.5
-    return total / max(1, s.leads)
+    return float(total / max(1, s.leads))
 
 
 @jit
@@ -113,4 +123,4 @@ def _choose_leads(s: Any) -> None:
 @jit
 def usable_leads(s: Any) -> int:
     """Return how many leads can be read."""
-    return s.leads - bits(s.unusable)
+    return int(s.leads - bits(s.unusable))

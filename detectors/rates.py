@@ -1,5 +1,6 @@
-"""What depends on the sampling rate: how many samples are averaged into one internal sample, and the
-QRS wavelet at the internal rate. Computed once a rate, held in a table that the kernel indexes.
+"""What depends on the sampling rate: the internal rate, and the QRS wavelet at it.
+
+Computed once a rate, held in a table that the kernel indexes.
 
 The internal rate is 100 to 200 Hz: the signal is averaged over ``step`` samples (a box filter with its
 zeros at the multiples of the internal rate). The QRS wavelet is a Gabor pair, an even and an odd kernel
@@ -20,7 +21,9 @@ from numpy.typing import NDArray
 MIN_RATE_HZ = 100.0
 MAX_RATE_HZ = 1000.0
 INTERNAL_RATE_HZ = 100.0  # the least: twice the 40 Hz that IEC 60601-2-27 asks of a monitoring ECG, and some
-QRS_CENTRE_HZ = 11.0  # Thakor 1984: best signal-to-noise ratio at 17 Hz for narrow QRS; lower for the wide ones
+QRS_CENTRE_HZ = (
+    11.0  # Thakor 1984: best signal-to-noise ratio at 17 Hz for narrow QRS; lower for the wide ones
+)
 QRS_SIGMA_S = 0.028  # fitted on the development records: about one third of a QRS of 90 ms
 QRS_HALF_S = 0.085  # three sigma
 REFERENCE_SIGMA_S = 0.013  # an R wave of 1 mV and this Gaussian width has an envelope of 1 mV

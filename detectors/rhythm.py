@@ -23,7 +23,12 @@ _VENTRICULAR = ord("V")
 _ASYSTOLE = int(Code.ASYSTOLE)
 _VF = int(Code.VENTRICULAR_FIBRILLATION)
 _VT = int(Code.VENTRICULAR_TACHYCARDIA)
-R_UNKNOWN, R_SINUS, R_SBR, R_SVTA = wfdb.UNKNOWN, wfdb.SINUS, wfdb.BRADYCARDIA, wfdb.SUPRAVENTRICULAR_TACHYCARDIA
+R_UNKNOWN, R_SINUS, R_SBR, R_SVTA = (
+    wfdb.UNKNOWN,
+    wfdb.SINUS,
+    wfdb.BRADYCARDIA,
+    wfdb.SUPRAVENTRICULAR_TACHYCARDIA,
+)
 R_VT, R_VFL, R_VF, R_ASYSTOLE, R_PACED, R_NOISE = (
     wfdb.VT, wfdb.VFL, wfdb.VF, wfdb.ASYSTOLE, wfdb.PACED, wfdb.NOISE,
 )  # fmt: skip
@@ -62,7 +67,7 @@ def rhythm_second(d: Any, s: Any, r: Any, out: Any) -> None:
     if found != s.next_rhythm:
         s.next_rhythm = found
         s.next_since = now
-    alarm = found == R_ASYSTOLE or found == R_VF or found == R_VFL or found == R_VT
+    alarm = found in (R_ASYSTOLE, R_VF, R_VFL, R_VT)
     if alarm or now - s.next_since >= (DEBOUNCE_S - 1) * s.rate_hz:
         s.rhythm = found
         write_rhythm(d, s, out, s.next_since, found)

@@ -125,9 +125,13 @@ SIGNAL = np.dtype(
         ("gap", np.int64),  # blocks without a sample of any lead
         ("analysable", np.int64),
         ("clear", np.int64),  # blocks analysed without a break
+        ("steady", np.int64),  # the same, with a lead whose baseline holds still
         ("blind", np.int64),  # blocks in which nothing could be analysed
         ("quality", np.float64),
         ("roughness", np.float64, (MAX_LEADS,)),
+        ("level_sum", np.float64, (MAX_LEADS,)),
+        ("mean", np.float64, (MAX_LEADS,)),
+        ("moving", np.int64),  # bit a lead: its baseline has shifted
         # qrs
         ("level", np.float64, (MAX_LEADS,)),
         ("noise", np.float64, (MAX_LEADS,)),
@@ -152,6 +156,7 @@ SIGNAL = np.dtype(
         ("width_s", np.float64, (CLUSTERS,)),
         ("early", np.float64, (CLUSTERS,)),
         ("normal_rr", np.float64),
+        ("irregular", np.float64),  # running mean of |RR ratio - 1|
         # fibrillation
         ("slow", np.float32, (SHAPE_LEADS, SLOW_RING)),
         ("slow_n", np.int64),
@@ -172,7 +177,6 @@ SIGNAL = np.dtype(
     align=True,
 )
 """What a cold start clears."""
-
 
 
 class StateError(ValueError):

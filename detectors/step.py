@@ -1,5 +1,7 @@
-"""One internal sample: the mean of some samples of every lead enters the ring, the QRS band's envelope
-leaves it; at ticks (eight a second) conditions are looked at, each second the quality.
+"""One internal sample on its way through the chain.
+
+The mean of some samples of every lead enters the ring, the QRS band's envelope leaves it; at ticks (eight
+a second) conditions are looked at, each second the quality.
 
 What is held in the ring is the difference to the lead's first value, so that a constant offset of volts
 costs no precision. A lead that is off or lacks samples holds its last value, and goes on from there.
@@ -10,7 +12,7 @@ from typing import Any
 
 from detectors.compiled import jit
 from detectors.conditions import assess
-from detectors.fibrillation import slow_step
+from detectors.fibrillation import look, slow_step
 from detectors.qrs import qrs_step
 from detectors.quality import each_second
 from detectors.rhythm import rhythm_second
@@ -51,11 +53,12 @@ def _enter(s: Any, lead: int, step: int, half: int) -> bool:
         s.x[lead, k & _WRAP] = x
         s.least[lead] = min(s.least[lead], x)
         s.most[lead] = max(s.most[lead], x)
+        s.level_sum[lead] += x
         s.rough[lead] += abs(x - 2.0 * before + s.x[lead, (k - 2) & _WRAP])
     s.sum[lead] = 0.0
     s.count[lead] = 0
     s.clipped[lead] = 0
-    return present
+    return bool(present)
 
 
 @jit
@@ -91,8 +94,9 @@ def step(d: Any, s: Any, r: Any, out: Any) -> None:
     s.block += 1
     s.tick_blocks += 1
     s.second_blocks += 1
-    if s.second_blocks >= int(round(r.internal_hz)):
-        each_second(s, r)
+    if s.second_blocks >= round(r.internal_hz):
+        each_second(s)
+        look(s, r)
         trend_second(d, s, r, out)
         assess(d, s, r, out)
         rhythm_second(d, s, r, out)

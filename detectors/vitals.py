@@ -14,7 +14,7 @@ import numpy as np
 
 from detectors.compiled import jit
 from detectors.control import limit_at
-from detectors.output import END, ONSET, UPDATE, write_condition, write_trend
+from detectors.output import END, ONSET, UPDATE, outer, write_condition, write_trend
 from detectors.trends import MINUTE_NS
 from schemas import mdc
 from schemas.conditions import Code
@@ -26,7 +26,14 @@ ADULT_LOW = np.array([50.0, 50.0, 90.0, 8.0, 90.0, 35.0])
 ADULT_HIGH = np.array([120.0, 120.0, np.nan, 30.0, 160.0, 39.0])
 HOLD_NS = np.array([0, 10, 10, 10, 0, 0]) * SECOND_NS  # spot measurements are believed at once
 LOW_CONDITION = np.array(
-    [0, Code.PULSE_RATE_LOW, Code.SPO2_LOW, Code.RESPIRATION_RATE_LOW, Code.NIBP_SYSTOLIC_LOW, Code.TEMPERATURE_LOW]
+    [
+        0,
+        Code.PULSE_RATE_LOW,
+        Code.SPO2_LOW,
+        Code.RESPIRATION_RATE_LOW,
+        Code.NIBP_SYSTOLIC_LOW,
+        Code.TEMPERATURE_LOW,
+    ]
 )
 HIGH_CONDITION = np.array(
     [0, Code.PULSE_RATE_HIGH, 0, Code.RESPIRATION_RATE_HIGH, Code.NIBP_SYSTOLIC_HIGH, Code.TEMPERATURE_HIGH]
@@ -42,7 +49,7 @@ def _sample(d: Any, s: Any, session: int, time_ns: int) -> int:
     """Return the sample of channel 0 at a time; without an anchor, seconds stand for it."""
     if not s.started or session != d.session:
         return time_ns // SECOND_NS
-    return max(0, int(round((s.anchor + (time_ns - s.anchor_ns) * 1e-9 * s.rate_hz) * s.ratio)))
+    return max(0, outer(s, s.anchor + (time_ns - s.anchor_ns) * 1e-9 * s.rate_hz))
 
 
 @jit
@@ -53,7 +60,16 @@ def _tell(d: Any, s: Any, out: Any, code: int, phase: int, at: int, time_ns: int
 
 @jit
 def _check(
-    d: Any, s: Any, out: Any, code: int, broken: bool, limit: float, hold_ns: int, at: int, t: int, value: float
+    d: Any,
+    s: Any,
+    out: Any,
+    code: int,
+    broken: bool,
+    limit: float,
+    hold_ns: int,
+    at: int,
+    t: int,
+    value: float,
 ) -> None:
     """Follow one limit; ``held`` is the time since when the state asked for has lasted."""
     if code == 0:
