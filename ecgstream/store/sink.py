@@ -7,8 +7,7 @@ A flush, at most every quarter of a second:
 
 Ended between 1 and 2, the records are read again and change nothing. With the database away the sink stops
 reading, keeps what it has, and tries again; nothing is committed, so nothing is lost if it ends meanwhile.
-At a rebalance, what is not flushed of a partition is forgotten, and its owner reads from the committed one.
-That must be told to kafka-python where the owner stays the same: it keeps the position then.
+At a rebalance, what is not flushed of a partition is forgotten, and its owner reads it again (``member``).
 """
 
 import threading
@@ -19,11 +18,11 @@ from typing import Any
 
 import psycopg
 import structlog
-from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
-from kafka.errors import KafkaError
+from kafka import TopicPartition
 
 from ecgstream.clients import consumer
 from ecgstream.lifecycle import stop_on_signals
+from ecgstream.member import Member
 from ecgstream.settings import Settings
 from ecgstream.store import rows
 from ecgstream.store.connection import connect
@@ -42,7 +41,6 @@ FLUSH_ROWS = 20_000
 IDLE_S = 15.0  # after which the open blocks of a silent device are written
 FIRST_BACKOFF_S = 0.25
 MAX_BACKOFF_S = 5.0
-COMMIT_PATIENCE_MS = 5_000
 
 log = structlog.get_logger()
 
@@ -68,90 +66,67 @@ class _Taken:
     rows: Rows
 
 
-class _Revocations(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Notes partitions that were taken away. Runs on the consumer's own thread, so it only notes."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._revoked: set[TopicPartition] = set()
-
-    def on_partitions_revoked(self, revoked: Any) -> None:
-        with self._lock:
-            self._revoked |= set(revoked)
-
-    def on_partitions_assigned(self, assigned: Any) -> None:
-        pass
-
-    def take(self) -> set[TopicPartition]:
-        with self._lock:
-            revoked, self._revoked = self._revoked, set()
-        return revoked
-
-
 class Sink:
     """Moves records into the database; one thread calls ``step`` again and again."""
 
     def __init__(
         self,
-        source: KafkaConsumer,
+        member: Member,
         connect_database: Callable[[], psycopg.Connection],
         *,
         clock: Callable[[], float] = time.monotonic,
         idle_s: float = IDLE_S,
     ) -> None:
         self.counts = Counts()
-        self._consumer = source
+        self._member = member
         self._connect = connect_database
         self._clock = clock
         self._idle_s = idle_s
         self._writer: Writer | None = None
-        self._revocations = _Revocations()
         self._builder = TraceBuilder()
         self._taken: list[_Taken] = []
         self._blocks: list[Block] = []
         self._waiting_rows = 0
         self._next: dict[TopicPartition, int] = {}
-        self._rewind: set[TopicPartition] = set()
-        self._committed: dict[TopicPartition, int] = {}
         self._flush_at = clock() + FLUSH_S
         self._backoff_s = 0.0  # above 0: the database is away
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set, then write what is open and leave the group."""
-        self.join()
+        self._member.join(TOPICS)
         try:
             while not stop.is_set():
                 self.step()
             self.finish()
         finally:
             self.close()
-            self._consumer.close(autocommit=False)
-
-    def join(self) -> None:
-        """Join the group; records come with ``step``."""
-        self._consumer.subscribe(list(TOPICS), listener=self._revocations)
+            self._member.leave()
 
     def step(self) -> None:
         """Read what is there, and flush if it is time."""
         left_s = max(0.0, self._flush_at - self._clock())
-        found = self._consumer.poll(timeout_ms=int(min(left_s, FLUSH_S) * 1000) + 1)
-        self._forget(self._revocations.take())
-        unsure = frozenset(self._rewind)  # whether read before or after the rebalance: they come again
-        self._go_back()
+        revoked, found = self._member.poll(min(left_s, FLUSH_S))
+        self._forget(revoked)
         for source, records in found.items():
-            for record in () if source in unsure else records:
+            for record in records:
                 self._take(source, record)
         if self._backoff_s:
-            self._consumer.pause(*self._consumer.assignment())
+            self._member.pause()
         full = self._waiting_rows >= FLUSH_ROWS and not self._backoff_s
         if full or self._clock() >= self._flush_at:
             self._flush()
 
     def finish(self) -> None:
         """Write what is open, so that the next sink need not read it again."""
-        self._forget(self._revocations.take())
+        self._forget(self._member.revoked())
         self._blocks += self._builder.drain()
         self._flush()
+
+    def close(self) -> None:
+        """Close the connection to the database; ``step`` would open it again."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
 
     def _take(self, source: TopicPartition, record: Any) -> None:
         try:
@@ -182,30 +157,12 @@ class Sink:
     def _forget(self, revoked: set[TopicPartition]) -> None:
         for gone in revoked:
             self._next.pop(gone, None)
-            self._committed.pop(gone, None)
             if gone.topic == topics.INGEST.name:
                 self._builder.discard(gone.partition)
                 self._blocks = [b for b in self._blocks if b.partition != gone.partition]
         if revoked:
-            self._rewind |= revoked
             self._taken = [t for t in self._taken if t.source not in revoked]
             self._waiting_rows = sum(len(r) for t in self._taken for r in t.rows.values())
-
-    def _go_back(self) -> None:
-        """Let partitions that went through a rebalance be read from their committed offset."""
-        mine = self._consumer.assignment()
-        self._rewind &= mine
-        for partition in sorted(self._rewind):
-            try:
-                offset = self._consumer.committed(partition, timeout_ms=COMMIT_PATIENCE_MS)
-                if offset is None:
-                    self._consumer.seek_to_beginning(partition)
-                else:
-                    self._consumer.seek(partition, offset)
-            except (KafkaError, ValueError) as error:  # the broker is away, or the partition is gone again
-                log.warning("not_rewound", topic=partition.topic, error=type(error).__name__)
-                return
-            self._rewind.discard(partition)
 
     def _flush(self) -> None:
         self._builder.close_idle(self._clock() - self._idle_s)
@@ -223,7 +180,7 @@ class Sink:
         self._flush_at = self._clock() + FLUSH_S
         if self._backoff_s:
             self._backoff_s = 0.0
-            self._consumer.resume(*self._consumer.paused())
+            self._member.resume()
             log.info("database_back")
 
     def _write(self, taken: Sequence[_Taken], blocks: Sequence[Block]) -> None:
@@ -253,27 +210,11 @@ class Sink:
 
     def _commit(self) -> None:
         low = self._builder.low()
-        wanted = {}
+        offsets = {}
         for source, offset in self._next.items():
-            done = min(offset, low.get(source.partition, offset)) if source.topic == TOPICS[0] else offset
-            if self._committed.get(source) != done:
-                wanted[source] = done
-        if not wanted:
-            return
-        offsets = {source: OffsetAndMetadata(offset, "", -1) for source, offset in wanted.items()}
-        try:
-            self._consumer.commit(offsets, timeout_ms=COMMIT_PATIENCE_MS)
-        except KafkaError as error:
-            # A rebalance or a broker that is away: what is written is written, and may be read again.
-            log.warning("commit_refused", error=type(error).__name__)
-        else:
-            self._committed |= wanted
-
-    def close(self) -> None:
-        """Close the connection to the database; ``step`` would open it again."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+            done = low.get(source.partition, offset) if source.topic == topics.INGEST.name else offset
+            offsets[source] = min(offset, done)
+        self._member.commit(offsets)
 
 
 def _halves(
@@ -290,7 +231,7 @@ def run(settings: Settings) -> None:
     url = settings.database.get_secret_value()
     with stop_on_signals() as stop:
         sink = Sink(
-            consumer(settings, GROUP),
+            Member(consumer(settings, GROUP)),
             lambda: connect(url, name="ecgstream-sink"),
             idle_s=IDLE_S / settings.clock_rate,
         )

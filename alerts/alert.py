@@ -1,0 +1,58 @@
+"""The life of an alert.
+
+A high-priority alert latches (IEC 60601-1-8, 3.26 and 6.10): when its condition ends it stays until somebody
+acknowledges it, since an asystole that was is news as well. One of medium or low priority ends with its
+condition. Only its own condition ends an alert: a lost link, a restarted device or a lead that is off ends
+nothing. Each onset has an id of its own, so a condition that comes back raises a new alert.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from alerts.priority import priority_of
+from alerts.state import Event, State
+from schemas.records import Alert, AlertState, Phase, Priority
+
+
+def advance(state: State, events: Sequence[Event], now_ns: int) -> list[Event]:
+    """Give each event the alert in its new state."""
+    for event in events:
+        event.alert = _advanced(state.alerts.get(event.condition.id), event, now_ns)
+    return list(events)
+
+
+def _advanced(known: Alert | None, event: Event, now_ns: int) -> Alert:
+    condition = event.condition
+    alert = _raised(event, now_ns) if known is None else known
+    alert = replace(alert, evidence=condition.evidence, updated_ns=now_ns, offset=event.offset)
+    if condition.phase is not Phase.END:
+        return alert
+    latches = alert.priority is Priority.HIGH
+    ended = AlertState.LATCHED if latches else AlertState.ENDED
+    return replace(alert, state=ended, end_ns=condition.time_ns)
+
+
+def _raised(event: Event, now_ns: int) -> Alert:
+    """Raise an alert; by whichever phase came first, so that one whose onset was lost is not lost."""
+    c = event.condition
+    return Alert(
+        id=c.id,
+        device=c.device,
+        patient=c.patient,
+        session=c.session,
+        condition=c.code,
+        priority=event.priority or priority_of(c.code),
+        state=AlertState.ACTIVE,
+        onset_sample=c.onset_sample,
+        onset_ns=c.onset_ns,
+        decided_sample=c.sample,
+        decided_ns=c.time_ns,
+        delay_s=c.delay_s,
+        end_ns=None,
+        evidence=c.evidence,
+        published_ns=c.published_ns,
+        raised_ns=now_ns,
+        updated_ns=now_ns,
+        partition=event.partition,
+        offset=event.offset,
+    )

@@ -1,0 +1,90 @@
+"""Which priority a condition has.
+
+IEC 60601-1-8, table 1: the priority follows from what may happen to the patient if nobody responds, and how
+soon. High: death or irreversible injury, at once or promptly. Medium: reversible injury promptly, or
+irreversible injury with delay. Low: minor or reversible injury with delay.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from alerts.state import Event, State
+from schemas.conditions import Code
+from schemas.records import Priority
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A priority and why it is that."""
+
+    priority: Priority
+    why: str
+
+
+def _high(why: str) -> Judgement:
+    return Judgement(Priority.HIGH, why)
+
+
+def _medium(why: str) -> Judgement:
+    return Judgement(Priority.MEDIUM, why)
+
+
+def _low(why: str) -> Judgement:
+    return Judgement(Priority.LOW, why)
+
+
+_LIMIT = (
+    "a limit that the ward has set is passed: injury comes with delay, and its extremes alarm by themselves"
+)
+_SLOW = "changes over minutes to hours, so that a response within minutes prevents injury"
+
+JUDGEMENTS = {
+    Code.ASYSTOLE: _high("no circulation: death within minutes"),
+    Code.VENTRICULAR_FIBRILLATION: _high("no circulation: death within minutes"),
+    Code.VENTRICULAR_TACHYCARDIA: _high("may have no output, and turns into fibrillation"),
+    Code.EXTREME_BRADYCARDIA: _high("output fails; asystole may follow at once"),
+    Code.EXTREME_TACHYCARDIA: _high("output fails; may be a ventricular tachycardia not told apart"),
+    Code.HEART_RATE_LOW: _medium(_LIMIT),
+    Code.HEART_RATE_HIGH: _medium(_LIMIT),
+    Code.SPO2_LOW: _medium("hypoxia harms within minutes; a probe that slips looks the same, so not high"),
+    Code.RESPIRATION_RATE_LOW: _medium("may become apnoea, which harms within minutes"),
+    Code.RESPIRATION_RATE_HIGH: _medium(_SLOW),
+    Code.PULSE_RATE_LOW: _medium(_LIMIT),
+    Code.PULSE_RATE_HIGH: _medium(_LIMIT),
+    Code.NIBP_SYSTOLIC_LOW: _medium("shock harms organs with delay; measured every few minutes only"),
+    Code.NIBP_SYSTOLIC_HIGH: _medium("harms with delay; measured every few minutes only"),
+    Code.TEMPERATURE_LOW: _low(_SLOW),
+    Code.TEMPERATURE_HIGH: _low(_SLOW),
+    Code.LEAD_OFF: _low("the other leads still watch the heart"),
+    Code.ALL_LEADS_OFF: _medium(
+        "nobody watches the heart, so an arrhythmia would go unseen; but nothing says that there is one, and "
+        "the bedside monitor alarms as well"
+    ),
+    Code.ECG_NOISY: _medium("while it lasts an arrhythmia may go unseen, as with all leads off"),
+    Code.SIGNAL_GAP: _low("what is missing was seconds and is over; a gap that lasts is a lost link"),
+    Code.DEVICE_RESTARTED: _low("monitoring goes on; the detectors learn anew for some seconds"),
+    Code.LINK_LOST: _medium(
+        "nobody here watches the patient, so a condition would go unseen; but nothing says that there is "
+        "one, and the bedside monitor does not need the link. Not high: a power cut would bury the true high ones"
+    ),
+}
+
+
+def priority_of(code: str) -> Priority:
+    """Return the priority of a condition by the name it travels under.
+
+    A name that this version does not know comes from a newer worker; it is high, since it may be anything.
+
+    >>> priority_of("ASYSTOLE"), priority_of("LEAD_OFF"), priority_of("NOT_YET_KNOWN")
+    (<Priority.HIGH: 'HIGH'>, <Priority.LOW: 'LOW'>, <Priority.HIGH: 'HIGH'>)
+    """
+    known = Code.__members__.get(code)
+    return Priority.HIGH if known is None else JUDGEMENTS[known].priority
+
+
+def prioritise(state: State, events: Sequence[Event], now_ns: int) -> list[Event]:  # noqa: ARG001
+    """Give each event its priority; an alert that is open keeps the one it was raised with."""
+    for event in events:
+        known = state.alerts.get(event.condition.id)
+        event.priority = priority_of(event.condition.code) if known is None else known.priority
+    return list(events)

@@ -1,0 +1,119 @@
+"""A member of a consumer group that reads each partition from the committed offset after every rebalance.
+
+kafka-python calls its listener on a thread of its own, and keeps the position of a partition that stays with
+its owner through a rebalance. So a service that forgets at a rebalance what it had not finished would go on
+behind it: the listener here only notes, and ``poll`` goes back.
+"""
+
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import structlog
+from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka.errors import KafkaError
+
+PATIENCE_MS = 5_000
+
+log = structlog.get_logger()
+
+
+class _Notes(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._revoked: set[TopicPartition] = set()
+
+    def on_partitions_revoked(self, revoked: Any) -> None:
+        with self._lock:
+            self._revoked |= set(revoked)
+
+    def on_partitions_assigned(self, assigned: Any) -> None:
+        pass
+
+    def take(self) -> set[TopicPartition]:
+        with self._lock:
+            revoked, self._revoked = self._revoked, set()
+        return revoked
+
+
+class Member:
+    """A consumer in its group; one thread polls."""
+
+    def __init__(self, consumer: KafkaConsumer) -> None:
+        self._consumer = consumer
+        self._notes = _Notes()
+        self._rewind: set[TopicPartition] = set()
+        self._committed: dict[TopicPartition, int] = {}
+
+    def join(self, topics: Iterable[str]) -> None:
+        """Join the group; partitions come with ``poll``."""
+        names = list(topics)
+        for name in names:
+            self._consumer.partitions_for_topic(name)  # else the first assignment may be an empty one
+        self._consumer.subscribe(names, listener=self._notes)
+
+    @property
+    def assignment(self) -> set[TopicPartition]:
+        """The partitions that are ours."""
+        return set(self._consumer.assignment() or ())
+
+    def poll(self, timeout_s: float) -> tuple[set[TopicPartition], dict[TopicPartition, list[Any]]]:
+        """Return the partitions of which all that is not committed must be forgotten, then new records."""
+        found = self._consumer.poll(timeout_ms=max(1, int(timeout_s * 1000)))
+        revoked = self.revoked()
+        self.rewind(revoked)
+        # Whether these were read before or after the rebalance is not sure; they come again.
+        unsure = frozenset(self._rewind)
+        self._go_back()
+        return revoked, {source: records for source, records in found.items() if source not in unsure}
+
+    def revoked(self) -> set[TopicPartition]:
+        """Return the partitions that a rebalance took away since the last call, even if they came back."""
+        return self._notes.take()
+
+    def rewind(self, partitions: Iterable[TopicPartition]) -> None:
+        """Read these partitions again from their committed offsets."""
+        for partition in partitions:
+            self._rewind.add(partition)
+            self._committed.pop(partition, None)
+
+    def commit(self, offsets: Mapping[TopicPartition, int]) -> bool:
+        """Commit offsets where they have changed; say whether the broker took them."""
+        wanted = {p: offset for p, offset in offsets.items() if self._committed.get(p) != offset}
+        if not wanted:
+            return True
+        records = {p: OffsetAndMetadata(offset, "", -1) for p, offset in wanted.items()}
+        try:
+            self._consumer.commit(records, timeout_ms=PATIENCE_MS)
+        except KafkaError as error:
+            # A rebalance, or a broker that is away: what is done is done, and may be read again.
+            log.warning("commit_refused", error=type(error).__name__)
+            return False
+        self._committed |= wanted
+        return True
+
+    def pause(self) -> None:
+        """Read nothing for now, but stay in the group."""
+        self._consumer.pause(*self.assignment)
+
+    def resume(self) -> None:
+        """Read on after ``pause``."""
+        self._consumer.resume(*self._consumer.paused())
+
+    def leave(self) -> None:
+        """Leave the group without committing anything more."""
+        self._consumer.close(autocommit=False)
+
+    def _go_back(self) -> None:
+        self._rewind &= self.assignment
+        for partition in sorted(self._rewind):
+            try:
+                offset = self._consumer.committed(partition, timeout_ms=PATIENCE_MS)
+                if offset is None:
+                    self._consumer.seek_to_beginning(partition)
+                else:
+                    self._consumer.seek(partition, offset)
+            except (KafkaError, ValueError) as error:  # the broker is away, or the partition is gone again
+                log.warning("not_rewound", topic=partition.topic, error=type(error).__name__)
+                return
+            self._rewind.discard(partition)
