@@ -65,7 +65,7 @@ JUDGEMENTS = {
     Code.DEVICE_RESTARTED: _low("monitoring goes on; the detectors learn anew for some seconds"),
     Code.LINK_LOST: _medium(
         "nobody here watches the patient, so a condition would go unseen; but nothing says that there is "
-        "one, and the bedside monitor does not need the link. Not high: a power cut would bury the true high ones"
+        "one, and the bedside monitor does not need the link. Not high: a power cut would bury the true ones"
     ),
 }
 
