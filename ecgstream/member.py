@@ -6,12 +6,13 @@ behind it: the listener here only notes, and ``poll`` goes back.
 """
 
 import threading
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
 from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 PATIENCE_MS = 5_000
 
@@ -117,3 +118,22 @@ class Member:
                 log.warning("not_rewound", topic=partition.topic, error=type(error).__name__)
                 return
             self._rewind.discard(partition)
+
+
+def end_offsets(consumer: KafkaConsumer, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+    """Return the offsets behind the last records.
+
+    Of a topic that was made a moment ago, kafka-python leaves partitions out whose leader it has not heard of,
+    and fails with ``KeyError``.
+
+    Raises:
+        KafkaTimeoutError: it has not heard of them in five seconds.
+    """
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while True:
+        try:
+            return dict(consumer.end_offsets(list(partitions)))
+        except KeyError as error:
+            if time.monotonic() > deadline:
+                raise KafkaTimeoutError(f"no leader of {error}") from error
+            time.sleep(0.1)

@@ -26,7 +26,7 @@ from alerts.pipeline import Pipeline
 from alerts.state import Event, State
 from ecgstream.clients import consumer, producer
 from ecgstream.lifecycle import stop_on_signals
-from ecgstream.member import Member
+from ecgstream.member import Member, end_offsets
 from ecgstream.settings import Settings
 from schemas import topics
 from schemas.codec import decode_as, encode
@@ -160,10 +160,9 @@ def read_alerts(settings: Settings, partitions: Iterable[int]) -> Iterable[Alert
         bootstrap_servers=settings.kafka, enable_auto_commit=False, auto_offset_reset="earliest"
     )
     try:
-        reader.partitions_for_topic(topics.ALERTS.name)
         mine = [TopicPartition(topics.ALERTS.name, p) for p in partitions]
         reader.assign(mine)
-        ends = reader.end_offsets(mine)
+        ends = end_offsets(reader, mine)
         reader.seek_to_beginning(*mine)
         deadline = time.monotonic() + REBUILD_PATIENCE_S
         while any(reader.position(p) < ends[p] for p in mine):
