@@ -14,12 +14,13 @@ from typing import Any, TypeVar, cast
 from numba import config, njit
 
 F = TypeVar("F", bound=Callable[..., Any])
+_FLAGS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 _FOLDER = Path(__file__).parent
 
 
 def jit(function: F) -> F:
     """Mark a part of the kernel."""
-    return cast(F, njit(nogil=True, error_model="numpy")(function))
+    return cast(F, njit(**_FLAGS, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))
 
 
 def kernel(function: F) -> F:
@@ -28,7 +29,7 @@ def kernel(function: F) -> F:
     before = settings.CACHE_DIR
     settings.CACHE_DIR = str(_cache_base(before) / f"ecgstream-{_digest()}")
     try:
-        return cast(F, njit(nogil=True, error_model="numpy", cache=True)(function))
+        return cast(F, njit(**_FLAGS, cache=True)(function))
     finally:
         settings.CACHE_DIR = before
 

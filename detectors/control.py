@@ -86,13 +86,13 @@ def limit_at(d: Any, s: Any, number: int, session: int, at: int) -> tuple[float,
 def enqueue(d: Any, control: Control) -> None:
     """Put a change into the row of a device (a record of ``DEVICE``).
 
-    A device that was never heard takes a change for any session at once. Where more changes wait than
+    Where more changes wait than
     there is room for, the one that came first holds at once.
     """
     session, start = control.session, control.from_sample
     if session == 0:
         session, start = int(d["session"]), 0
-    now = not d["has_session"] or session < d["session"] or control.session == 0
+    now = session < d["session"] or control.session == 0
     if isinstance(control.change, Association):
         raw = control.change.patient.encode().ljust(d["patient"].size, b"\0")
         patient = np.frombuffer(raw, np.uint8)

@@ -81,24 +81,29 @@ def _start(
 
 
 @jit
-def _sample_loop(
-    d: Any, s: Any, r: Any, out: Any, n: int, at: Any, gain: Any, offset: Any, sample: Any
-) -> None:
+def _sum(s: Any, lead: int, samples: Any) -> None:
+    """Add counts of a lead to its block."""
+    total = 0
+    missing = 0
+    clipped = 0
+    for count in samples:
+        total += count
+        missing += count == MISSING
+        clipped += count >= RAIL or count <= -RAIL
+    s.sum[lead] += total - missing * MISSING
+    s.count[lead] += len(samples) - missing
+    s.clipped[lead] += clipped - missing
+
+
+@jit
+def _sample_loop(d: Any, s: Any, r: Any, out: Any, n: int, at: Any, sample: Any) -> None:
     """Feed ``n`` samples of every lead; without ``at`` (below 0) they are missing."""
     done = 0
     while done < n:
         take = min(n - done, r.step - s.phase)
         for lead in range(s.leads):
-            base = at[lead]
-            if base < 0:
-                continue
-            for i in range(done, done + take):
-                count = sample[base + i]
-                if count != MISSING:
-                    s.sum[lead] += (count - offset[lead]) / gain[lead]
-                    s.count[lead] += 1
-                    if count >= RAIL or count <= -RAIL:
-                        s.clipped[lead] += 1
+            if at[lead] >= 0:
+                _sum(s, lead, sample[at[lead] + done : at[lead] + done + take])
         done += take
         s.phase += take
         s.position += take
@@ -189,10 +194,8 @@ def _samples(
 ) -> None:  # fmt: skip
     """Feed the gap before a packet, then its samples."""
     at = np.full(MAX_LEADS, -1)
-    gain = np.ones(MAX_LEADS)
-    offset = np.zeros(MAX_LEADS)
     if gap > 0:
-        _sample_loop(d, s, r, out, gap, at, gain, offset, sample)
+        _sample_loop(d, s, r, out, gap, at, sample)
     if abs(p[P_START_NS] - time_of(s, float(s.position))) > ANCHOR_TOLERANCE_NS:
         s.anchor = s.position
         s.anchor_ns = p[P_START_NS]
@@ -200,20 +203,20 @@ def _samples(
     for lead in range(s.leads):
         c = found[lead]
         at[lead] = channel_i[c, C_AT]
-        gain[lead] = channel_f[c, F_GAIN]
-        offset[lead] = channel_f[c, F_OFFSET]
+        s.gain[lead] = channel_f[c, F_GAIN]
+        s.offset[lead] = channel_f[c, F_OFFSET]
         s.mask |= channel_i[c, C_OFF] << lead
     begun = s.position
     done = 0
     for j in range(p[P_PACE_AT], p[P_PACE_AT] + p[P_PACES]):
         mark = min(n - 1, int(pace[j] / s.ratio))
         if mark >= done:
-            _sample_loop(d, s, r, out, mark - done, at, gain, offset, sample)
+            _sample_loop(d, s, r, out, mark - done, at, sample)
             at[: s.leads] += mark - done
             done = mark
         s.pace[s.paces % len(s.pace)] = begun + mark
         s.paces += 1
-    _sample_loop(d, s, r, out, n - done, at, gain, offset, sample)
+    _sample_loop(d, s, r, out, n - done, at, sample)
 
 
 @jit

@@ -64,6 +64,9 @@ def each_second(s: Any) -> None:
             moving |= 1 << lead
         s.mean[lead] = mean
         s.level_sum[lead] = 0.0
+        if verdict in (1, 2) and s.level[lead] == 0.0:
+            s.learn[lead] = 0
+            s.peak[lead] = 0.0
         s.absent[lead] = 0
         s.masked[lead] = 0
         s.rail[lead] = 0

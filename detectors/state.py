@@ -98,9 +98,11 @@ SIGNAL = np.dtype(
         ("anchor_ns", np.int64),
         ("mask", np.int64),  # bit a lead: off, as the device says
         ("phase", np.int64),  # samples in the block that is being filled
-        ("sum", np.float64, (MAX_LEADS,)),
+        ("sum", np.int64, (MAX_LEADS,)),  # counts
         ("count", np.int64, (MAX_LEADS,)),
         ("clipped", np.int64, (MAX_LEADS,)),
+        ("gain", np.float64, (MAX_LEADS,)),  # of the packet at hand
+        ("offset", np.float64, (MAX_LEADS,)),
         ("pace", np.int64, (8,)),
         ("paces", np.int64),
         # step: internal samples
@@ -216,5 +218,5 @@ def blank_signal() -> NDArray[np.void]:
         row[name] = np.nan
     row["shape_lead"] = -1
     row["least"], row["most"] = np.inf, -np.inf
-    row["fresh"] = 1
+    row["fresh"] = 255  # as if held for long: the first value becomes the zero
     return row

@@ -22,6 +22,7 @@ from detectors.trends import trend_second
 TICKS_PER_S = 8
 HOLD_REJOIN_BLOCKS = 12  # held this long (about 0.1 s), a lead goes on from the held value
 MAX_COUNT = 255
+ROUGH_CAP_MV = 1.0  # a single jump does not make a second rough
 _WRAP = RING - 1
 
 
@@ -43,7 +44,7 @@ def _enter(s: Any, lead: int, step: int, half: int) -> bool:
         s.fresh[lead] = min(MAX_COUNT, s.fresh[lead] + 1)
         s.settle[lead] = 2 * half + 1
     else:
-        value = s.sum[lead] / n
+        value = (s.sum[lead] / n - s.offset[lead]) / s.gain[lead]
         if s.fresh[lead] >= HOLD_REJOIN_BLOCKS:
             s.zero[lead] = value - before
         s.fresh[lead] = 0
@@ -54,8 +55,8 @@ def _enter(s: Any, lead: int, step: int, half: int) -> bool:
         s.least[lead] = min(s.least[lead], x)
         s.most[lead] = max(s.most[lead], x)
         s.level_sum[lead] += x
-        s.rough[lead] += abs(x - 2.0 * before + s.x[lead, (k - 2) & _WRAP])
-    s.sum[lead] = 0.0
+        s.rough[lead] += min(ROUGH_CAP_MV, abs(x - 2.0 * before + s.x[lead, (k - 2) & _WRAP]))
+    s.sum[lead] = 0
     s.count[lead] = 0
     s.clipped[lead] = 0
     return bool(present)

@@ -1,0 +1,122 @@
+"""A small synthesiser: beats as sums of Gaussians, packets and bundles of them, and how to compare events."""
+
+import numpy as np
+
+from detectors.bank import Bank
+from detectors.output import Events
+from schemas import mdc
+from schemas.bundle import Bundle
+from schemas.records import ECG_KIND, MISSING, Channel, Packet
+from schemas.units import MILLIVOLT
+
+GAIN = 200.0
+START_NS = 1_700_000_000_000_000_000
+
+# (mV, s after the R peak, s): P, Q, R, S, T; and a wide ventricular complex with its T wave.
+NORMAL = (
+    (0.12, -0.17, 0.02),
+    (-0.1, -0.025, 0.008),
+    (1.0, 0.0, 0.011),
+    (-0.2, 0.03, 0.01),
+    (0.25, 0.26, 0.045),
+)
+VENTRICULAR = ((1.6, 0.0, 0.045), (-0.6, 0.11, 0.05), (-0.4, 0.28, 0.06))
+
+
+def beats(at_s, seconds, fs, shape=NORMAL):
+    t = np.arange(int(seconds * fs)) / fs
+    mv = np.zeros_like(t)
+    for r in at_s:
+        near = slice(max(0, int((r - 0.6) * fs)), int((r + 0.8) * fs))
+        for height, shift, width in shape:
+            mv[near] += height * np.exp(-0.5 * ((t[near] - r - shift) / width) ** 2)
+    return mv
+
+
+def regular(bpm, start_s, stop_s):
+    return np.arange(start_s, stop_s, 60.0 / bpm)
+
+
+def noise(n, mv=0.01, seed=1):
+    return np.random.default_rng(seed).normal(0.0, mv, n)
+
+
+def counts(mv, gain=GAIN):
+    """mV of shape (leads, n) or (n,) as int16 counts of shape (leads, n); NaN is missing."""
+    mv = np.atleast_2d(mv)
+    with np.errstate(invalid="ignore"):
+        found = np.clip(np.rint(mv * gain), -32767, 32767)
+    return np.where(np.isnan(mv), MISSING, np.nan_to_num(found)).astype(np.int16)
+
+
+def packets(
+    signal,
+    fs,
+    cuts=None,
+    *,
+    device="d",
+    session=1,
+    first=0,
+    off=(),
+    gain=GAIN,
+    offset=0.0,
+    start_ns=START_NS,
+    pace=(),
+):
+    """Cut counts (leads, n) at samples ``cuts`` (default: every second); ``off``: (lead, from, to) samples."""
+    n = signal.shape[1]
+    edges = sorted({0, n, *(range(0, n, int(fs)) if cuts is None else cuts)})
+    made = []
+    for seq, (a, b) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        masked = {lead for lead, begin, end in off if begin <= a < end}
+        channels = [
+            Channel(
+                mdc.ECG, ECG_KIND, MILLIVOLT, float(fs), gain, row[a:b].copy(), offset, lead_off=i in masked
+            )
+            for i, row in enumerate(signal)
+        ]
+        ns = start_ns + round((first + a) * 1e9 / fs)
+        marks = [m - a for m in pace if a <= m < b]
+        made.append(Packet(device, session, seq, first + a, ns, ns, channels, marks))
+    return made
+
+
+def bundle(made, vitals=()):
+    return Bundle.of("gw", 0, 0, list(made), list(vitals))
+
+
+def run(made, bank=None, together=10**9):
+    """Feed packets, ``together`` a bundle; return bank and all events."""
+    bank = bank or Bank()
+    found = [bank.push(bundle(made[i : i + together])) for i in range(0, len(made), together)]
+    return bank, joined(found)
+
+
+def joined(found):
+    return Events(*(np.concatenate(kind) for kind in zip(*found, strict=True)))
+
+
+def same(a, b, skip=()):
+    """Whether two sets of events are equal bit for bit (padding apart)."""
+    for x, y in zip(a, b, strict=True):
+        if len(x) != len(y):
+            return False
+        for name in x.dtype.names:
+            if name not in skip and x[name].tobytes() != y[name].tobytes():
+                return False
+    return True
+
+
+def ecg(bpm, seconds, fs, leads=1, seed=1, mv=1.0):
+    clean = beats(regular(bpm, 0.5, seconds), seconds, fs)
+    return np.stack([mv * clean * (1 - 0.2 * i) + noise(clean.size, 0.01, seed + i) for i in range(leads)])
+
+
+def phases(events, code, phase):
+    c = events.conditions
+    return c[(c["code"] == code) & (c["phase"] == phase)]
+
+
+def codes(events):
+    """Codes of all onsets."""
+    return sorted(set(events.conditions["code"][events.conditions["phase"] == 0].tolist()))
