@@ -4,6 +4,8 @@ Used by ``ecgstream up`` and the demo. In production every service has a supervi
 compose, Kubernetes); here this process is it: a service that ends is started again.
 """
 
+import logging
+import os
 import subprocess
 import sys
 import time
@@ -15,7 +17,9 @@ from typing import Any
 
 import structlog
 from kafka import KafkaAdminClient
+from kafka.errors import CoordinatorNotAvailableError, GroupIdNotFoundError
 
+import detectors
 from ecgstream.embedded.kafka import EmbeddedKafka
 from ecgstream.embedded.postgres import EmbeddedPostgres
 from ecgstream.embedded.process import end, spawn
@@ -24,6 +28,8 @@ from ecgstream.store.migrate import migrate
 from ecgstream.topics import create_topics
 
 log = structlog.get_logger()
+# It cannot read what Faust's members say of themselves, and says so with every byte of it.
+logging.getLogger("kafka.admin._groups").setLevel(logging.ERROR)
 
 SERVICES = ("worker", "sink", "pager")
 READY_PATIENCE_S = 60.0
@@ -90,12 +96,10 @@ class Centre:
     def environment(self) -> dict[str, str]:
         """Return the settings as environment variables, for a child process."""
         values = self.settings.model_dump() | {"database": self.settings.database.get_secret_value()}
-        return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
+        return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items() if value is not None}
 
     def start(self, name: str, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
         """Start ``ecgstream ARGUMENTS`` as a child process whose output goes to ``logs/NAME.log``."""
-        import os
-
         with (self.logs / f"{name}.log").open("ab") as out:
             argv = [sys.executable, "-m", "ecgstream", *arguments]
             process = spawn(argv, env={**os.environ, **self.environment()}, stdout=out)
@@ -112,6 +116,8 @@ class Centre:
         Raises:
             CentreError: one of them does not within a minute.
         """
+        self._say("Loading the detectors (compiled once, in about a minute) …")
+        detectors.warm_up()  # here, since a worker that compiles looks like one that does not start
         self._say(f"Starting {', '.join(SERVICES)} …")
         for name in SERVICES:
             self.start(name, [name])
@@ -143,5 +149,8 @@ class Centre:
 
 
 def _is_stable(admin: KafkaAdminClient, group: str) -> bool:
-    found = admin.describe_groups([group]).get(group, {})
-    return found.get("group_state", found.get("state")) == "Stable" and bool(found.get("members"))
+    try:
+        found = admin.describe_groups([group]).get(group, {})
+    except (CoordinatorNotAvailableError, GroupIdNotFoundError):
+        return False  # nobody has asked for the group yet
+    return bool(found.get("group_state") == "Stable" and found.get("members"))

@@ -12,9 +12,12 @@ import structlog
 from ecgstream.settings import Settings
 
 
-def set_up_logging(settings: Settings, service: str) -> None:
-    """Write log lines to standard error; each names its service. No line may name a patient."""
-    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+def set_up_logging(settings: Settings, service: str, *, at_least: int = logging.NOTSET) -> None:
+    """Write log lines to standard error; each names its service. No line may name a patient.
+
+    ``at_least``: for commands that talk to a person, who need not read what a log may hold.
+    """
+    level = max(logging.getLevelNamesMapping()[settings.log_level.upper()], at_least)
     logging.basicConfig(level=max(level, logging.WARNING), stream=sys.stderr, format="%(name)s: %(message)s")
     structlog.configure(
         processors=[

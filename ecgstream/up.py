@@ -1,5 +1,6 @@
 """``ecgstream up``: a whole centre on this machine, in real time, until Ctrl-C."""
 
+import logging
 import shlex
 
 from rich.console import Console
@@ -15,7 +16,7 @@ GATEWAY = "gateway"
 def run(settings: Settings, *, ward: bool) -> int:
     """Run the centre; return the exit status."""
     console = Console()
-    set_up_logging(settings, "up")
+    set_up_logging(settings, "up", at_least=logging.WARNING)
     try:
         with stop_on_signals() as stop, Centre(settings, console.print) as centre:
             centre.start_services()

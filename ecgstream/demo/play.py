@@ -1,6 +1,7 @@
 """The demo: start a centre, play the devices through it, count, end."""
 
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -31,6 +32,7 @@ GATEWAY = "gateway"
 RUNS = Path("var")
 SETTLE_PATIENCE_S = 60.0
 PLAIN_INTERVAL_S = 5.0
+PLAIN_WIDTH = 120
 
 
 class DemoError(RuntimeError):
@@ -40,7 +42,9 @@ class DemoError(RuntimeError):
 def play(settings: Settings, *, speed: float, json_file: Path | None) -> int:
     """Run the demo; return the exit status."""
     console = Console()
-    set_up_logging(settings, "demo")
+    if not console.is_terminal:
+        console = Console(width=PLAIN_WIDTH)
+    set_up_logging(settings, "demo", at_least=logging.WARNING)
     began = time.monotonic()
     try:
         with stop_on_signals() as stop, Centre(at_speed(settings, speed), console.print) as centre:

@@ -13,7 +13,7 @@ def lag(settings: Settings, group: str, followed: Iterable[Topic]) -> int:
     """Return how many records of these topics a group has not committed."""
     tps = [TopicPartition(t.name, p) for t in followed for p in range(settings.partitions)]
     admin = KafkaAdminClient(bootstrap_servers=settings.kafka)
-    reader = KafkaConsumer(bootstrap_servers=settings.kafka)
+    reader = KafkaConsumer(bootstrap_servers=settings.kafka, enable_auto_commit=False)
     try:
         ends = reader.end_offsets(tps)
         done = admin.list_group_offsets(group)[group]
