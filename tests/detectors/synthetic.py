@@ -1,5 +1,7 @@
 """A small synthesiser: beats as sums of Gaussians, packets and bundles of them, and how to compare events."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from detectors.bank import Bank
@@ -67,7 +69,7 @@ def packets(
     n = signal.shape[1]
     edges = sorted({0, n, *(range(0, n, int(fs)) if cuts is None else cuts)})
     made = []
-    for seq, (a, b) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for seq, (a, b) in enumerate(pairwise(edges)):
         masked = {lead for lead, begin, end in off if begin <= a < end}
         channels = [
             Channel(
