@@ -1,0 +1,206 @@
+"""A partition: however records are gathered, and wherever it is restored, the same rows come out."""
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from devices.recordings import toy_ecg
+from ecgstream.worker.detect import Partition, Record
+from schemas import codec, mdc, topics
+from schemas.batches import Batch
+from schemas.bundle import Bundle
+from schemas.records import (
+    Association,
+    Channel,
+    Condition,
+    Control,
+    DeadLetter,
+    Limit,
+    Limits,
+    Packet,
+    Phase,
+    Vital,
+)
+
+RATE_HZ = 360
+SECONDS = 40
+DEVICES = ("dev-a", "dev-b")
+SESSION = 1_700_000_000_000_000_000
+SECOND_NS = 1_000_000_000
+
+
+def bundle(seq: int, devices: Sequence[str] = DEVICES) -> bytes:
+    wave = toy_ecg().sessions[0].waves[0]
+    packets = []
+    for i, device in enumerate(devices):
+        begin = (seq + 50 * i) * RATE_HZ
+        lead = Channel(
+            mdc.LEADS["II"], 0, 0, RATE_HZ, wave.gain, wave.samples[begin : begin + RATE_HZ], wave.offset
+        )
+        at_ns = SESSION + seq * SECOND_NS
+        packets.append(Packet(device, SESSION, seq, seq * RATE_HZ, at_ns, at_ns, [lead]))
+    vitals = [Vital("dev-a", SESSION, SESSION + seq * SECOND_NS, mdc.SPO2, 97.0 if seq < 10 else 80.0)]
+    return codec.encode(Bundle.of("gw", 0, seq, packets, vitals))
+
+
+@pytest.fixture(scope="module")
+def records() -> list[Record]:
+    limits = Limits((Limit(mdc.HEART_RATE, 30.0, 60.0),))
+    controls = {
+        5: codec.encode(Control("c1", "dev-a", 0, 0, 0, "test", Association("P-1"))),
+        12: codec.encode(Control("c2", "dev-b", 0, 0, 0, "test", limits)),
+        20: b"no record of ours",
+    }
+    values: list[bytes] = []
+    for seq in range(SECONDS):
+        if seq in controls:
+            values.append(controls[seq])
+        values.append(bundle(seq))
+    return [Record(offset, 1000 * offset, value) for offset, value in enumerate(values)]
+
+
+def partition(next_offset: int = 0) -> Partition:
+    return Partition(0, 1, next_offset, lost_link_s=100.0, clock_rate=1.0)
+
+
+def rows(found: Partition) -> set[Any]:
+    """Every row that was put out; statuses are not compared."""
+    kept: set[Any] = set()
+    for output in found.outbox:
+        content = codec.decode(output.value)
+        if output.topic is topics.STATUS:
+            continue
+        if isinstance(content, Batch):
+            kept |= {(type(content).__name__, repr(row)) for row in content.rows()}
+        else:
+            kept.add(repr(content))
+    return kept
+
+
+@pytest.fixture(scope="module")
+def expected(records: list[Record]) -> set[Any]:
+    whole = partition()
+    for record in records:
+        whole.process([record])
+    return rows(whole)
+
+
+def test_the_rows_hold_beats_of_both_devices_an_alarm_and_the_dead_letter(expected: set[Any]) -> None:
+    text = " ".join(map(str, expected))
+    for part in (
+        "device='dev-a'",
+        "device='dev-b'",
+        "SPO2_LOW",
+        "HEART_RATE_HIGH",
+        "patient='P-1'",
+        "marker",
+    ):
+        assert part in text
+
+
+@settings(max_examples=15, deadline=None)
+@given(cuts=st.sets(st.integers(1, SECONDS), max_size=8))
+def test_any_gathering_gives_the_same_rows(records: list[Record], expected: set[Any], cuts: set[int]) -> None:
+    found = partition()
+    edges = [0, *sorted(cuts), len(records)]
+    for begin, end in itertools.pairwise(edges):
+        found.process(records[begin:end])
+    assert rows(found) == expected
+
+
+@settings(max_examples=15, deadline=None)
+@given(saves=st.lists(st.integers(1, SECONDS), min_size=1, max_size=5, unique=True), turns=st.integers(1, 4))
+def test_restored_anywhere_it_goes_on_as_if_never_stopped(
+    records: list[Record], expected: set[Any], saves: list[int], turns: int
+) -> None:
+    """Snapshots of some devices at some moments, then a crash; the position owns where reading goes on."""
+    before = partition()
+    saved = {}
+    position = 0
+    for at, record in enumerate(records[: max(saves) + 2], 1):
+        before.process([record])
+        if at in saves:
+            for snapshot in before.snapshots(at, turns):
+                saved[snapshot.device] = codec.decode(codec.encode(snapshot))
+            position = before.position()
+            kept = rows(before)
+    after = partition(position)
+    for snapshot in saved.values():
+        after.restore(snapshot)  # type: ignore[arg-type]
+    after.process(records[position:])
+    assert kept | rows(after) == expected
+
+
+def test_a_bank_that_fails_costs_only_the_bundle_that_it_fails_on(
+    records: list[Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = partition()
+    push = found._bank.push
+
+    def failing(content: Bundle, which: Any) -> Any:
+        if int(content.packet.seq.max()) >= 3 and int(content.packet.seq.min()) <= 3:
+            raise RuntimeError("a fault of ours")
+        return push(content, which)
+
+    monkeypatch.setattr(found._bank, "push", failing)
+    found.process([r for r in records if r.offset < 5])
+    letters = [codec.decode(o.value) for o in found.outbox if o.topic is topics.DEAD_LETTERS]
+    assert [letter.offset for letter in letters if isinstance(letter, DeadLetter)] == [3]
+    assert found.next_offset == 5
+
+
+def test_a_record_of_another_kind_is_a_dead_letter() -> None:
+    found = partition()
+    vital = codec.encode(Vital("dev-a", 1, 2, mdc.SPO2, 97.0))
+    found.process([Record(0, 0, vital)])
+    (output,) = found.outbox
+    letter = codec.decode_as(DeadLetter, output.value)
+    assert (letter.reason, letter.value) == ("a Vital on the ingest topic", vital)
+
+
+def test_a_damaged_snapshot_is_refused_and_the_device_starts_cold(records: list[Record]) -> None:
+    whole = partition()
+    whole.process(records[:10])
+    (snapshot, _) = whole.snapshots()
+    found = partition()
+    found.restore(dataclasses.replace(snapshot, state=snapshot.state[:-3]))
+    found.process(records[10:12])
+    assert found.next_offset == records[11].offset + 1
+
+
+def test_a_lost_link_is_told_once_while_nothing_arrives_and_its_end_once_it_does(
+    records: list[Record],
+) -> None:
+    found = Partition(0, 1, 0, lost_link_s=10.0, clock_rate=1.0)
+    found.process(records[:3])
+    found.outbox.clear()
+    found.idle(12_500)
+    found.idle(13_000)
+    lost = [codec.decode_as(Condition, o.value) for o in found.outbox]
+    assert [(c.device, c.code, c.phase) for c in lost] == [(d, "LINK_LOST", Phase.ONSET) for d in DEVICES]
+    assert lost[0].onset_sample == 3 * RATE_HZ - 1
+    assert lost[0].delay_s == 10.5
+    assert found.position() == 0
+    found.snapshots()
+    assert found.position() == found.next_offset
+    found.outbox.clear()
+    found.process([Record(3, 20_000, records[3].value)])
+    ends = [codec.decode(o.value) for o in found.outbox if o.topic is topics.CONDITIONS]
+    assert [c.device for c in ends if isinstance(c, Condition) and c.phase is Phase.END] == list(DEVICES)
+
+
+def test_positions_never_pass_a_device_that_has_no_snapshot_yet(records: list[Record]) -> None:
+    found = partition()
+    found.process(records[:10])
+    saved = {s.device for s in found.snapshots(0, 2)}
+    assert len(saved) == 1
+    assert found.position() == 0
+    found.snapshots(1, 2)
+    assert found.position() == 10
+    assert np.all(found._dirty_since >= 10)
