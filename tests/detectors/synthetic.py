@@ -65,16 +65,14 @@ def packets(
     start_ns=START_NS,
     pace=(),
 ):
-    """Cut counts (leads, n) at samples ``cuts`` (default: every second); ``off``: (lead, from, to) samples."""
+    """Cut counts (leads, n) at ``cuts`` (default: every second); ``off``: (lead, from, to) samples."""
     n = signal.shape[1]
     edges = sorted({0, n, *(range(0, n, int(fs)) if cuts is None else cuts)})
     made = []
     for seq, (a, b) in enumerate(pairwise(edges)):
         masked = {lead for lead, begin, end in off if begin <= a < end}
         channels = [
-            Channel(
-                mdc.ECG, ECG_KIND, MILLIVOLT, float(fs), gain, row[a:b].copy(), offset, lead_off=i in masked
-            )
+            Channel(mdc.ECG, ECG_KIND, MILLIVOLT, fs, gain, row[a:b].copy(), offset, lead_off=i in masked)
             for i, row in enumerate(signal)
         ]
         ns = start_ns + round((first + a) * 1e9 / fs)
