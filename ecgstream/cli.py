@@ -134,14 +134,20 @@ def pager(*, settings: SettingsFlags = None) -> None:
 
 
 @app.command
-def prepare() -> None:
-    """Fetch the embedded Kafka and compile the detectors, so that the first start is quick."""
-    import detectors
-    from ecgstream.embedded.jars import kafka_classpath
-
+def prepare(*, settings: SettingsFlags = None) -> None:
+    """Fetch the embedded Kafka, unless a broker is named, and compile the detectors, so that a start is quick."""
     console = Console(stderr=True)
-    kafka_classpath()
-    console.print("Compiling the detectors (once; about half a minute) …")
+    if not _settings(settings).kafka:
+        from ecgstream.embedded.errors import ServiceUnavailableError
+        from ecgstream.embedded.jars import kafka_classpath
+
+        try:
+            kafka_classpath()
+        except ServiceUnavailableError as error:
+            sys.exit(f"ecgstream: {error}")
+    console.print("Compiling the detectors (the first time about a minute) …")
+    import detectors
+
     detectors.warm_up()
 
 
