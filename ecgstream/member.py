@@ -8,6 +8,7 @@ behind it: the listener here only notes, and ``poll`` goes back.
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -43,7 +44,9 @@ class Member:
     def __init__(self, consumer: KafkaConsumer) -> None:
         self._consumer = consumer
         self._notes = _Notes()
-        self._rewind: set[TopicPartition] = set()
+        # What we committed last, else where we began: known without asking the broker, which may be slow at a
+        # rebalance. If another member owned a partition for a moment, this is too early, and harmless.
+        self._safe: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
 
     def join(self, topics: Iterable[str]) -> None:
@@ -61,22 +64,27 @@ class Member:
     def poll(self, timeout_s: float) -> tuple[set[TopicPartition], dict[TopicPartition, list[Any]]]:
         """Return the partitions of which all that is not committed must be forgotten, then new records."""
         found = self._consumer.poll(timeout_ms=max(1, int(timeout_s * 1000)))
+        for source, records in found.items():
+            self._safe.setdefault(source, records[0].offset)
         revoked = self.revoked()
         self.rewind(revoked)
-        # Whether these were read before or after the rebalance is not sure; they come again.
-        unsure = frozenset(self._rewind)
-        self._go_back()
-        return revoked, {source: records for source, records in found.items() if source not in unsure}
+        # Whether records of these were read before or after the rebalance is not sure; they come again.
+        return revoked, {source: records for source, records in found.items() if source not in revoked}
 
     def revoked(self) -> set[TopicPartition]:
         """Return the partitions that a rebalance took away since the last call, even if they came back."""
         return self._notes.take()
 
     def rewind(self, partitions: Iterable[TopicPartition]) -> None:
-        """Read these partitions again from their committed offsets."""
+        """Read these partitions again from their committed offsets, where they are ours."""
+        mine = self.assignment
         for partition in partitions:
-            self._rewind.add(partition)
             self._committed.pop(partition, None)
+            if partition not in mine:
+                self._safe.pop(partition, None)
+            elif partition in self._safe:
+                with suppress(ValueError):  # it is not ours any more
+                    self._consumer.seek(partition, self._safe[partition])
 
     def commit(self, offsets: Mapping[TopicPartition, int]) -> bool:
         """Commit offsets where they have changed; say whether the broker took them."""
@@ -91,6 +99,7 @@ class Member:
             log.warning("commit_refused", error=type(error).__name__)
             return False
         self._committed |= wanted
+        self._safe |= wanted
         return True
 
     def pause(self) -> None:
@@ -105,26 +114,12 @@ class Member:
         """Leave the group without committing anything more."""
         self._consumer.close(autocommit=False)
 
-    def _go_back(self) -> None:
-        self._rewind &= self.assignment
-        for partition in sorted(self._rewind):
-            try:
-                offset = self._consumer.committed(partition, timeout_ms=PATIENCE_MS)
-                if offset is None:
-                    self._consumer.seek_to_beginning(partition)
-                else:
-                    self._consumer.seek(partition, offset)
-            except (KafkaError, ValueError) as error:  # the broker is away, or the partition is gone again
-                log.warning("not_rewound", topic=partition.topic, error=type(error).__name__)
-                return
-            self._rewind.discard(partition)
-
 
 def end_offsets(consumer: KafkaConsumer, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
     """Return the offsets behind the last records.
 
-    Of a topic that was made a moment ago, kafka-python leaves partitions out whose leader it has not heard of,
-    and fails with ``KeyError``.
+    Of a topic that was made a moment ago, kafka-python leaves partitions out whose leader it has not heard
+    of, and fails with ``KeyError``.
 
     Raises:
         KafkaTimeoutError: it has not heard of them in five seconds.

@@ -1,0 +1,407 @@
+# ruff: noqa: S608 - queries of our own
+"""The sink against real Kafka and a real database."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition
+
+from ecgstream.clients import consumer
+from ecgstream.embedded.postgres import EmbeddedPostgres
+from ecgstream.member import Member, end_offsets
+from ecgstream.settings import Settings
+from ecgstream.store import read
+from ecgstream.store import sink as sinks
+from ecgstream.store.connection import connect
+from ecgstream.store.migrate import migrate
+from ecgstream.store.sink import Sink
+from ecgstream.topics import create_topics
+from schemas import mdc, topics
+from schemas.batches import Beats, Rhythms, Trends
+from schemas.bundle import Bundle
+from schemas.codec import encode
+from schemas.ids import event_id
+from schemas.records import MISSING, Alert, AlertState, Channel, Condition, Packet, Phase, Priority, Vital
+from schemas.wfdb import RHYTHMS
+
+RATE = 250
+SESSION = 1_700_000_000_000_000_000
+SECOND = 1_000_000_000
+PATIENCE_S = 30.0
+
+
+def wave(device: str, at: int, n: int = RATE) -> np.ndarray:
+    """The device's signal from sample ``at`` on."""
+    x = np.arange(at, at + n)
+    return (200 * np.sin(x / 40 + len(device)) + x % 7).astype(np.int16)
+
+
+def packet(device: str, seq: int, session: int = SESSION) -> Packet:
+    first = seq * RATE
+    samples = wave(device, first)
+    leads = [Channel(mdc.LEADS[name], 0, 0, RATE, 200.0, samples + i) for i, name in enumerate(("II", "V1"))]
+    start = session + first * SECOND // RATE
+    return Packet(device, session, seq, first, start, start + 5, leads, [3] if seq == 2 else [])
+
+
+def bundle(devices: list[str], seq: int) -> bytes:
+    vitals = [Vital(d, SESSION, SESSION + seq * SECOND, mdc.SPO2, 97.0) for d in devices]
+    return Bundle.of("gw-1", 0, SESSION, [packet(d, seq) for d in devices], vitals).encode()
+
+
+def beats(device: str, samples: list[int], generation: int = 1, offset: int = 0, code: str = "N") -> Beats:
+    n = len(samples)
+    at = np.array(samples, np.int64)
+    return Beats(
+        partition=0,
+        generation=generation,
+        version="1",
+        devices=[device],
+        device=np.zeros(n, np.uint16),
+        session=np.full(n, SESSION, np.int64),
+        sample=at,
+        time_ns=SESSION + at * (SECOND // RATE),
+        code=np.full(n, ord(code), np.uint8),
+        rr_s=np.full(n, np.nan, np.float32),
+        hr_bpm=np.full(n, 72, np.float32),
+        offset=np.full(n, offset, np.int64),
+    )
+
+
+def rhythm(device: str) -> Rhythms:
+    one = np.ones(1, np.int64)
+    index = np.array([RHYTHMS.index("AFIB")], np.uint8)
+    return Rhythms(
+        0, 1, "1", [device], 0 * one, SESSION * one, 250 * one, (SESSION + SECOND) * one, index, one
+    )
+
+
+def trend(device: str, mean: float = 70.0) -> Trends:
+    one = np.ones(1, np.int64)
+    numbers = (np.array([v], np.float32) for v in (mean, 60.0, 80.0))
+    minute = (SESSION // (60 * SECOND)) * 60 * SECOND
+    return Trends(
+        0,
+        1,
+        "1",
+        [device],
+        0 * one,
+        SESSION * one,
+        minute * one,
+        mdc.HEART_RATE * one,
+        9 * one,
+        *numbers,
+        one,
+    )
+
+
+def condition(device: str, phase: Phase, sample: int, offset: int = 5) -> Condition:
+    return Condition(
+        id=event_id(device, SESSION, "ASYSTOLE", 1000),
+        device=device,
+        patient="p-1",
+        session=SESSION,
+        code="ASYSTOLE",
+        phase=phase,
+        onset_sample=1000,
+        onset_ns=SESSION + 4 * SECOND,
+        sample=sample,
+        time_ns=SESSION + sample * SECOND // RATE,
+        delay_s=(sample - 1000) / RATE,
+        evidence={"pause_s": 4.2, "nothing": float("nan")},
+        published_ns=SESSION + 9,
+        partition=0,
+        offset=offset,
+        generation=1,
+        version="1",
+    )
+
+
+def alert(device: str, state: AlertState, offset: int, updated_ns: int) -> Alert:
+    return Alert(
+        id=event_id(device, SESSION, "ASYSTOLE", 1000),
+        device=device,
+        patient="p-1",
+        session=SESSION,
+        condition="ASYSTOLE",
+        priority=Priority.HIGH,
+        state=state,
+        onset_sample=1000,
+        onset_ns=SESSION + 4 * SECOND,
+        decided_sample=2000,
+        decided_ns=SESSION + 8 * SECOND,
+        delay_s=4.0,
+        end_ns=None,
+        evidence={},
+        published_ns=SESSION,
+        raised_ns=1,
+        updated_ns=updated_ns,
+        partition=0,
+        offset=offset,
+    )
+
+
+class Stream:
+    """Real topics that other tests may write to as well; devices and the sink's group are this test's own."""
+
+    def __init__(self, kafka: str, database_url: str) -> None:
+        self.settings = Settings(kafka=kafka, session_timeout_s=6)
+        self.url = database_url
+        self.group = f"sink-{uuid.uuid4().hex}"
+        self.name = uuid.uuid4().hex[:8]
+        create_topics(self.settings)
+        migrate(database_url)
+        self.producer = KafkaProducer(bootstrap_servers=kafka, acks="all")
+        self.begin_here()
+
+    def begin_here(self) -> None:
+        """Let the group begin behind what other tests have written."""
+        member = consumer(self.settings, self.group)
+        every = [TopicPartition(t, p) for t in sinks.TOPICS for p in range(self.settings.partitions)]
+        ends = end_offsets(member, every)
+        member.commit({where: OffsetAndMetadata(offset, "", -1) for where, offset in ends.items()})
+        member.close()
+
+    def device(self, n: int = 1) -> str:
+        return f"{self.name}-{n}"
+
+    def send(self, topic: topics.Topic, value: bytes | None, partition: int = 0) -> int:
+        return (
+            self.producer.send(topic.name, value, key=self.name.encode(), partition=partition).get(10).offset
+        )
+
+    @contextmanager
+    def sink(self, **more: Any) -> Iterator[Sink]:
+        """A sink that is a member of the group; it leaves without writing anything more."""
+        member = Member(consumer(self.settings, self.group))
+        sink = Sink(member, lambda: connect(self.url), **more)
+        member.join(sinks.TOPICS)
+        try:
+            yield sink
+        finally:
+            member.leave()
+            sink.close()
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with connect(self.url) as connection:
+            return connection.execute(query).fetchall()
+
+    def committed(self, topic: topics.Topic, partition: int = 0) -> int | None:
+        with_group = consumer(self.settings, self.group)
+        try:
+            return with_group.committed(TopicPartition(topic.name, partition))
+        finally:
+            with_group.close()
+
+
+@pytest.fixture
+def stream(kafka: str, database_url: str) -> Iterator[Stream]:
+    made = Stream(kafka, database_url)
+    yield made
+    made.producer.close()
+
+
+def work(sink: Sink, until: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not until():
+        assert time.monotonic() < deadline, sink.counts
+        sink.step()
+
+
+def everything(stream: Stream) -> dict[str, list[tuple[Any, ...]]]:
+    """All tables but what names a wall clock."""
+    found = {}
+    for table in ("session", "trace", "beat", "rhythm", "vital", "trend", "condition"):
+        of_ours = f"FROM ecg.{table} AS t WHERE device LIKE '{stream.name}%'"
+        found[table] = stream.rows(f"SELECT t.* {of_ours} ORDER BY t")
+    found["alert"] = stream.rows(
+        "SELECT id, state, raised_ns, updated_ns FROM ecg.alert"
+        f" WHERE device LIKE '{stream.name}%' ORDER BY 1"
+    )
+    return found
+
+
+def send_all(stream: Stream, packets: range = range(25)) -> None:
+    device = stream.device()
+    for seq in packets:
+        stream.last_packet = stream.send(topics.INGEST, bundle([device, stream.device(2)], seq))
+    stream.send(topics.BEATS, beats(device, [100, 350]).encode())
+    stream.send(topics.RHYTHMS, rhythm(device).encode())
+    stream.send(topics.TRENDS, trend(device).encode())
+    for phase, sample in ((Phase.ONSET, 2000), (Phase.UPDATE, 2250), (Phase.END, 2500)):
+        stream.send(topics.CONDITIONS, encode(condition(device, phase, sample)))
+    stream.last_alert = stream.send(topics.ALERTS, encode(alert(device, AlertState.ACTIVE, 5, 1)))
+
+
+def test_everything_arrives_and_is_read_back(stream: Stream) -> None:
+    send_all(stream)
+    device = stream.device()
+    with stream.sink() as sink:
+        work(sink, lambda: bool(stream.rows(f"SELECT 1 FROM ecg.alert WHERE device = '{device}'")))
+        sink.finish()
+    with connect(stream.url) as connection:
+        counts = [c for c in read.packet_counts(connection) if c.device == device]
+        assert counts == [read.PacketCount(device, SESSION, 25, 0)]
+        for channel in (0, 1):
+            samples = read.trace(connection, device, channel, 0, 25 * RATE + 10)
+            assert np.array_equal(samples[:-10], wave(device, 0, 25 * RATE) + channel)
+            assert (samples[-10:] == MISSING).all()
+        assert [(b.sample, b.code) for b in read.beats(connection, device)] == [(100, "N"), (350, "N")]
+        assert read.beats_by_code(connection)[device] == {"N": 2}
+        (row,) = [a for a in read.alerts(connection) if a.device == device]
+        assert (row.condition, row.priority, row.state, row.delay_s) == ("ASYSTOLE", "HIGH", "ACTIVE", 4.0)
+        assert abs(row.recorded_ns - time.time_ns()) < 60 * SECOND
+        assert read.vital_count(connection) >= 50
+        assert read.trend_count(connection) >= 1
+    (found,) = stream.rows(
+        "SELECT phase, decided_sample, delay_s, sample, end_ns, evidence->>'pause_s', evidence->>'nothing'"
+        f" FROM ecg.condition WHERE device = '{device}'"
+    )
+    assert found == ("END", 2000, 4.0, 2500, SESSION + 10 * SECOND, "4.2", None)
+    (health,) = stream.rows(
+        "SELECT gateway, session, sessions, rhythm, open_high FROM api.device_health"
+        f" WHERE device = '{device}'"
+    )
+    assert health == ("gw-1", SESSION, 1, "AFIB", 1)
+    assert stream.rows(
+        f"SELECT DISTINCT pace FROM ecg.trace WHERE device = '{device}' AND pace <> '{{}}'"
+    ) == [([2 * RATE + 3],)]
+
+
+def test_the_same_records_twice_give_the_same_tables(stream: Stream) -> None:
+    send_all(stream)
+    with stream.sink() as sink:
+        work(sink, lambda: bool(everything(stream)["alert"]))
+        sink.finish()
+    first = everything(stream)
+    stream.group += "-again"  # from the beginning
+    with stream.sink(idle_s=0.0) as sink:  # blocks are stored as they grow: each flush merges
+        work(sink, lambda: (at := stream.committed(topics.ALERTS)) is not None and at > stream.last_alert)
+        work(sink, lambda: (stream.committed(topics.INGEST) or 0) > stream.last_packet)
+    assert everything(stream) == first
+
+
+def test_a_stale_writer_overwrites_nothing(stream: Stream) -> None:
+    device = stream.device()
+    stream.send(topics.BEATS, beats(device, [100, 200], generation=2, offset=5, code="V").encode())
+    stream.send(topics.BEATS, beats(device, [100], generation=1, offset=9, code="N").encode())
+    stream.send(topics.ALERTS, encode(alert(device, AlertState.LATCHED, 7, 3)))
+    with stream.sink() as sink:
+        work(sink, lambda: bool(stream.rows(f"SELECT 1 FROM ecg.alert WHERE device = '{device}'")))
+        (before,) = stream.rows(f"SELECT recorded_at FROM ecg.alert WHERE device = '{device}'")
+        stream.send(topics.BEATS, beats(device, [200], generation=1, offset=9, code="N").encode())
+        stream.send(topics.BEATS, beats(device, [100], generation=2, offset=6, code="F").encode())
+        stream.send(topics.ALERTS, encode(alert(device, AlertState.ACTIVE, 5, 9)))
+        stream.send(topics.ALERTS, encode(alert(device, AlertState.ENDED, 7, 4)))
+        codes = f"SELECT code FROM ecg.beat WHERE device = '{device}' ORDER BY sample"
+        work(sink, lambda: stream.rows(codes) == [("F",), ("V",)])
+        state = f"SELECT state, recorded_at FROM ecg.alert WHERE device = '{device}'"
+        work(sink, lambda: stream.rows(state) == [("ENDED", *before)])
+
+
+def test_offsets_wait_for_open_blocks_and_the_next_sink_fills_them(stream: Stream) -> None:
+    device = stream.device()
+    offsets = [stream.send(topics.INGEST, bundle([device], seq)) for seq in range(13)]
+    blocks = f"SELECT first_sample, n FROM ecg.trace WHERE device = '{device}' AND channel = 0 ORDER BY 1"
+    with stream.sink() as sink:
+        work(sink, lambda: stream.rows(blocks) == [(0, 2500)])
+    assert stream.committed(topics.INGEST) == offsets[10]
+    with stream.sink() as sink:  # as after a kill -9: packets 10 to 12 are read again
+        stream.send(topics.INGEST, bundle([device], 13))
+        work(sink, lambda: sink.counts.records >= 4)
+        sink.finish()
+        assert stream.rows(blocks) == [(0, 2500), (2500, 1000)]
+        late = stream.send(topics.INGEST, bundle([device], 14))
+        work(sink, lambda: sink.counts.records >= 5)
+        sink.finish()
+        assert stream.rows(blocks) == [(0, 2500), (2500, 1250)]
+    assert stream.committed(topics.INGEST) == late + 1
+    with connect(stream.url) as connection:
+        assert np.array_equal(read.trace(connection, device, 0, 0, 15 * RATE), wave(device, 0, 15 * RATE))
+        assert [c[2:] for c in read.packet_counts(connection) if c.device == device] == [(15, 0)]
+
+
+def test_a_silent_device_is_stored_after_a_while(stream: Stream) -> None:
+    device = stream.device()
+    stream.send(topics.INGEST, bundle([device], 0))
+    with stream.sink(idle_s=0.5) as sink:
+        work(sink, lambda: bool(stream.rows(f"SELECT 1 FROM ecg.trace WHERE device = '{device}'")))
+
+
+def test_bad_records_are_counted_and_skipped(stream: Stream) -> None:
+    device = stream.device()
+    stream.send(topics.BEATS, b"nonsense")
+    stream.send(topics.ALERTS, None)  # a tombstone is none
+    stream.send(topics.ALERTS, encode(replace(alert(device, AlertState.ACTIVE, 5, 1), id="no uuid")))
+    stream.send(topics.BEATS, beats(device, [7], code="%").encode())
+    refused = replace(condition(device, Phase.ONSET, 2000), patient="\0")  # PostgreSQL stores no NUL
+    stream.send(topics.CONDITIONS, encode(refused))
+    stream.send(topics.BEATS, beats(device, [8]).encode())
+    other = replace(condition(stream.device(2), Phase.ONSET, 2000), id=str(uuid.uuid4()))
+    stream.send(topics.CONDITIONS, encode(other))
+    with stream.sink() as sink:
+        work(sink, lambda: len(stream.rows(f"SELECT 1 FROM ecg.beat WHERE device = '{device}'")) == 1)
+        work(sink, lambda: bool(stream.rows(f"SELECT 1 FROM ecg.condition WHERE id = '{other.id}'")))
+        assert sink.counts.bad >= 4
+    assert not stream.rows(f"SELECT 1 FROM ecg.condition WHERE device = '{device}'")
+
+
+def test_the_database_restarts_in_mid_stream(kafka: str, tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path)
+    stream = Stream(kafka, server.start())
+    device = stream.device()
+    stored = f"SELECT count(*) FROM ecg.beat WHERE device = '{device}'"
+    try:
+        with stream.sink() as sink:
+            stream.send(topics.BEATS, beats(device, [1, 2, 3]).encode())
+            work(sink, lambda: stream.rows(stored) == [(3,)])
+            server.stop()
+            last = stream.send(topics.BEATS, beats(device, [4, 5]).encode())
+            work(sink, lambda: sink.counts.failures >= 3)
+            assert (stream.committed(topics.BEATS) or 0) <= last
+            stream.url = server.start()
+            work(sink, lambda: stream.rows(stored) == [(5,)])
+            stream.send(topics.BEATS, beats(device, [6]).encode())
+            work(sink, lambda: stream.rows(stored) == [(6,)])
+    finally:
+        stream.producer.close()
+        server.stop()
+
+
+def test_a_second_sink_joins_and_leaves(stream: Stream) -> None:
+    device = stream.device()
+    stop, other_stop = threading.Event(), threading.Event()
+
+    def serve(end: threading.Event) -> threading.Thread:
+        member = Member(consumer(stream.settings, stream.group))
+        thread = threading.Thread(target=Sink(member, lambda: connect(stream.url)).run, args=(end,))
+        thread.start()
+        return thread
+
+    threads = [serve(stop)]
+    for seq in range(60):
+        stream.send(topics.INGEST, bundle([device], seq))
+        if seq == 20:
+            threads.append(serve(other_stop))
+        if seq == 45:
+            other_stop.set()
+        time.sleep(0.1)
+    threads[1].join(PATIENCE_S)
+    stop.set()
+    threads[0].join(PATIENCE_S)
+    assert not any(t.is_alive() for t in threads)
+    with stream.sink(idle_s=0.5) as sink, connect(stream.url, autocommit=True) as connection:
+        # What the first had not read yet when it was told to end.
+        work(sink, lambda: [c[2] for c in read.packet_counts(connection) if c.device == device] == [60])
+        assert np.array_equal(read.trace(connection, device, 1, 0, 60 * RATE), wave(device, 0, 60 * RATE) + 1)
+        assert [c[2:] for c in read.packet_counts(connection) if c.device == device] == [(60, 0)]
