@@ -1,0 +1,177 @@
+"""Timelines of alerts on a fake clock, named after what IEC 60601-1-8 asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from alerts.pipeline import Pipeline
+from alerts.priority import JUDGEMENTS, priority_of
+from alerts.state import Event, State
+from schemas.conditions import Code
+from schemas.ids import event_id
+from schemas.records import Alert, AlertState, Condition, Phase, Priority
+
+SECOND = 1_000_000_000
+SESSION = 1_700_000_000_000_000_000
+RATE = 250
+ONSET, UPDATE, END = Phase
+ACTIVE, LATCHED, ENDED = AlertState
+
+
+@dataclass
+class Timeline:
+    """One partition's conditions, at seconds of the pager's clock."""
+
+    pipeline: Pipeline = field(default_factory=lambda: Pipeline(State()))
+    offset: int = -1
+    said: list[Alert] = field(default_factory=list)
+
+    def at(
+        self,
+        t_s: float,
+        phase: Phase,
+        code: str = "ASYSTOLE",
+        onset_s: float = 0.0,
+        *,
+        offset: int | None = None,
+    ) -> list[tuple[str, AlertState]]:
+        """A phase decided at ``t_s`` comes; return which alerts changed, and into which state."""
+        self.offset = self.offset + 1 if offset is None else offset
+        now_ns = SESSION + round(t_s * SECOND)
+        condition = Condition(
+            id=event_id("dev-1", SESSION, code, round(onset_s * RATE)),
+            device="dev-1",
+            patient="p-1",
+            session=SESSION,
+            code=code,
+            phase=phase,
+            onset_sample=round(onset_s * RATE),
+            onset_ns=SESSION + round(onset_s * SECOND),
+            sample=round(t_s * RATE),
+            time_ns=now_ns,
+            delay_s=t_s - onset_s,
+            evidence={"pause_s": t_s},
+            published_ns=now_ns,
+            partition=0,
+            offset=1000 + self.offset,
+            generation=1,
+            version="1",
+        )
+        changed = self.pipeline.run([Event(condition, 0, self.offset)], now_ns + 7)
+        self.said += changed
+        return [(alert.condition, alert.state) for alert in changed]
+
+    def open(self) -> dict[str, AlertState]:
+        return {a.condition: a.state for a in self.pipeline.state.alerts.values() if a.state is not ENDED}
+
+
+def test_high_priority_latches() -> None:
+    t = Timeline()
+    assert t.at(4, ONSET) == [("ASYSTOLE", ACTIVE)]
+    assert t.at(5, UPDATE) == [("ASYSTOLE", ACTIVE)]
+    assert t.at(9, END) == [("ASYSTOLE", LATCHED)]
+    first, _, last = t.said
+    assert (first.priority, first.decided_sample, first.delay_s) == (Priority.HIGH, 1000, 4.0)
+    assert last.raised_ns == first.raised_ns == SESSION + 4 * SECOND + 7
+    assert (last.decided_sample, last.delay_s, last.decided_ns) == (1000, 4.0, first.decided_ns)
+    assert (last.end_ns, last.updated_ns) == (SESSION + 9 * SECOND, SESSION + 9 * SECOND + 7)
+    assert last.evidence == {"pause_s": 9}
+
+
+@pytest.mark.parametrize("code", [c.name for c in Code if JUDGEMENTS[c].priority is not Priority.HIGH])
+def test_medium_and_low_priority_end_with_their_condition(code: str) -> None:
+    t = Timeline()
+    assert t.at(4, ONSET, code) == [(code, ACTIVE)]
+    assert t.at(9, END, code) == [(code, ENDED)]
+    assert t.open() == {}
+
+
+def test_a_lost_link_ends_nothing() -> None:
+    t = Timeline()
+    t.at(4, ONSET, "VENTRICULAR_FIBRILLATION")
+    t.at(5, ONSET, "SPO2_LOW", 5)
+    t.at(20, ONSET, "LINK_LOST", 10)
+    t.at(40, END, "LINK_LOST", 10)
+    assert t.open() == {"VENTRICULAR_FIBRILLATION": ACTIVE, "SPO2_LOW": ACTIVE}
+
+
+def test_a_new_onset_is_a_new_alert() -> None:
+    t = Timeline()
+    t.at(4, ONSET)
+    t.at(9, END)
+    assert t.at(24, ONSET, onset_s=20) == [("ASYSTOLE", ACTIVE)]
+    assert sorted(a.state for a in t.pipeline.state.alerts.values()) == [ACTIVE, LATCHED]
+    assert len({a.id for a in t.said}) == 2
+
+
+def test_what_comes_twice_says_nothing() -> None:
+    t = Timeline()
+    t.at(4, ONSET)
+    assert t.at(4, ONSET) == []  # a worker that crashed wrote it again
+    t.at(6, UPDATE)
+    assert t.at(5, UPDATE) == []  # stale
+    assert t.at(6, UPDATE) == []
+    assert t.at(4, ONSET) == []
+    t.at(9, END)
+    for again in (ONSET, UPDATE, END):
+        assert t.at(9, again) == []
+    assert t.open() == {"ASYSTOLE": LATCHED}
+
+
+def test_a_record_read_twice_says_nothing() -> None:
+    t = Timeline()
+    t.at(4, ONSET, offset=10)
+    t.at(5, UPDATE, offset=11)
+    assert t.at(4, ONSET, offset=10) == []
+    assert t.at(5, UPDATE, offset=11) == []
+
+
+@pytest.mark.parametrize("phase", [UPDATE, END])
+def test_an_alert_whose_onset_was_lost_is_not_lost(phase: Phase) -> None:
+    assert Timeline().at(6, phase) == [("ASYSTOLE", LATCHED if phase is END else ACTIVE)]
+
+
+def test_after_a_restart_the_recorded_alerts_are_the_state() -> None:
+    before = Timeline()
+    for t_s, phase in ((4, ONSET), (5, UPDATE), (9, END)):
+        before.at(t_s, phase)
+    for recorded in (before.said, before.said[::-1]):  # a paused pager may have written the older one last
+        after = Timeline(Pipeline(State.of(recorded)))
+        assert after.pipeline.state.alerts == before.pipeline.state.alerts
+        assert [after.at(t_s, phase) for t_s, phase in ((4, ONSET), (5, UPDATE), (9, END))] == [[], [], []]
+    half = Timeline(Pipeline(State.of(before.said[:2])))
+    assert [half.at(t_s, phase) for t_s, phase in ((4, ONSET), (5, UPDATE), (9, END))] == [
+        [],
+        [],
+        [("ASYSTOLE", LATCHED)],
+    ]
+    assert half.said[0].raised_ns == before.said[0].raised_ns
+
+
+def test_the_first_raise_is_kept() -> None:
+    t = Timeline()
+    t.at(4, ONSET)
+    twice = Timeline()
+    twice.at(4.5, ONSET)
+    (alert,) = State.of([*twice.said, *t.said]).alerts.values()
+    assert alert.raised_ns == t.said[0].raised_ns
+
+
+def test_every_condition_has_a_priority_with_a_reason() -> None:
+    assert set(JUDGEMENTS) == set(Code)
+    assert all(judgement.why for judgement in JUDGEMENTS.values())
+    threatening = {
+        Code.ASYSTOLE,
+        Code.VENTRICULAR_FIBRILLATION,
+        Code.VENTRICULAR_TACHYCARDIA,
+        Code.EXTREME_BRADYCARDIA,
+        Code.EXTREME_TACHYCARDIA,
+    }
+    assert {c for c, j in JUDGEMENTS.items() if j.priority is Priority.HIGH} == threatening
+
+
+def test_a_condition_of_a_newer_worker_is_high() -> None:
+    assert priority_of("SOMETHING_NEW") is Priority.HIGH
+    assert Timeline().at(4, ONSET, "SOMETHING_NEW") == [("SOMETHING_NEW", ACTIVE)]
