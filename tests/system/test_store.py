@@ -1,0 +1,110 @@
+"""The migrations, on plain PostgreSQL and on TimescaleDB."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from ecgstream.store.connection import connect
+from ecgstream.store.migrate import Edition, Migration, MigrationError, detect, migrate, migrations
+
+EXTRA = Migration(9001, "9001_extra.sql", Edition.PLAIN, "CREATE TABLE ecg.extra (n int);")
+
+
+def is_timescale(url: str) -> bool:
+    with connect(url, autocommit=True) as connection:
+        return detect(connection) is Edition.APACHE
+
+
+def rows(url: str, query: str) -> list[tuple[object, ...]]:
+    with connect(url) as connection:
+        return connection.execute(query).fetchall()  # type: ignore[arg-type]
+
+
+def test_an_empty_database_and_the_same_again(database_url: str) -> None:
+    ran = migrate(database_url)
+    timescale = is_timescale(database_url)
+    assert ran == [
+        m.name for m in migrations() if m.needs is Edition.PLAIN or (timescale and m.needs is Edition.APACHE)
+    ]
+    assert migrate(database_url) == []
+    if timescale:
+        found = rows(
+            database_url, "SELECT hypertable_name FROM timescaledb_information.hypertables ORDER BY 1"
+        )
+        assert found == [("beat",), ("trace",), ("trend",), ("vital",)]
+
+
+def test_every_view_can_be_read(database_url: str) -> None:
+    migrate(database_url)
+    views = rows(database_url, "SELECT table_name FROM information_schema.views WHERE table_schema = 'api'")
+    assert {"trace_blocks", "beats", "trends", "alerts", "device_health"} <= {name for (name,) in views}
+    for (name,) in views:
+        assert rows(database_url, f"SELECT * FROM api.{name}") == []  # noqa: S608
+
+
+def test_nanoseconds_become_times(database_url: str) -> None:
+    migrate(database_url)
+    (found,) = rows(
+        database_url, "SELECT ecg.at_ns(1700000000123456789)::text, ecg.at_ns(0)::text, ecg.at_ns(NULL)"
+    )
+    assert found == ("2023-11-14 22:13:20.123456+00", "1970-01-01 00:00:00+00", None)
+
+
+def test_a_changed_file_is_an_error(database_url: str) -> None:
+    migrate(database_url)
+    first, *others = migrations()
+    with pytest.raises(MigrationError, match="0001_tables"):
+        migrate(database_url, [replace(first, text=first.text + " "), *others])
+
+
+def test_a_later_database_is_an_error(database_url: str) -> None:
+    migrate(database_url, [*migrations(), EXTRA])
+    with pytest.raises(MigrationError, match="9001_extra"):
+        migrate(database_url)
+
+
+def test_a_file_that_fails_leaves_nothing_and_can_be_mended(database_url: str) -> None:
+    broken = replace(EXTRA, text=EXTRA.text + "SELECT 1/0;")
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        migrate(database_url, [*migrations(), broken])
+    assert migrate(database_url, [*migrations(), EXTRA]) == [EXTRA.name]
+
+
+def test_a_file_without_transaction_runs_statement_by_statement(database_url: str) -> None:
+    text = "-- ecgstream: no transaction\nCREATE TABLE ecg.a (n int);\n"
+    text += "CREATE INDEX CONCURRENTLY a_n\nON ecg.a (n);\n"
+    assert migrate(database_url, [*migrations(), replace(EXTRA, text=text)])[-1] == EXTRA.name
+
+
+def test_of_two_at_once_one_migrates(database_url: str) -> None:
+    ran: list[list[str]] = []
+    threads = [threading.Thread(target=lambda: ran.append(migrate(database_url))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(map(len, ran))[0] == 0
+    assert len(ran) == 2
+    assert max(map(len, ran)) >= 2
+
+
+def test_a_plain_database_that_becomes_timescale(new_database: object, timescale_url: str) -> None:
+    """Its data stays; what the edition adds runs then."""
+    url = new_database(timescale_url)  # type: ignore[operator]
+    with connect(url, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA ecg")
+        connection.execute(
+            "CREATE TABLE ecg.migration (name text PRIMARY KEY, checksum text NOT NULL,"
+            " applied timestamptz NOT NULL DEFAULT now())"
+        )
+        for migration in (m for m in migrations() if m.needs is Edition.PLAIN):
+            connection.execute(migration.text)  # type: ignore[arg-type]
+            entry = (migration.name, migration.checksum)
+            connection.execute("INSERT INTO ecg.migration VALUES (%s, %s)", entry)
+        connection.execute("INSERT INTO ecg.vital VALUES ('d', 1, 2, 3, ecg.at_ns(3), 4, 0, 0)")
+    assert migrate(url) == ["0001_tables.timescale.sql"]
+    assert rows(url, "SELECT value FROM api.vitals") == [(4.0,)]
