@@ -21,13 +21,27 @@ log = structlog.get_logger()
 
 
 class _Notes(ConsumerRebalanceListener):  # type: ignore[misc]
-    def __init__(self) -> None:
+    """Notes partitions that are taken away, and mends a rejoin that would hang.
+
+    A group's leader rejoins when it sees other partitions than before (often just after the start, when the
+    metadata comes behind the first assignment). kafka-python 3.0 then forgets why it rejoins as soon as it
+    has made the new assignment: if ``poll`` has timed out meanwhile, it never takes up the answer, sends no
+    heartbeat any more, and reads nothing for ever. Asked for the rejoin explicitly, it remembers.
+    """
+
+    def __init__(self, consumer: KafkaConsumer) -> None:
+        self._consumer = consumer
         self._lock = threading.Lock()
         self._revoked: set[TopicPartition] = set()
 
     def on_partitions_revoked(self, revoked: Any) -> None:
         with self._lock:
             self._revoked |= set(revoked)
+        self._consumer._coordinator.request_rejoin()  # there is no public way
+
+    def on_partitions_lost(self, lost: Any) -> None:
+        with self._lock:
+            self._revoked |= set(lost)
 
     def on_partitions_assigned(self, assigned: Any) -> None:
         pass
@@ -43,7 +57,7 @@ class Member:
 
     def __init__(self, consumer: KafkaConsumer) -> None:
         self._consumer = consumer
-        self._notes = _Notes()
+        self._notes = _Notes(consumer)
         # What we committed last, else where we began: known without asking the broker, which may be slow at a
         # rebalance. If another member owned a partition for a moment, this is too early, and harmless.
         self._safe: dict[TopicPartition, int] = {}
