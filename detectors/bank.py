@@ -41,9 +41,25 @@ class Bank:
         """Return the row of each device; a new device gets one, with the settings of an adult."""
         return np.fromiter((self._row(name) for name in devices), np.int64, len(devices))
 
-    def push(self, bundle: Bundle, rows: NDArray[np.int64] | None = None) -> Events:
-        """Take a bundle; ``rows`` holds the row of each of its devices, -1: skip that one."""
+    def push(
+        self,
+        bundle: Bundle,
+        rows: NDArray[np.int64] | None = None,
+        parts: NDArray[np.int64] | None = None,
+    ) -> Events:
+        """Take a bundle.
+
+        Args:
+            bundle: packets and vitals.
+            rows: int64, the row of each of its devices, -1: skip that one; by default all.
+            parts: int64, where the bundle was gathered, which of the gathered ones each of its devices came in:
+                the result is that of pushing them one after the other.
+
+        Returns:
+            What was found; ``entry`` indexes the bundle's devices.
+        """
         rows = self.rows(bundle.devices) if rows is None else np.ascontiguousarray(rows, np.int64)
+        parts = np.zeros(len(rows), np.int64) if parts is None else np.ascontiguousarray(parts, np.int64)
         packet, channel_i, channel_f = _columns(bundle)
         self._rates.add(channel_f[channel_i[:, 0] == 1, 0])
         v = bundle.vital
@@ -54,8 +70,8 @@ class Bank:
         progress = np.zeros(2, np.int64)
         self._out.n[:] = 0
         while not kernel.push(
-            self._device, self._signal, self._blank, self._rates.table, rows, packet, channel_i, channel_f,
-            pace, _samples(bundle.sample), vital, value, self._out, progress,
+            self._device, self._signal, self._blank, self._rates.table, rows, parts, packet, channel_i,
+            channel_f, pace, _samples(bundle.sample), vital, value, self._out, progress,
         ):  # fmt: skip
             self._out = _grown(self._out)
         return _events(self._out)

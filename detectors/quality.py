@@ -22,7 +22,7 @@ from detectors.evidence import bits
 OFF_SHARE = 0.5  # of the second without samples, masked, or at the rail
 FLAT_MV = 0.005  # peak to peak: a least significant bit of the usual devices
 RANGE_MV = 20.0  # peak to peak within a second: electrode motion; the largest QRS of EC13 has 5 mV
-ROUGH_MV = 0.30  # fitted on nstdb's em and ma
+ROUGH_MV = 0.30  # a first value, not yet fitted on recordings
 SHIFT_MV = (
     0.40  # of the mean from one second to the next: an electrode that settles, not a heart that stands still
 )

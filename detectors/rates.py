@@ -24,7 +24,7 @@ INTERNAL_RATE_HZ = 100.0  # the least: twice the 40 Hz that IEC 60601-2-27 asks 
 QRS_CENTRE_HZ = (
     11.0  # Thakor 1984: best signal-to-noise ratio at 17 Hz for narrow QRS; lower for the wide ones
 )
-QRS_SIGMA_S = 0.028  # fitted on the development records: about one third of a QRS of 90 ms
+QRS_SIGMA_S = 0.028  # a first value, not yet fitted on recordings: about one third of a QRS of 90 ms
 QRS_HALF_S = 0.085  # three sigma
 REFERENCE_SIGMA_S = 0.013  # an R wave of 1 mV and this Gaussian width has an envelope of 1 mV
 MAX_TAPS = 41

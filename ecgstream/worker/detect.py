@@ -116,7 +116,8 @@ class Partition:
         )
         gathered = gather([bundle for _, bundle in waiting])
         rows = np.concatenate(rows_of)
-        self.outbox += outputs.of_events(self._bank.push(gathered, rows), gathered, source)
+        parts = np.repeat(np.arange(len(waiting)), counts)
+        self.outbox += outputs.of_events(self._bank.push(gathered, rows, parts), gathered, source)
         self._tell_statuses(gathered, rows, source)
 
     def _tell_statuses(self, gathered: Bundle, rows: NDArray[np.int64], source: Source) -> None:

@@ -30,8 +30,11 @@ from schemas.records import (
 
 RATE_HZ = 360
 SECONDS = 40
+REBOOT = 30
+"""The second at which dev-a starts anew."""
 DEVICES = ("dev-a", "dev-b")
-SESSION = 1_700_000_000_000_000_000
+SESSION = 1_700_000_025_000_000_000
+"""15 s before a full UTC minute."""
 SECOND_NS = 1_000_000_000
 
 
@@ -44,8 +47,12 @@ def bundle(seq: int, devices: Sequence[str] = DEVICES) -> bytes:
             mdc.LEADS["II"], 0, 0, RATE_HZ, wave.gain, wave.samples[begin : begin + RATE_HZ], wave.offset
         )
         at_ns = SESSION + seq * SECOND_NS
-        packets.append(Packet(device, SESSION, seq, seq * RATE_HZ, at_ns, at_ns, [lead]))
-    vitals = [Vital("dev-a", SESSION, SESSION + seq * SECOND_NS, mdc.SPO2, 97.0 if seq < 10 else 80.0)]
+        started = REBOOT if device == "dev-a" and seq >= REBOOT else 0
+        n = seq - started
+        session = SESSION + started * SECOND_NS
+        packets.append(Packet(device, session, n, n * RATE_HZ, at_ns, at_ns, [lead]))
+    session = SESSION + (REBOOT * SECOND_NS if seq >= REBOOT else 0)
+    vitals = [Vital("dev-a", session, SESSION + seq * SECOND_NS, mdc.SPO2, 97.0 if seq < 10 else 80.0)]
     return codec.encode(Bundle.of("gw", 0, seq, packets, vitals))
 
 
@@ -143,10 +150,10 @@ def test_a_bank_that_fails_costs_only_the_bundle_that_it_fails_on(
     found = partition()
     push = found._bank.push
 
-    def failing(content: Bundle, which: Any) -> Any:
+    def failing(content: Bundle, *which: Any) -> Any:
         if int(content.packet.seq.max()) >= 3 and int(content.packet.seq.min()) <= 3:
             raise RuntimeError("a fault of ours")
-        return push(content, which)
+        return push(content, *which)
 
     monkeypatch.setattr(found._bank, "push", failing)
     found.process([r for r in records if r.offset < 5])
