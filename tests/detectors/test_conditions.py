@@ -186,8 +186,9 @@ def test_a_short_dip_is_no_alarm_and_limits_are_the_patients():
 
 
 def test_minutes_of_vitals():
+    # The first comes 20 s after a full UTC minute, the others each 30 s later.
+    assert syn.START_NS % (60 * 10**9) == 20 * 10**9
     events = Bank().push(syn.bundle([], vitals(mdc.SPO2, [95, 97, 93, 99], step_s=30)))
-    first = events.trends[0]
-    assert (first["code"], first["n"], first["low"], first["high"]) == (mdc.SPO2, 2, 95, 97) or first[
-        "n"
-    ] == 1
+    (first,) = events.trends
+    assert (first["code"], first["n"], first["low"], first["high"]) == (mdc.SPO2, 2, 95, 97)
+    assert first["minute_ns"] == syn.START_NS - 20 * 10**9
