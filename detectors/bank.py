@@ -52,8 +52,8 @@ class Bank:
         Args:
             bundle: packets and vitals.
             rows: int64, the row of each of its devices, -1: skip that one; by default all.
-            parts: int64, where the bundle was gathered, which of the gathered ones each of its devices came in:
-                the result is that of pushing them one after the other.
+            parts: int64, of a gathered bundle: in which of the gathered ones each of its devices came. The
+                result is that of pushing them one after the other.
 
         Returns:
             What was found; ``entry`` indexes the bundle's devices.

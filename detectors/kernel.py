@@ -7,7 +7,6 @@ from detectors.feed import P_ENTRY, feed_packet, longest, room
 from detectors.output import ENTRY
 from detectors.vitals import feed_vital
 
-
 _NONE = 2**62
 
 

@@ -135,7 +135,7 @@ def pager(*, settings: SettingsFlags = None) -> None:
 
 @app.command
 def prepare(*, settings: SettingsFlags = None) -> None:
-    """Fetch the embedded Kafka (unless a broker is named) and compile the detectors: quick starts from then on."""
+    """Fetch the embedded Kafka (unless a broker is named) and compile the detectors, for quick starts."""
     console = Console(stderr=True)
     if not _settings(settings).kafka:
         from ecgstream.embedded.errors import ServiceUnavailableError
