@@ -1,6 +1,6 @@
 """Vital signs: limits with a short hold in vital event time, and their minute trends.
 
-A vital belongs to the time its device gives it. What is a duplicate or goes back in time is ignored. A
+A vital belongs to the time its device gives it. What is a duplicate or a little late is ignored. A
 number has one clock of its own, so that numbers that come at different paces do not shadow each other.
 
 References for the defaults (adult): IEC 60601-2-49 and the usual bedside defaults of adult profiles
@@ -39,6 +39,9 @@ HIGH_CONDITION = np.array(
     [0, Code.PULSE_RATE_HIGH, 0, Code.RESPIRATION_RATE_HIGH, Code.NIBP_SYSTOLIC_HIGH, Code.TEMPERATURE_HIGH]
 )
 END_NS = 5 * SECOND_NS
+STALE_NS = 60 * SECOND_NS
+"""Up to so far back a vital is a duplicate or out of order (gateways fill gaps of 60 s in order);
+farther back the device's clock has been set back, and the patient must not go unwatched until it catches up."""
 _LIMITED = np.array(LIMITED_CODES)
 _FIRST, _LAST = int(Code.SPO2_LOW), int(Code.TEMPERATURE_HIGH)
 _ECG_RATE, _ECG_VPC = mdc.HEART_RATE, mdc.VPC_RATE
@@ -144,6 +147,16 @@ def _new_session(d: Any, s: Any, out: Any, session: int, t: int) -> None:
 
 
 @jit
+def _clock_set_back(d: Any, code: int, t: int) -> None:
+    """Start the number's holds anew; a condition that is open stays open."""
+    for k in range(1, len(_LIMITED)):
+        if _LIMITED[k] == code:
+            for condition in (LOW_CONDITION[k], HIGH_CONDITION[k]):
+                d.held[condition] = 0
+                d.told[condition] = t
+
+
+@jit
 def feed_vital(d: Any, s: Any, out: Any, session: int, t: int, code: int, value: float) -> None:
     """Take one vital."""
     if not np.isfinite(value):
@@ -152,8 +165,12 @@ def feed_vital(d: Any, s: Any, out: Any, session: int, t: int, code: int, value:
         if old == session and session != d.session:
             return
     i = _slot(d, code)
-    if i < 0 or t <= d.vital_time[i]:
+    if i < 0:
         return
+    if t <= d.vital_time[i]:
+        if d.vital_time[i] - t <= STALE_NS:
+            return
+        _clock_set_back(d, code, t)
     if session != d.vital_session:
         _new_session(d, s, out, session, t)
     d.vital_time[i] = t

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from detectors.bank import STATE_VERSION, Bank, StateError
 from schemas import mdc
-from schemas.bundle import Bundle
+from schemas.bundle import Bundle, gather
 from schemas.conditions import Code
 from schemas.records import MISSING, Association, Control, Limit, Limits, Vital
 from tests.detectors import synthetic as syn
@@ -283,3 +283,44 @@ def test_vitals_that_repeat_or_go_back_are_ignored():
     twice = [v for v in vitals for v in (v, v)] + [Vital("d", 1, t0, mdc.SPO2, 99.0)]
     events = bank.push(syn.bundle([], twice))
     assert events.conditions["phase"].tolist() == [0, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("hours", [-1, 24])
+def test_a_clock_that_jumps_changes_no_finding(hours):
+    """Identity and intervals are samples; only the times shown follow the device's clock."""
+    fs = 250
+    made = syn.packets(syn.counts(syn.ecg(70, 40, fs)), fs)
+    whole = syn.run(made)[1]
+    for packet in made[15:]:
+        packet.start_ns += hours * 3600 * 10**9
+    jumped = syn.run(made)[1]
+    assert syn.same(whole[:1], jumped[:1], skip=("time_ns",))
+    assert syn.codes(whole) == syn.codes(jumped)
+    late = jumped.beats[jumped.beats["sample"] > 16 * fs]
+    assert (late["time_ns"] // 10**9 >= (syn.START_NS // 10**9) + hours * 3600).all()
+
+
+def test_gathered_bundles_are_fed_one_after_the_other():
+    """Vitals of a session that ends, gathered with the packets of the next one, still count."""
+    old = syn.packets(syn.counts(syn.ecg(70, 4, 250)), 250, session=10)
+    new = syn.packets(syn.counts(syn.ecg(70, 4, 250)), 250, session=20, start_ns=syn.START_NS + 4 * 10**9)
+    times = [syn.START_NS + i * 10**9 for i in range(8)]
+    sent = [
+        syn.bundle([p], [Vital("d", p.session, t, mdc.SPO2, 80.0)])
+        for p, t in zip([*old, *new], times, strict=True)
+    ]
+    alone, gathered = Bank(), Bank()
+    for one in sent:
+        alone.push(one)
+    parts = np.arange(len(sent))
+    gathered.push(gather(sent), gathered.rows(["d"] * len(sent)), parts)
+    assert alone.snapshot(0) == gathered.snapshot(0)
+
+
+def test_vitals_are_watched_on_when_the_clock_is_set_back():
+    hour = 3600 * 10**9
+    good = [Vital("d", 1, syn.START_NS + i * 10**9, mdc.SPO2, 97.0) for i in range(20)]
+    bad = [Vital("d", 1, syn.START_NS - hour + i * 10**9, mdc.SPO2, 80.0) for i in range(20)]
+    events = Bank().push(syn.bundle([], good + bad))
+    (onset,) = syn.phases(events, Code.SPO2_LOW, 0)
+    assert onset["onset_ns"] == syn.START_NS - hour
