@@ -3,7 +3,8 @@
 Definitions of the five life-threatening ones: G. D. Clifford et al., "The PhysioNet/Computing in
 Cardiology Challenge 2015: reducing false arrhythmia alarms in the ICU", Computers in Cardiology 42 (2015)
 273-276. None of them begins while the ECG cannot be analysed.
-Deviation: ends have their own, weaker thresholds, so that a condition at its limit does not flap.
+Deviations: ends have their own, weaker thresholds, so that a condition at its limit does not flap; a single
+pause or missed beat makes no bradycardia, however low the mean rate of the five beats around it.
 """
 
 from typing import Any
@@ -20,6 +21,7 @@ from schemas.conditions import Code
 ASYSTOLE_S = 4.0
 ASYSTOLE_END_BEATS = 3
 BRADYCARDIA_BPM, BRADYCARDIA_BEATS, BRADYCARDIA_END_BPM = 40.0, 5, 43.0
+BRADYCARDIA_RR_S = 1.2  # all RR intervals but one are at least so long
 TACHYCARDIA_BPM, TACHYCARDIA_BEATS, TACHYCARDIA_END_BPM = 140.0, 17, 130.0
 VT_BPM, VT_BEATS, VT_END_BPM, VT_END_BEATS = 100.0, 5, 95.0, 3
 VT_END_S = 3.0
@@ -147,12 +149,22 @@ def _technical(d: Any, s: Any, out: Any, now: float) -> None:
 
 
 @jit
+def _slow_throughout(s: Any) -> bool:
+    """Return whether the last beats are slow one by one, not by one pause or missed beat among them."""
+    long = 0
+    for n in range(1, BRADYCARDIA_BEATS):
+        if beat_back(s, n) - beat_back(s, n + 1) > BRADYCARDIA_RR_S * s.rate_hz:
+            long += 1
+    return long >= BRADYCARDIA_BEATS - 2
+
+
+@jit
 def _rates(d: Any, s: Any, out: Any, now: float, seen: bool, blind: bool) -> None:
     """Decide what hangs on the heart rate; ``seen``: it is known now; ``blind``: for long it is not."""
     slow = mean_rate(s, BRADYCARDIA_BEATS - 1) if s.run >= BRADYCARDIA_BEATS else np.nan
     fast = mean_rate(s, TACHYCARDIA_BEATS - 1) if s.run >= TACHYCARDIA_BEATS else np.nan
     few = mean_rate(s, 4) if s.run > 4 else np.nan
-    begins = seen and slow < BRADYCARDIA_BPM
+    begins = seen and slow < BRADYCARDIA_BPM and _slow_throughout(s)
     onset = beat_back(s, BRADYCARDIA_BEATS) if begins else now
     ends = blind or (slow > BRADYCARDIA_END_BPM)
     _follow(d, s, out, _BRADYCARDIA, begins, ends, 0.0, RATE_END_S, onset)

@@ -41,7 +41,7 @@ HIGH_CONDITION = np.array(
 END_NS = 5 * SECOND_NS
 STALE_NS = 60 * SECOND_NS
 """Up to so far back a vital is a duplicate or out of order (gateways fill gaps of 60 s in order);
-farther back the device's clock has been set back, and the patient must not go unwatched until it catches up."""
+farther back the device's clock has been set back, and nobody must go unwatched until it catches up."""
 _LIMITED = np.array(LIMITED_CODES)
 _FIRST, _LAST = int(Code.SPO2_LOW), int(Code.TEMPERATURE_HIGH)
 _ECG_RATE, _ECG_VPC = mdc.HEART_RATE, mdc.VPC_RATE

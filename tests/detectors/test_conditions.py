@@ -59,6 +59,13 @@ def test_extreme_bradycardia():
     assert Code.ASYSTOLE not in syn.codes(events)
 
 
+def test_one_pause_is_no_extreme_bradycardia():
+    at = [*syn.regular(70, 0.5, 20), *syn.regular(70, 23.5, 40)]
+    signal = syn.counts(syn.beats(at, 40, 250) + syn.noise(10_000))
+    events = syn.run(syn.packets(signal, 250))[1]
+    assert Code.EXTREME_BRADYCARDIA not in syn.codes(events)
+
+
 def test_extreme_tachycardia():
     at = [*syn.regular(80, 0.5, 15), *syn.regular(165, 15.3, 35), *syn.regular(80, 35.5, 55)]
     events = events_of(with_beats(at, 55))
