@@ -82,12 +82,13 @@ def simulate(bed: Bed, *, duration_s: float = DURATION_S, shard: int = 0, seed: 
     numbers = _numbers(bed, heart, rng)
     away = tuple((t.begin_s, t.end_s) for t in bed.script if t.kind is Kind.LINK_LOST)
     spans = _sessions(bed, duration_s)
+    plural = "lead" if len(bed.leads) == 1 else "leads"
     trouble = ", ".join(t.kind.value for t in bed.script) or "no trouble"
     expected = [t.expectation(bed.device) for t in bed.script]
     return Source(
         bed.device,
         shard,
-        f"SIMULATED: {len(bed.leads)} leads, {bed.rate:g} Hz, {trouble}",
+        f"SIMULATED: {len(bed.leads)} {plural}, {bed.rate:g} Hz, {trouble}",
         simulated=True,
         sessions=tuple(_session(waves, numbers, span, away) for span in spans),
         expected=tuple(e for e in expected if e.onset_s < duration_s),

@@ -17,6 +17,7 @@ from schemas.conditions import CATALOGUE, Code
 from schemas.errors import BadRecordError
 from schemas.records import Alert, AlertState, Priority
 
+SHOWN_ALERTS = 3
 STYLES = {Priority.HIGH: "bold white on red", Priority.MEDIUM: "black on yellow", Priority.LOW: "cyan"}
 MARKS = {Priority.HIGH: "!!!", Priority.MEDIUM: "!!", Priority.LOW: "!"}
 """One to three exclamation marks, so that colour is not alone (IEC 60601-1-8, annex C)."""
@@ -47,8 +48,9 @@ class Live:
 
     def follow(self, consumer: KafkaConsumer, timeout_ms: int) -> None:
         """Take in what has arrived, waiting at most ``timeout_ms``."""
+        found = consumer.poll(timeout_ms=timeout_ms, max_records=5000)
         now_ns = time.time_ns()
-        for records in consumer.poll(timeout_ms=timeout_ms, max_records=5000).values():
+        for records in found.values():
             for record in records:
                 try:
                     content = codec.decode(record.value)
@@ -99,12 +101,11 @@ class Live:
         shown: dict[str, Alert] = {}
         for alert in found:
             shown.setdefault(alert.condition, alert)
-        line = Text()
-        for alert in list(shown.values())[:3]:
+        lines = []
+        for alert in list(shown.values())[:SHOWN_ALERTS]:
             text = CATALOGUE[Code[alert.condition]].text
             latched = " (over, not acknowledged)" if alert.state is AlertState.LATCHED else ""
-            line.append(f"{MARKS[alert.priority]} {text}{latched}", STYLES[alert.priority])
-            line.append(" ")
-        if len(shown) > 3:
-            line.append(f"+{len(shown) - 3}")
-        return line
+            lines.append(Text(f"{MARKS[alert.priority]} {text}{latched}", STYLES[alert.priority]))
+        if len(shown) > SHOWN_ALERTS:
+            lines.append(Text(f"and {len(shown) - SHOWN_ALERTS} more"))
+        return Text("\n").join(lines)

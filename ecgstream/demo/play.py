@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shlex
 import shutil
 import subprocess
 import sys
@@ -168,5 +169,5 @@ def _tell_where(console: Console, settings: Settings, *, given: bool) -> None:
         return
     console.print(f"The data lies in {settings.data}", soft_wrap=True, highlight=False)
     console.print("To look at it:", highlight=False)
-    command = f"{sys.executable} -m ecgstream up --no-ward --data '{settings.data}'"
-    console.print(f"  {command}", soft_wrap=True, highlight=False)
+    command = [sys.executable, "-m", "ecgstream", "up", "--no-ward", "--data", str(settings.data)]
+    console.print(f"  {shlex.join(command)}", soft_wrap=True, highlight=False)

@@ -22,7 +22,7 @@ def show(summary: Summary, console: Console) -> None:
 def _packets(summary: Summary) -> Text:
     p, m = summary.packets, summary.mitdb208
     text = Text("\n")
-    text.append(f"{len(summary.devices)} devices, {summary.signal_s:.0f} s of signal ")
+    text.append(f"{len(summary.devices)} devices, {summary.signal_s} s of signal ")
     text.append(f"at {summary.speed:g} times real time\n")
     text.append(f"Packets: {p.sent} sent, {p.stored} stored, ")
     style = "bold red" if p.lost or p.duplicates else "green"

@@ -59,7 +59,7 @@ class Summary:
     """Everything the demo has to say at its end."""
 
     devices: dict[str, str]
-    signal_s: float
+    signal_s: int
     speed: float
     broker: str
     database: str
@@ -109,7 +109,7 @@ def collect(settings: Settings, report: dict[str, Any], speed: float, wall_s: fl
         beats = read.beats(connection, TOY_DEVICE)
         return Summary(
             devices={d["device"]: d["label"] for d in report["devices"]},
-            signal_s=round(report["wall_s"] * speed, 1),
+            signal_s=round(report["wall_s"] * speed),
             speed=speed,
             broker=settings.kafka,
             database=_server(connection),
