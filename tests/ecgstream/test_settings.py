@@ -1,0 +1,78 @@
+"""Where settings come from, and what the command line says of them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ecgstream.settings import Settings, origin
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in list(os.environ):
+        if name.startswith("ECGSTREAM_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_flag_beats_the_environment_beats_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (Settings().partitions, origin(Settings(), "partitions")) == (8, "default")
+    Path("ecgstream.toml").write_text("partitions = 3\nlost_link_s = 20.0\n")
+    assert (Settings().partitions, origin(Settings(), "partitions")) == (3, "ecgstream.toml")
+    monkeypatch.setenv("ECGSTREAM_PARTITIONS", "4")
+    assert (Settings().partitions, origin(Settings(), "partitions")) == (4, "environment")
+    flagged = Settings(partitions=5)
+    assert (flagged.partitions, origin(flagged, "partitions")) == (5, "flag")
+    assert origin(flagged, "lost_link_s") == "ecgstream.toml"
+
+
+def test_another_file_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("other.toml").write_text("partitions = 6\n")
+    monkeypatch.setenv("ECGSTREAM_SETTINGS", "other.toml")
+    assert Settings().partitions == 6
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "ecgstream", *words], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_settings_are_printed_with_their_origin_and_secrets_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECGSTREAM_DATABASE", "postgresql://me:hunter2@host/db")
+    monkeypatch.setenv("COLUMNS", "160")
+    said = run("settings", "--partitions", "3")
+    assert said.returncode == 0
+    lines = {line.split()[0]: line for line in said.stdout.splitlines() if line.strip()}
+    assert "flag" in lines["partitions"]
+    assert "environment" in lines["database"]
+    assert "default" in lines["kafka"]
+    assert "hunter2" not in said.stdout
+
+
+@pytest.mark.parametrize("service", ["worker", "sink", "pager", "gateway"])
+def test_a_service_without_an_address_says_what_to_do(service: str) -> None:
+    said = run(service)
+    assert said.returncode != 0
+    assert "ECGSTREAM_KAFKA" in said.stderr
+    assert "ecgstream up" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def test_a_wrong_setting_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ECGSTREAM_PARTITIONS", "many")
+    said = run("worker")
+    assert said.returncode == 2
+    assert "ECGSTREAM_PARTITIONS" in said.stderr
+    assert len(said.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["demo", "up", "gateway", "worker", "sink", "pager", "settings", "bench"])
+def test_every_command_explains_itself(command: str) -> None:
+    said = run(command, "--help")
+    assert said.returncode == 0
+    assert f"ecgstream {command}" in said.stdout
+    assert len(said.stdout) > 300
