@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import ssl
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -111,6 +112,7 @@ def _fetch(directory: Path) -> None:
     part = Path(tempfile.mkdtemp(prefix=f"{directory.name}.", suffix=".part", dir=directory.parent))
     try:
         jars = pinned()
+        _trust_what_the_machine_trusts()
         context = _maven(part / "maven")
         with _progress(len(jars), sum(jar.size for jar in jars)) as advance:
             for jar in jars:
@@ -130,6 +132,13 @@ def _fetch(directory: Path) -> None:
         part.rename(directory)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _trust_what_the_machine_trusts() -> None:
+    """Let downloads pass a hospital's proxy: its certificate is in the machine's store, not in certifi's."""
+    store = ssl.get_default_verify_paths()
+    if store.cafile:
+        os.environ.setdefault("REQUESTS_CA_BUNDLE", store.cafile)
 
 
 def _maven(repository: Path) -> Any:

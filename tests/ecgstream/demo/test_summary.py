@@ -24,7 +24,7 @@ def test_every_beat_is_matched_at_most_once(beats: list[int], annotations: list[
 
 @given(samples, samples, st.integers(0, 60))
 def test_no_pairing_matches_more(beats: list[int], annotations: list[int], within: int) -> None:
-    """Each beat taking its earliest free annotation is a greatest pairing, since all windows are equally wide."""
+    """Each beat taking its earliest free annotation is a greatest pairing: windows are equally wide."""
     free = list(annotations)
     greatest = 0
     for beat in beats:
