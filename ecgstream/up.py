@@ -11,6 +11,8 @@ from ecgstream.lifecycle import set_up_logging, stop_on_signals
 from ecgstream.settings import Settings
 
 GATEWAY = "gateway"
+WORKER = "worker-1"
+"""A name, so that a worker that ended has its partitions back at once."""
 
 
 def run(settings: Settings, *, ward: bool) -> int:
@@ -18,7 +20,8 @@ def run(settings: Settings, *, ward: bool) -> int:
     console = Console()
     set_up_logging(settings, "up", at_least=logging.WARNING)
     try:
-        with stop_on_signals() as stop, Centre(settings, console.print) as centre:
+        named = settings.model_copy(update={"worker": settings.worker or WORKER})
+        with stop_on_signals() as stop, Centre(named, console.print) as centre:
             centre.start_services()
             if ward:
                 centre.start(GATEWAY, ["gateway", "--demo"])

@@ -4,7 +4,6 @@ A batch is one Kafka record; a row's identity lies in its own columns, so that a
 batches elsewhere writes the same rows again.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple
@@ -13,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas import columns
+from schemas.checks import device_list
 from schemas.errors import BadRecordError
 from schemas.registry import Schema, newest
-
-_DEVICES = re.compile(rb"(?:[!-~]{1,64}(?:\n[!-~]{1,64})*)?")
 
 
 class Beat(NamedTuple):
@@ -100,9 +98,7 @@ class Batch:
             BadRecordError: truncated, or lengths that disagree.
         """
         values = columns.decode(writer or newest(cls.__name__), data)
-        if not _DEVICES.fullmatch(values["devices"]):
-            raise BadRecordError(f"{cls.__name__}: devices are not ASCII ids joined by line feeds")
-        values["devices"] = values["devices"].decode().split("\n") if values["devices"] else []
+        values["devices"] = device_list(values["devices"])
         batch = cls(**values)
         if batch.device.size and int(batch.device.max()) >= len(batch.devices):
             raise BadRecordError(f"{cls.__name__}: a row of a device that is not listed")

@@ -5,7 +5,6 @@ record is shared. Decoding makes views, no copies: over a million packets a seco
 (``make bench``).
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -24,12 +23,11 @@ from schemas.checks import (
     MIN_GAIN,
     MIN_RATE_HZ,
     check_packet,
+    device_list,
 )
 from schemas.errors import BadRecordError
 from schemas.records import Channel, Packet, Vital
 from schemas.registry import Schema, newest
-
-_DEVICES = re.compile(rb"(?:[!-~]{1,64}(?:\n[!-~]{1,64})*)?")
 
 
 class PacketColumns(NamedTuple):
@@ -148,13 +146,11 @@ class Bundle:
             BadRecordError: truncated, lengths that disagree, or values that no device can mean.
         """
         v = columns.decode(writer or newest("Bundle"), data)
-        if not _DEVICES.fullmatch(v["devices"]):
-            raise BadRecordError("Bundle: devices are not ASCII ids joined by line feeds")
         bundle = cls(
             v["gateway"],
             v["shard"],
             v["created_ns"],
-            v["devices"].decode().split("\n") if v["devices"] else [],
+            device_list(v["devices"]),
             PacketColumns(*(v[n] for n in _NAMES["packet"])),
             ChannelColumns(*(v[n] for n in _NAMES["channel"])),
             v["pace_mark"],

@@ -7,6 +7,7 @@ from schemas.errors import BadRecordError
 from schemas.records import Control, Limits, Packet
 
 DEVICE_ID = re.compile(r"[!-~]{1,64}")
+_DEVICE_LIST = re.compile(rb"(?:[!-~]{1,64}(?:\n[!-~]{1,64})*)?")
 PSEUDONYM = re.compile(r"[!-~]{0,32}")
 MAX_CHANNELS = 32
 MAX_PACKET_S = 10.0
@@ -24,6 +25,20 @@ def check_device(device: str) -> None:
         raise BadRecordError(
             f"device id {device[:80]!r} is not 1 to 64 printable ASCII characters without space"
         )
+
+
+def device_list(joined: bytes) -> list[str]:
+    r"""Return the device ids that a columnar record joins by line feeds.
+
+    Raises:
+        BadRecordError: one of them is no device id.
+
+    >>> device_list(b"dev-1\ndev-2")
+    ['dev-1', 'dev-2']
+    """
+    if not _DEVICE_LIST.fullmatch(joined):
+        raise BadRecordError("devices are not ASCII ids joined by line feeds")
+    return joined.decode().split("\n") if joined else []
 
 
 def check_control(control: Control) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import os
 import tempfile
 import time
+from pathlib import Path
 from typing import Any, NoReturn
 
 import faust
@@ -43,7 +44,7 @@ def make_app(settings: Settings) -> faust.App:
         "ecgstream-worker",
         broker=f"kafka://{settings.kafka}",
         store="memory://",  # no Faust tables: state lives in our snapshots
-        datadir=tempfile.mkdtemp(prefix="ecgstream-worker-"),
+        datadir=Path(tempfile.gettempdir()) / f"ecgstream-{os.getuid()}",  # made, never written to
         web_enabled=False,  # it would serve what it knows to anyone
         topic_allow_declare=False,  # topics are made before a worker starts
         topic_disable_leader=True,
