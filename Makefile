@@ -33,6 +33,7 @@ test: venv ## unit tests and doctests; needs no service; ARGS="…" goes to pyte
 # The tests' fixtures start the services. What cannot be installed is skipped, unless it is required.
 system: venv ## tests with real Kafka and TimescaleDB, installed first (TimescaleDB needs root)
 	$(PY) -m tests.system.services install || [ "$${ECGSTREAM_REQUIRE_SERVICES:-}" != 1 ]
+	$(PY) -c 'import detectors; detectors.warm_up()'
 	$(PY) -m pytest tests/system $(ARGS)
 
 demo: setup ## real ECG through a whole centre, once; ARGS="--json FILE" writes the summary too

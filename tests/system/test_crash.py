@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 
 from devices.gateway import play
 from devices.publisher import Publisher
@@ -112,6 +113,7 @@ def rows(connection: psycopg.Connection, table: str) -> list[Any]:
     return connection.execute(query).fetchall()  # type: ignore[arg-type]
 
 
+@pytest.mark.timeout(400)
 def test_a_killed_worker_leaves_the_same_beats_conditions_and_traces(
     timescale_url: str, new_database: Callable[[str], str], tmp_path: Path
 ) -> None:

@@ -53,7 +53,7 @@ def demo(folder: Path, recordings: str = "") -> dict[str, object]:
         env=environment(recordings),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=400,
         check=False,
     )
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
@@ -65,7 +65,7 @@ def demo(folder: Path, recordings: str = "") -> dict[str, object]:
     return found
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(420)
 def test_the_demo_loses_nothing_and_tells_every_scripted_trouble(kafka: str, tmp_path: Path) -> None:
     found = demo(tmp_path / "a folder")  # `kafka`: skipped where none can be had
     assert set(found) == KEYS
@@ -79,7 +79,7 @@ def test_the_demo_loses_nothing_and_tells_every_scripted_trouble(kafka: str, tmp
     assert 10.0 < link_lost["delay_signal_s"] < 20.0
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(420)
 @pytest.mark.skipif(not os.environ.get("ECGSTREAM_RECORDINGS"), reason="ECGSTREAM_RECORDINGS names no folder")
 def test_on_recordings_the_demo_finds_the_beats_of_mit_bih_208(kafka: str, tmp_path: Path) -> None:
     found = demo(tmp_path / "recordings", os.environ["ECGSTREAM_RECORDINGS"])
