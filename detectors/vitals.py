@@ -3,9 +3,9 @@
 A vital belongs to the time its device gives it. What is a duplicate or a little late is ignored. A
 number has one clock of its own, so that numbers that come at different paces do not shadow each other.
 
-References for the defaults (adult): IEC 60601-2-49 and the usual bedside defaults of adult profiles
-(SpO2 90 %, pulse 50 to 120 a minute, respiration 8 to 30 a minute, systolic 90 to 160 mmHg, temperature
-35 to 39 Cel); the hold of 10 s for SpO2 and rates is ISO 80601-2-61's example of an alarm condition delay.
+The defaults (adult) are those that bedside monitors commonly come with (SpO2 90 %, pulse 50 to 120 a
+minute, respiration 8 to 30 a minute, systolic 90 to 160 mmHg, temperature 35 to 39 Cel; 10 s of hold for
+SpO2 and rates); no standard sets them, and a ward sets its own by ``Limits``.
 """
 
 from typing import Any
