@@ -31,7 +31,8 @@ log = structlog.get_logger()
 # It cannot read what Faust's members say of themselves, and says so with every byte of it.
 logging.getLogger("kafka.admin._groups").setLevel(logging.ERROR)
 
-SERVICES = ("worker", "sink", "pager")
+SERVICES = ("worker", "pager", "sink")
+"""In the way of the data."""
 READY_PATIENCE_S = 60.0
 RESTART_PAUSE_S = 1.0
 GROUPS = {"worker": "ecgstream-worker", "sink": "sink", "pager": "pager"}
@@ -73,9 +74,11 @@ class Centre:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Writers before readers, so that what is on its way arrives.
-        for _, process in self._running.values():
-            end(process)
+        # In the way of the data, so that what is under way arrives: gateways, then the services.
+        for name in [n for n in self._running if n not in SERVICES] + [
+            n for n in SERVICES if n in self._running
+        ]:
+            end(self._running[name][1])
         self._running.clear()
         self._stack.close()
 
