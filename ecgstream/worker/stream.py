@@ -29,7 +29,7 @@ from schemas import topics
 log = structlog.get_logger()
 
 GATHER_S = 0.02
-"""How long records may gather before the bank is called; a call costs about 0.1 ms however full it is."""
+"""How long records may gather before the bank is called: a call has a cost of its own, however full it is."""
 GATHER_RECORDS = 256
 IDLE_S = 0.2
 QUEUE_RECORDS = 2048
