@@ -106,7 +106,9 @@ class Summary:
 def collect(settings: Settings, report: dict[str, Any], speed: float, wall_s: float) -> Summary:
     """Count what the database holds; ``report`` is the gateway's."""
     with psycopg.connect(settings.database.get_secret_value()) as connection:
-        beats = read.beats(connection, TOY_DEVICE)
+        # Of this play: a broker or a database that was named may hold earlier ones.
+        sessions = sorted({s["session"] for s in report["sessions"]})
+        beats = [b for b in read.beats(connection, TOY_DEVICE) if b.session in sessions]
         return Summary(
             devices={d["device"]: d["label"] for d in report["devices"]},
             signal_s=round(report["wall_s"] * speed),
@@ -114,11 +116,11 @@ def collect(settings: Settings, report: dict[str, Any], speed: float, wall_s: fl
             broker=settings.kafka,
             database=_server(connection),
             packets=count_packets(report["sessions"], read.packet_counts(connection)),
-            beats=read.beats_by_code(connection),
+            beats=read.beats_by_code(connection, sessions),
             mitdb208=_match_toy(np.array([b.sample for b in beats], np.int64), settings.recordings),
             alerts=_alerts(read.alerts(connection), report),
-            vitals=read.vital_count(connection),
-            trends=read.trend_count(connection),
+            vitals=read.vital_count(connection, sessions),
+            trends=read.trend_count(connection, sessions),
             wall_s=round(wall_s, 1),
             expected=report["expected"],
         )
@@ -131,12 +133,14 @@ def count_packets(sent: Sequence[dict[str, Any]], stored: Sequence[read.PacketCo
     Packets(sent=9, stored=8, lost=1, duplicates=2)
     """
     found = {(c.device, c.session): c for c in stored}
-    lost = 0
+    lost = kept = duplicates = 0
     for session in sent:
         count = found.get((session["device"], session["session"]))
-        lost += session["packets"] - (count.stored if count else 0)
-    total = sum(s["packets"] for s in sent)
-    return Packets(total, sum(c.stored for c in stored), lost, sum(c.duplicates for c in stored))
+        here = count.stored if count else 0
+        kept += here
+        lost += max(0, session["packets"] - here)
+        duplicates += count.duplicates if count else 0
+    return Packets(sum(s["packets"] for s in sent), kept, lost, duplicates)
 
 
 def match(beats: NDArray[np.int64], annotations: NDArray[np.int64], within: int) -> tuple[int, int, int]:
@@ -183,6 +187,7 @@ def _reference(folder: Path | None) -> tuple[str, NDArray[np.int64]]:
 
 def _alerts(rows: Sequence[read.AlertRow], report: dict[str, Any]) -> list[AlertLine]:
     """Return the alerts of the play; that every link is lost when it is over tells nothing."""
+    sessions = {(s["device"], s["session"]) for s in report["sessions"]}
     start_ns = report["start_ns"]
     end_ns = start_ns + int(report["wall_s"] * report["speed"] * 1e9)
     return [
@@ -195,7 +200,8 @@ def _alerts(rows: Sequence[read.AlertRow], report: dict[str, Any]) -> list[Alert
             round((row.recorded_ns - row.published_ns) / 1e9, 3),
         )
         for row in rows
-        if not (row.condition == Code.LINK_LOST.name and row.decided_ns > end_ns)
+        if (row.device, row.session) in sessions
+        and not (row.condition == Code.LINK_LOST.name and row.decided_ns > end_ns)
     ]
 
 

@@ -1,6 +1,7 @@
 """What the application asks of the store: functions on an open connection, over the views of ``api``."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import LiteralString, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -63,10 +64,12 @@ def packet_counts(connection: psycopg.Connection) -> list[PacketCount]:
         ).fetchall()
 
 
-def beats_by_code(connection: psycopg.Connection) -> dict[str, dict[str, int]]:
-    """Return device to WFDB code to number of beats."""
+def beats_by_code(connection: psycopg.Connection, sessions: Sequence[int]) -> dict[str, dict[str, int]]:
+    """Return device to WFDB code to number of beats in these sessions."""
     rows = connection.execute(
-        "SELECT device, code, count(*) FROM api.beats GROUP BY device, code ORDER BY device, code"
+        "SELECT device, code, count(*) FROM api.beats WHERE session = ANY(%s)"
+        " GROUP BY device, code ORDER BY device, code",
+        (list(sessions),),
     )
     found: dict[str, dict[str, int]] = {}
     for device, code, n in rows:
@@ -94,18 +97,18 @@ def alerts(connection: psycopg.Connection) -> list[AlertRow]:
         ).fetchall()
 
 
-def vital_count(connection: psycopg.Connection) -> int:
-    """Return how many vitals are stored."""
-    return _count(connection, "SELECT count(*) FROM api.vitals")
+def vital_count(connection: psycopg.Connection, sessions: Sequence[int]) -> int:
+    """Return how many vitals of these sessions are stored."""
+    return _count(connection, "SELECT count(*) FROM api.vitals WHERE session = ANY(%s)", sessions)
 
 
-def trend_count(connection: psycopg.Connection) -> int:
-    """Return how many minute trends are stored."""
-    return _count(connection, "SELECT count(*) FROM api.trends")
+def trend_count(connection: psycopg.Connection, sessions: Sequence[int]) -> int:
+    """Return how many minute trends of these sessions are stored."""
+    return _count(connection, "SELECT count(*) FROM api.trends WHERE session = ANY(%s)", sessions)
 
 
-def _count(connection: psycopg.Connection, query: str) -> int:
-    row = connection.execute(query).fetchone()
+def _count(connection: psycopg.Connection, query: LiteralString, sessions: Sequence[int]) -> int:
+    row = connection.execute(query, (list(sessions),)).fetchone()
     return 0 if row is None else int(row[0])
 
 

@@ -151,12 +151,12 @@ def test_everything_arrives_and_is_read_back(stream: Stream) -> None:
             assert np.array_equal(samples[:-10], wave(device, 0, 25 * RATE) + channel)
             assert (samples[-10:] == MISSING).all()
         assert [(b.sample, b.code) for b in read.beats(connection, device)] == [(100, "N"), (350, "N")]
-        assert read.beats_by_code(connection)[device] == {"N": 2}
+        assert read.beats_by_code(connection, [SESSION])[device] == {"N": 2}
         (row,) = [a for a in read.alerts(connection) if a.device == device]
         assert (row.condition, row.priority, row.state, row.delay_s) == ("ASYSTOLE", "HIGH", "ACTIVE", 4.0)
         assert abs(row.recorded_ns - time.time_ns()) < 60 * SECOND
-        assert read.vital_count(connection) >= 50
-        assert read.trend_count(connection) >= 1
+        assert read.vital_count(connection, [SESSION]) >= 50
+        assert read.trend_count(connection, [SESSION]) >= 1
     (found,) = stream.rows(
         "SELECT phase, decided_sample, delay_s, sample, end_ns, evidence->>'pause_s', evidence->>'nothing'"
         f" FROM ecg.condition WHERE device = '{device}'"
