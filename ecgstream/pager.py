@@ -25,7 +25,7 @@ from kafka.errors import KafkaError
 from alerts.pipeline import Pipeline
 from alerts.state import Event, State
 from ecgstream.clients import consumer, producer
-from ecgstream.lifecycle import stop_on_signals
+from ecgstream.lifecycle import set_up_logging, stop_on_signals
 from ecgstream.member import Member, end_offsets
 from ecgstream.settings import Settings
 from schemas import topics
@@ -188,6 +188,7 @@ def _alert(value: bytes, partition: int) -> Iterable[Alert]:
 
 def run(settings: Settings) -> None:
     """Run the pager until SIGTERM or Ctrl-C."""
+    set_up_logging(settings, "pager")
     with stop_on_signals() as stop:
         pager = Pager(
             Member(consumer(settings, GROUP)),

@@ -21,7 +21,7 @@ import structlog
 from kafka import TopicPartition
 
 from ecgstream.clients import consumer
-from ecgstream.lifecycle import stop_on_signals
+from ecgstream.lifecycle import set_up_logging, stop_on_signals
 from ecgstream.member import Member
 from ecgstream.settings import Settings
 from ecgstream.store import rows
@@ -228,6 +228,7 @@ def _halves(
 
 def run(settings: Settings) -> None:
     """Run the sink until SIGTERM or Ctrl-C."""
+    set_up_logging(settings, "sink")
     url = settings.database.get_secret_value()
     with stop_on_signals() as stop:
         sink = Sink(

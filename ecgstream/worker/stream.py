@@ -32,6 +32,7 @@ GATHER_S = 0.02
 """How long records may gather before the bank is called: a call has a cost of its own, however full it is."""
 GATHER_RECORDS = 256
 IDLE_S = 0.2
+FROZEN_S = 5.0
 QUEUE_RECORDS = 2048
 SEND_TIMEOUT_S = 30.0
 GAVE_UP = 70
@@ -81,6 +82,8 @@ class Worker:
         self._queued = 0
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
+        self._looked_s = time.monotonic()
+        self._trusts_wall_from_s = 0.0
         names = [t.name for t in topics.ALL]
         self._topics = {n: app.topic(n, value_type=bytes, value_serializer="raw") for n in names}
         turns = max(1, round(settings.snapshot_spread_s / settings.checkpoint_s))
@@ -115,7 +118,10 @@ class Worker:
                 await asyncio.wait_for(self._arrived.wait(), timeout=IDLE_S)
                 await asyncio.sleep(GATHER_S)
             self._arrived.clear()
+            self._notice_a_freeze()
             for partition in list(self._partitions.values()):
+                if self._partitions.get(partition.number) is not partition:
+                    continue  # a rebalance came while an output was sent: what waits is its successor's
                 self._process(partition)
                 await self._checkpoints.send(partition)
             self._room.set()
@@ -141,8 +147,21 @@ class Worker:
             records.append(Record(m.offset, round(m.timestamp * 1000), m.value or b""))
         partition.process(records)
 
+    def _notice_a_freeze(self) -> None:
+        """Distrust the wall clock for a while after a pause of ours.
+
+        A process that was frozen knows an old end of the log: it would take its own silence for the devices'.
+        Within the session's time-out it has fetched, or learnt that its partitions are another's.
+        """
+        now_s = time.monotonic()
+        if now_s - self._looked_s > FROZEN_S:
+            self._trusts_wall_from_s = now_s + self._settings.session_timeout_s
+        self._looked_s = now_s
+
     def _idle(self, partition: Partition) -> None:
         """Let wall-clock time pass where everything in the log is processed."""
+        if time.monotonic() < self._trusts_wall_from_s:
+            return
         if self._app.consumer.highwater(TP(topics.INGEST.name, partition.number)) == partition.next_offset:
             partition.idle(time.time_ns() // 1_000_000)
 
