@@ -24,7 +24,9 @@ def test_a_rebalance_in_mid_loop_leaves_the_new_owners_records_alone() -> None:
         worker._partitions = {0: first, 1: revoked}
         record: Any = MagicMock(generation_id=2, offset=0)
 
-        async def rebalance(_: Partition) -> None:
+        async def rebalance(sent: Partition) -> None:
+            if sent is not first:
+                return
             worker._partitions = {1: successor}
             worker._queue = {1: [record]}
             worker._queued = 1
