@@ -3,16 +3,20 @@
 import psycopg
 
 
-def connect(url: str, *, autocommit: bool = False, name: str = "ecgstream") -> psycopg.Connection:
+def connect(
+    url: str, *, autocommit: bool = False, name: str = "ecgstream", role: str = ""
+) -> psycopg.Connection:
     """Return a connection whose session speaks UTC; ``name`` is what the server's own views show.
 
-    A database host that is gone is noticed within half a minute, not after TCP's two hours.
+    ``role``: the role to act in from the start, of which the login must be a member: with its rights only,
+    whatever else the login may do. A database host that is gone is noticed within half a minute, not after
+    TCP's two hours.
     """
     return psycopg.connect(
         url,
         autocommit=autocommit,
         application_name=name,
-        options="-c TimeZone=UTC",
+        options="-c TimeZone=UTC" + (f" -c role={role}" if role else ""),
         connect_timeout=5,
         keepalives_idle=10,
         keepalives_interval=5,

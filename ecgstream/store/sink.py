@@ -233,7 +233,7 @@ def run(settings: Settings) -> None:
     with stop_on_signals() as stop:
         sink = Sink(
             Member(consumer(settings, GROUP)),
-            lambda: connect(url, name="ecgstream-sink"),
+            lambda: connect(url, name="ecgstream-sink", role="ecg_sink"),
             idle_s=IDLE_S / settings.clock_rate,
         )
         log.info("sink_started")
