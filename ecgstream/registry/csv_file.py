@@ -4,9 +4,11 @@ Reading holds one record at a time, whatever the file is, and says everything th
 who mends a file wants to do it once. Nothing is guessed: unknown columns and wrong encodings are errors.
 """
 
+import codecs
 import csv
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, TypeVar
 
@@ -94,7 +96,8 @@ def write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
     except OSError as error:
         raise RegistryError(f"{path}: {error.strerror}") from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
     return n
 
 
@@ -134,8 +137,10 @@ class _Lines:
         self._room = _MAX_RECORD_BYTES
 
     def _text(self, raw: bytes) -> str:
-        if self.number == 1 and raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        if self.number == 1 and raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             raise RegistryError("line 1: the file is in UTF-16. Save it as “CSV UTF-8”.")
+        if self.number == 1 and raw.startswith(codecs.BOM_UTF8) and self._encoding != "utf-8":
+            raise RegistryError(self._utf_8())
         if b"\0" in raw:
             raise RegistryError(
                 f"line {self.number}: holds a zero byte. This is no text file, or it is in UTF-16."
@@ -156,7 +161,10 @@ class _Lines:
     def _check_encoding(self) -> None:
         # Almost any bytes are GB 18030: UTF-8 read as such is a name nobody can read, and no error.
         if 0 < self._foreign == self._also_utf_8:
-            raise RegistryError(f"the file is in UTF-8, not in {self._encoding}: leave --encoding out")
+            raise RegistryError(self._utf_8())
+
+    def _utf_8(self) -> str:
+        return f"the file is in UTF-8, not in {self._encoding}: leave --encoding out"
 
 
 def _is_utf_8(raw: bytes) -> bool:
@@ -202,7 +210,7 @@ def _records(lines: _Lines) -> Iterator[tuple[int, list[str]]]:
         except csv.Error as error:
             raise RegistryError(
                 f"line {line}: not CSV after RFC 4180 ({error})."
-                " A field with a comma, quotation mark or line feed stands in quotation marks, inner ones doubled"
+                " A field with a comma, line feed or quotation mark stands in quotation marks, those doubled"
             ) from None
         if any(not field.isspace() for field in record if field):
             yield line, record
@@ -211,9 +219,9 @@ def _records(lines: _Lines) -> Iterator[tuple[int, list[str]]]:
 def _header(record: list[str], required: Sequence[str], optional: Sequence[str]) -> list[str]:
     header = [name.strip() for name in record]
     known = {*required, *optional}
-    wrong: list[tuple[int | str, str]] = [
-        (1, f"no column {shown(name)} is known here") for name in header if name not in known
-    ]
+    # Where no name is known this may be no header at all, but the first patient: it is not repeated.
+    strange = [name for name in header if name not in known] if known & set(header) else []
+    wrong: list[tuple[int | str, str]] = [(1, f"no column {shown(name)} is known here") for name in strange]
     wrong += [(1, f"column {name} is missing") for name in required if name not in header]
     wrong += [(1, f"column {name} is there twice") for name in known if header.count(name) > 1]
     if wrong:
