@@ -2,13 +2,21 @@
 
 import math
 import re
+from collections.abc import Sequence
 
 from schemas.errors import BadRecordError
-from schemas.records import Control, Limits, Packet
+from schemas.records import Association, Control, Enrolled, Enrolment, Limit, Limits, Packet
 
 DEVICE_ID = re.compile(r"[!-~]{1,64}")
 _DEVICE_LIST = re.compile(rb"(?:[!-~]{1,64}(?:\n[!-~]{1,64})*)?")
 PSEUDONYM = re.compile(r"[!-~]{0,32}")
+_CODE = r"[A-Za-z0-9_-]{1,32}"
+FACILITY_PATH = re.compile(rf"{_CODE}(?:\.{_CODE}){{0,6}}")
+MAX_LEADS = 16
+MAX_KIND = 64
+MAX_SUBJECT = 512
+SHARDS = 4096
+DIGEST_BYTES = 32
 MAX_CHANNELS = 32
 MAX_PACKET_S = 10.0
 MIN_RATE_HZ = 0.01
@@ -46,14 +54,47 @@ def check_control(control: Control) -> None:
     check_device(control.device)
     if not 0 <= control.session < MAX_TIME_NS or not 0 <= control.from_sample < MAX_COUNT:
         raise BadRecordError("session or from_sample out of range")
-    if not isinstance(control.change, Limits):
-        if not PSEUDONYM.fullmatch(control.change.patient):
-            raise BadRecordError("a pseudonym is at most 32 printable ASCII characters without space")
-        return
-    for limit in control.change.limits:
-        bounds = [b for b in (limit.low, limit.high) if b is not None]
-        if not all(math.isfinite(b) for b in bounds) or bounds != sorted(bounds):
-            raise BadRecordError(f"limits of {limit.code} are not finite, or low is above high")
+    change = control.change
+    if isinstance(change, Association) and not PSEUDONYM.fullmatch(change.patient):
+        raise BadRecordError("a pseudonym is at most 32 printable ASCII characters without space")
+    if isinstance(change, Limits):
+        for limit in change.limits:
+            _check_limit(limit)
+    if isinstance(change, Enrolled):
+        _check_place(change.facility, change.leads)
+
+
+def _check_limit(limit: Limit) -> None:
+    bounds = [b for b in (limit.low, limit.high) if b is not None]
+    if not all(math.isfinite(b) for b in bounds) or bounds != sorted(bounds):
+        raise BadRecordError(f"limits of {limit.code} are not finite, or low is above high")
+
+
+def _check_place(facility: str, leads: Sequence[int]) -> None:
+    if not FACILITY_PATH.fullmatch(facility):
+        raise BadRecordError(
+            f"facility path {facility[:80]!r} is not 1 to 7 codes ([A-Za-z0-9_-]{{1,32}}) joined by dots"
+        )
+    if len(leads) > MAX_LEADS or not all(0 < code < 2**32 for code in leads):
+        raise BadRecordError(f"leads are at most {MAX_LEADS} MDC codes above 0")
+
+
+def check_enrolment(enrolment: Enrolment) -> None:
+    """Raise ``BadRecordError`` where an enrolment cannot be meant; the error shows no key."""
+    check_device(enrolment.device)
+    _check_place(enrolment.facility, enrolment.leads)
+    for what, text, longest in (
+        ("kind", enrolment.kind, MAX_KIND),
+        ("certificate subject", enrolment.certificate_subject, MAX_SUBJECT),
+    ):
+        if len(text) > longest or not text.isprintable():
+            raise BadRecordError(f"a {what} is at most {longest} printable characters")
+    if not 0 <= enrolment.shard < SHARDS:
+        raise BadRecordError(f"shard {enrolment.shard} is not 0 to {SHARDS - 1}")
+    if len(enrolment.key_digest) not in (0, DIGEST_BYTES):
+        raise BadRecordError(f"a key digest of {len(enrolment.key_digest)} bytes, not {DIGEST_BYTES} or none")
+    if not 0 <= enrolment.changed_ns < MAX_TIME_NS:
+        raise BadRecordError("changed_ns out of range")
 
 
 def check_packet(packet: Packet) -> None:

@@ -19,7 +19,7 @@ from fastavro import schemaless_reader, schemaless_writer
 
 from schemas import batches, records
 from schemas.bundle import Bundle
-from schemas.checks import check_control, check_packet
+from schemas.checks import check_control, check_enrolment, check_packet
 from schemas.errors import BadRecordError
 from schemas.registry import HEADER_BYTES, newest, writer_of
 
@@ -31,6 +31,7 @@ Record = (
     | records.Alert
     | records.Snapshot
     | records.DeadLetter
+    | records.Enrolment
     | Bundle
     | batches.Batch
 )
@@ -58,22 +59,31 @@ def _packet_from_avro(data: dict[str, Any]) -> records.Packet:
 
 
 def _control_to_avro(control: records.Control) -> dict[str, Any]:
-    if isinstance(control.change, records.Association):
-        change: dict[str, Any] = {"patient": control.change.patient}
-    else:
-        change = {"limits": [_shallow(limit) for limit in control.change.limits]}
-    return _shallow(control) | {"change": change}
+    change = _shallow(control.change)
+    if isinstance(control.change, records.Limits):
+        change["limits"] = [_shallow(limit) for limit in control.change.limits]
+    return _shallow(control) | {"change": (f"ecgstream.{type(control.change).__name__}", change)}
+
+
+_CHANGES: dict[str, Callable[[dict[str, Any]], records.Change]] = {
+    "ecgstream.Association": lambda data: records.Association(**data),
+    "ecgstream.Limits": lambda data: records.Limits(tuple(records.Limit(**row) for row in data["limits"])),
+    "ecgstream.Settings": lambda data: records.Settings(records.Category(data["category"]), data["paced"]),
+    "ecgstream.Enrolled": lambda data: records.Enrolled(**data | {"leads": tuple(data["leads"])}),
+}
 
 
 def _control_from_avro(data: dict[str, Any]) -> records.Control:
-    change: records.Association | records.Limits
-    if "patient" in data["change"]:
-        change = records.Association(**data["change"])
-    else:
-        change = records.Limits(tuple(records.Limit(**limit) for limit in data["change"]["limits"]))
-    control = records.Control(**data | {"change": change})
+    name, change = data["change"]
+    control = records.Control(**data | {"change": _CHANGES[name](change)})
     check_control(control)
     return control
+
+
+def _enrolment_from_avro(data: dict[str, Any]) -> records.Enrolment:
+    enrolment = records.Enrolment(**data | {"leads": tuple(data["leads"])})
+    check_enrolment(enrolment)
+    return enrolment
 
 
 def _condition_from_avro(data: dict[str, Any]) -> records.Condition:
@@ -97,6 +107,7 @@ _FROM_AVRO: dict[str, Callable[[dict[str, Any]], Record]] = {
     "Alert": _alert_from_avro,
     "Snapshot": lambda data: records.Snapshot(**data),
     "DeadLetter": lambda data: records.DeadLetter(**data),
+    "Enrolment": _enrolment_from_avro,
 }
 
 
@@ -112,6 +123,8 @@ def encode(record: Record) -> bytes:
         check_packet(record)
     if isinstance(record, records.Control):
         check_control(record)
+    if isinstance(record, records.Enrolment):
+        check_enrolment(record)
     name = type(record).__name__
     schema = newest(name)
     out = io.BytesIO()
@@ -133,7 +146,8 @@ def decode(data: bytes | memoryview) -> Record:
         return batches.BATCHES[writer.name].decode(data, writer)
     body = io.BytesIO(data[HEADER_BYTES:])
     try:
-        row = schemaless_reader(body, writer.parsed, newest(writer.name).parsed)
+        # The names tell the records of a union apart: the changes of a control record.
+        row = schemaless_reader(body, writer.parsed, newest(writer.name).parsed, return_record_name=True)
         record = _FROM_AVRO[writer.name](row)  # type: ignore[arg-type]
     except BadRecordError:
         raise

@@ -40,6 +40,14 @@ class AlertState(StrEnum):
     ENDED = "ENDED"
 
 
+class Category(StrEnum):
+    """What kind of patient is watched: it sets default limits and the detectors' extremes."""
+
+    ADULT = "ADULT"
+    PAEDIATRIC = "PAEDIATRIC"
+    NEONATE = "NEONATE"
+
+
 @dataclass(slots=True)
 class Channel:
     """One wave of a packet. ``samples``: int16, shape (n,); value in ``unit`` = (sample - offset) / gain."""
@@ -106,8 +114,28 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Settings:
+    """What kind of patient is watched; a change of category brings that category's default limits."""
+
+    category: Category
+    paced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """How the device is enrolled: its facility's ``ltree`` path, the MDC codes of the leads expected."""
+
+    facility: str
+    leads: tuple[int, ...]
+    disabled: bool
+
+
+Change = Association | Limits | Settings | Enrolled
+
+
+@dataclass(frozen=True, slots=True)
 class Control:
-    """A change that changes results, valid from a stated sample: see ``avro/Control-1.avsc``."""
+    """A change that changes results, valid from a stated sample: see ``avro/Control-2.avsc``."""
 
     id: str
     device: str
@@ -115,7 +143,7 @@ class Control:
     from_sample: int
     issued_ns: int
     issued_by: str
-    change: Association | Limits
+    change: Change
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,3 +214,18 @@ class DeadLetter:
     offset: int
     reason: str
     value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What a gateway must know of a device: see ``avro/Enrolment-1.avsc``."""
+
+    device: str
+    kind: str
+    facility: str
+    shard: int
+    leads: tuple[int, ...]
+    key_digest: bytes
+    certificate_subject: str
+    disabled: bool
+    changed_ns: int

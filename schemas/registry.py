@@ -73,4 +73,6 @@ def writer_of(data: bytes | memoryview) -> Schema:
     try:
         return _by_header()[header]
     except KeyError:
-        raise BadRecordError(f"unknown schema fingerprint {header[2:].hex()}") from None
+        raise BadRecordError(
+            f"unknown schema fingerprint {header[2:].hex()}: if a newer ecgstream wrote it, update this one"
+        ) from None

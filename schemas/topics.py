@@ -47,8 +47,10 @@ STATUS = Topic("ecg.status", ("DeviceStatuses",), _kept(0.125))
 ALERTS = Topic("ecg.alerts", ("Alert",), _compacted(10 * MINUTE_MS))
 SNAPSHOTS = Topic("ecg.snapshots", ("Snapshot",), _compacted(MINUTE_MS))
 DEAD_LETTERS = Topic("ecg.dead-letters", ("DeadLetter",), _kept(30))
+# Written by the registry, keyed by device; all that a gateway may read.
+ENROLMENT = Topic("ecg.enrolment", ("Enrolment",), _compacted(MINUTE_MS))
 
-ALL = (INGEST, BEATS, RHYTHMS, TRENDS, CONDITIONS, STATUS, ALERTS, SNAPSHOTS, DEAD_LETTERS)
+ALL = (INGEST, BEATS, RHYTHMS, TRENDS, CONDITIONS, STATUS, ALERTS, SNAPSHOTS, DEAD_LETTERS, ENROLMENT)
 
 
 def partition_of(shard: int, partitions: int) -> int:

@@ -48,9 +48,14 @@ vitals = st.builds(records.Vital, names, times, times, st.integers(0, 2**32 - 1)
 limits = st.builds(
     lambda code, a, b: records.Limit(code, min(a, b), max(a, b)), st.integers(0, 2**32 - 1), finite, finite
 )
+codes = st.text("Az09_-", min_size=1, max_size=32)
+facilities = st.lists(codes, min_size=1, max_size=7).map(".".join)
+leads = st.lists(st.integers(1, 2**32 - 1), max_size=16).map(tuple)
 changes = st.one_of(
     st.builds(records.Association, st.text("PX-0123", max_size=32)),
     st.builds(records.Limits, st.lists(limits, max_size=3).map(tuple)),
+    st.builds(records.Settings, st.sampled_from(records.Category), st.booleans()),
+    st.builds(records.Enrolled, facilities, leads, st.booleans()),
 )
 controls = st.builds(records.Control, names, names, times, counts, times, names, changes)
 evidence = st.dictionaries(names, finite, max_size=4)
@@ -64,6 +69,11 @@ alerts = st.builds(
     times, times, times, st.integers(0, 99), counts,
 )  # fmt: skip
 snapshots = st.builds(records.Snapshot, names, counts, st.integers(0, 99), names, st.binary(max_size=50))
+digests = st.just(b"") | st.binary(min_size=32, max_size=32)
+enrolments = st.builds(
+    records.Enrolment, names, st.sampled_from(["bedside monitor", "床旁监护仪", ""]), facilities,
+    st.integers(0, 4095), leads, digests, st.sampled_from(["", "CN=dev-1,O=乡卫生院"]), st.booleans(), times,
+)  # fmt: skip
 dead = st.builds(records.DeadLetter, names, st.integers(0, 99), counts, names, st.binary(max_size=50))
 
 
@@ -75,7 +85,7 @@ def same_packet(a: records.Packet, b: records.Packet) -> bool:
     return plain(a) == plain(b)
 
 
-@given(st.one_of(vitals, controls, conditions, alerts, snapshots, dead))
+@given(st.one_of(vitals, controls, conditions, alerts, snapshots, dead, enrolments))
 def test_rows_come_back_equal(record: codec.Record) -> None:
     assert codec.decode(codec.encode(record)) == record
 
@@ -149,7 +159,9 @@ def test_damaged_bytes_raise_the_one_error_or_decode(data: st.DataObject) -> Non
 
 
 @given(
-    st.sampled_from(["Packet", "Vital", "Control", "Condition", "Alert", "Snapshot", "Beats", "Trends"]),
+    st.sampled_from(
+        ["Packet", "Vital", "Control", "Condition", "Alert", "Snapshot", "Beats", "Trends", "Enrolment"]
+    ),
     st.binary(),
 )
 def test_random_bodies_raise_the_one_error_or_decode(name: str, body: bytes) -> None:
@@ -229,3 +241,61 @@ def test_a_control_with_limits_upside_down_is_refused() -> None:
     change = records.Limits((records.Limit(147842, 120.0, 50.0),))
     with pytest.raises(BadRecordError):
         codec.encode(records.Control("x", "dev", 0, 0, 0, "ops", change))
+
+
+def an_enrolment(**change: object) -> records.Enrolment:
+    whole = records.Enrolment(
+        "dev-1", "monitor", "intl.cn.henan", 9, (131330,), bytes(32), "CN=dev-1", disabled=False, changed_ns=5
+    )
+    return dataclasses.replace(whole, **change)  # type: ignore[arg-type]
+
+
+PLACES = {
+    "no facility": {"facility": ""},
+    "a facility with a space": {"facility": "cn.he nan"},
+    "an empty code": {"facility": "cn..henan"},
+    "a code with a line feed": {"facility": "cn\n"},
+    "a Chinese code": {"facility": "cn.河南"},
+    "a code of 33": {"facility": "x" * 33},
+    "8 levels": {"facility": ".".join("12345678")},
+    "17 leads": {"leads": (131330,) * 17},
+    "lead 0": {"leads": (0,)},
+    "a lead below 0": {"leads": (-131330,)},
+}
+ABSURD_ENROLMENTS = PLACES | {
+    "a device with a space": {"device": "dev 1"},
+    "shard 4096": {"shard": 4096},
+    "shard below 0": {"shard": -1},
+    "half a digest": {"key_digest": bytes(16)},
+    "a kind of two lines": {"kind": "a\nb"},
+    "a kind of 10 kB": {"kind": "x" * 10_000},
+    "a subject of 10 kB": {"certificate_subject": "x" * 10_000},
+    "a time below 0": {"changed_ns": -1},
+}
+
+
+def refused_both_ways(record: codec.Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BadRecordError) as refused:
+        codec.encode(record)
+    assert len(str(refused.value)) < 200
+    with monkeypatch.context() as unchecked:  # a writer that does not check: the reader must
+        unchecked.setattr("schemas.codec.check_control", lambda _: None)
+        unchecked.setattr("schemas.codec.check_enrolment", lambda _: None)
+        raw = codec.encode(record)
+    with pytest.raises(BadRecordError):
+        codec.decode(raw)
+
+
+@pytest.mark.parametrize("change", ABSURD_ENROLMENTS.values(), ids=ABSURD_ENROLMENTS.keys())
+def test_absurd_enrolments_are_refused_both_ways(
+    change: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused_both_ways(an_enrolment(**change), monkeypatch)
+
+
+@pytest.mark.parametrize("change", PLACES.values(), ids=PLACES.keys())
+def test_absurd_controls_of_enrolment_are_refused_both_ways(
+    change: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrolled = dataclasses.replace(records.Enrolled("cn.henan", (), disabled=False), **change)  # type: ignore[arg-type]
+    refused_both_ways(records.Control("x", "dev", 0, 0, 0, "ops", enrolled), monkeypatch)

@@ -10,7 +10,8 @@ from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from schemas import codec, columns, registry, topics
-from schemas.records import Vital
+from schemas.errors import BadRecordError
+from schemas.records import Association, Category, Change, Control, Enrolled, Limit, Limits, Settings, Vital
 from schemas.registry import Schema, newest
 
 FOLDER = Path(registry.__file__).parent / "avro"
@@ -62,6 +63,60 @@ def test_an_old_columnar_record_is_read_with_the_new_schema(monkeypatch: pytest.
     schemaless_writer(out, old.parsed, {k: v for k, v in values.items() if k != "offset"})
     monkeypatch.setattr(columns, "newest", lambda _: new)
     assert columns.decode(old, old.header + out.getvalue())["partition"] == 4
+
+
+def version(name: str, number: int) -> Schema:
+    (found,) = [s for s in registry._versions() if (s.name, s.version) == (name, number)]
+    return found
+
+
+def control(change: Change) -> Control:
+    return Control("c-1", "dev-1", 7, 250, 5, "ward", change)
+
+
+OLD_CHANGES = {
+    "association": (Association("P-1"), {"patient": "P-1"}),
+    "limits": (
+        Limits((Limit(147842, None, 120.0),)),
+        {"limits": [{"code": 147842, "low": None, "high": 120.0}]},
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "row"), OLD_CHANGES.values(), ids=OLD_CHANGES.keys())
+def test_controls_of_version_1_are_read_as_they_were_meant(change: Change, row: dict[str, object]) -> None:
+    old = version("Control", 1)
+    out = io.BytesIO()
+    head = {"id": "c-1", "device": "dev-1", "session": 7, "from_sample": 250, "issued_ns": 5}
+    schemaless_writer(out, old.parsed, head | {"issued_by": "ward", "change": row})
+    assert codec.decode(old.header + out.getvalue()) == control(change)
+
+
+@pytest.mark.parametrize("change", [old for old, _ in OLD_CHANGES.values()], ids=OLD_CHANGES.keys())
+def test_changes_that_version_1_knows_are_read_by_a_reader_of_version_1(
+    change: Change, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = codec.encode(control(change))
+    assert raw.startswith(version("Control", 2).header)
+    monkeypatch.setattr(codec, "newest", lambda name: version(name, 1))
+    assert codec.decode(raw) == control(change)
+
+
+@pytest.mark.parametrize(
+    "change", [Settings(Category.NEONATE, paced=True), Enrolled("cn.henan", (131330,), disabled=False)]
+)
+def test_a_change_that_a_reader_of_version_1_does_not_know_is_the_one_error(
+    change: Change, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = codec.encode(control(change))
+    with monkeypatch.context() as knows_the_writer:
+        knows_the_writer.setattr(codec, "newest", lambda name: version(name, 1))
+        with pytest.raises(BadRecordError, match="Control"):
+            codec.decode(raw)
+    known = {s.header: s for s in registry._versions() if (s.name, s.version) != ("Control", 2)}
+    monkeypatch.setattr(registry, "_by_header", lambda: known)
+    with pytest.raises(BadRecordError, match="a newer ecgstream"):
+        codec.decode(raw)
 
 
 def test_no_published_schema_file_ever_changes() -> None:

@@ -1,0 +1,35 @@
+"""Default alarm limits by kind of patient, for whom nobody has set others.
+
+They are those that bedside monitors commonly come with. No standard sets them: IEC 60601-2-27 and
+ISO 80601-2-61 ask for limits that can be set and leave their values to whoever answers for the patient.
+"""
+
+from schemas import mdc
+from schemas.records import Category, Limit
+
+
+def _limits(
+    rate: tuple[float, float],
+    spo2: tuple[float, float | None],
+    respiration: tuple[float, float],
+    systolic: tuple[float, float],
+) -> tuple[Limit, ...]:
+    return (
+        Limit(mdc.HEART_RATE, *rate),
+        Limit(mdc.PULSE_RATE, *rate),
+        Limit(mdc.SPO2, *spo2),
+        Limit(mdc.RESP_RATE, *respiration),
+        Limit(mdc.NIBP_SYS, *systolic),
+        Limit(mdc.TEMPERATURE, 35.0, 39.0),
+    )
+
+
+DEFAULTS: dict[Category, tuple[Limit, ...]] = {
+    Category.ADULT: _limits((50.0, 120.0), (90.0, None), (8.0, 30.0), (90.0, 160.0)),
+    Category.PAEDIATRIC: _limits((75.0, 160.0), (90.0, None), (8.0, 30.0), (70.0, 120.0)),
+    Category.NEONATE: _limits((100.0, 200.0), (85.0, 95.0), (30.0, 100.0), (40.0, 90.0)),
+}
+"""One limit for each number that has limits, in the same order in each category; in the number's unit."""
+
+LIMITED_CODES = tuple(limit.code for limit in DEFAULTS[Category.ADULT])
+"""The MDC codes of the numbers with limits."""
