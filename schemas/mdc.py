@@ -18,6 +18,8 @@ NIBP_DIA = 150022  # MDC_PRESS_BLD_NONINV_DIA, mm[Hg]
 NIBP_MEAN = 150023  # MDC_PRESS_BLD_NONINV_MEAN, mm[Hg]
 TEMPERATURE = 150364  # MDC_TEMP_BODY, Cel
 
+BATTERY_CHARGE = 67996  # MDC_ATTR_VAL_BATT_CHARGE (partition 1, object infrastructure), %
+
 # No MDC term says "share of the minute in which the ECG could be analysed": a private code of ours,
 # in the range that 11073-10101 leaves to manufacturers (terms 0xF000 to 0xFFFF of partition 2).
 ECG_ANALYSED = 2 * 65536 + 0xF001  # %
@@ -32,6 +34,7 @@ UNITS = {
     NIBP_DIA: "mm[Hg]",
     NIBP_MEAN: "mm[Hg]",
     TEMPERATURE: "Cel",
+    BATTERY_CHARGE: "%",
     ECG_ANALYSED: "%",
 }
 """UCUM unit of each number."""
