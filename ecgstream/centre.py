@@ -20,10 +20,11 @@ from kafka import KafkaAdminClient
 from kafka.errors import CoordinatorNotAvailableError, GroupIdNotFoundError
 
 import detectors
+from ecgstream import clients
 from ecgstream.embedded.kafka import EmbeddedKafka
 from ecgstream.embedded.postgres import EmbeddedPostgres
 from ecgstream.embedded.process import end, spawn
-from ecgstream.settings import PREFIX, Settings
+from ecgstream.settings import Settings
 from ecgstream.store.migrate import migrate
 from ecgstream.topics import create_topics
 
@@ -31,7 +32,7 @@ log = structlog.get_logger()
 # It cannot read what Faust's members say of themselves, and says so with every byte of it.
 logging.getLogger("kafka.admin._groups").setLevel(logging.ERROR)
 
-SERVICES = ("worker", "pager", "sink")
+SERVICES = ("registry", "worker", "pager", "sink")
 """In the way of the data."""
 READY_PATIENCE_S = 60.0
 RESTART_PAUSE_S = 1.0
@@ -96,16 +97,11 @@ class Centre:
         create_topics(self.settings)
         migrate(self.settings.database.get_secret_value())
 
-    def environment(self) -> dict[str, str]:
-        """Return the settings as environment variables, for a child process."""
-        values = self.settings.model_dump() | {"database": self.settings.database.get_secret_value()}
-        return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items() if value is not None}
-
     def start(self, name: str, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
         """Start ``ecgstream ARGUMENTS`` as a child process whose output goes to ``logs/NAME.log``."""
         with (self.logs / f"{name}.log").open("ab") as out:
             argv = [sys.executable, "-m", "ecgstream", *arguments]
-            process = spawn(argv, env={**os.environ, **self.environment()}, stdout=out)
+            process = spawn(argv, env={**os.environ, **self.settings.environment()}, stdout=out)
         self._running[name] = (list(arguments), process)
         return process
 
@@ -114,7 +110,7 @@ class Centre:
         return self._running[name][1]
 
     def start_services(self) -> None:
-        """Start worker, sink and pager, and wait until each has its partitions.
+        """Start the services, and wait until those that read Kafka have their partitions.
 
         Raises:
             CentreError: one of them does not within a minute.
@@ -125,7 +121,7 @@ class Centre:
         for name in SERVICES:
             self.start(name, [name])
         waiting = dict(GROUPS)
-        admin = KafkaAdminClient(bootstrap_servers=self.settings.kafka)
+        admin = clients.admin(self.settings)
         try:
             deadline = time.monotonic() + READY_PATIENCE_S
             while waiting:

@@ -14,6 +14,8 @@ from ecgstream.settings import PREFIX, Settings, origin
 
 SERVICES = Group("Services (each also part of `ecgstream up`)", sort_key=1)
 BEGIN = Group("To begin with", sort_key=0)
+REGISTRY = Group("Who and where (each has commands of its own)", sort_key=2)
+UPKEEP = Group("Upkeep", sort_key=3)
 
 app = App(
     name="ecgstream",
@@ -23,6 +25,7 @@ app = App(
         "Not a certified medical device: it supplements bedside alarms, it never replaces them."
     ),
 )
+app.register_install_completion_command(group=UPKEEP)
 SettingsFlags = Annotated[Settings | None, Parameter(name="*")]
 
 
@@ -85,25 +88,23 @@ def gateway(
     demo: bool = False,
     speed: float = 1.0,
     gateway: str = "gw-recordings",
-    shard: int = 0,
     report: Path | None = None,
     settings: SettingsFlags = None,
 ) -> None:
     """Play recordings or simulated devices as live devices into Kafka.
 
     Args:
-        records: WFDB headers (.hea) or EDF files; each becomes a device.
+        records: WFDB headers (.hea) or EDF files; each becomes a device, which must be enrolled.
         demo: play the eight devices of the demo.
         speed: seconds of signal a second.
         gateway: name that the gateway goes by.
-        shard: shard of the first recording; the next one is in the next shard, and so on.
         report: when done, write what Kafka has acknowledged to this JSON file.
         settings: see `ecgstream settings`.
     """
     found = _needs(_settings(settings), "kafka")
     from ecgstream.play import run
 
-    run(found, records or [], demo=demo, speed=speed, gateway=gateway, shard=shard, report=report)
+    run(found, records or [], demo=demo, speed=speed, gateway=gateway, report=report)
 
 
 @app.command(group=SERVICES)
@@ -133,7 +134,51 @@ def pager(*, settings: SettingsFlags = None) -> None:
     run(found)
 
 
-@app.command
+@app.command(group=SERVICES)
+def registry(*, all: bool = False, settings: SettingsFlags = None) -> None:  # noqa: A002 - the flag's name
+    """Tell gateways and workers, through Kafka, what changes in the registry.
+
+    Args:
+        all: first ask for everything to be told anew, as a new Kafka needs it.
+        settings: see `ecgstream settings`.
+    """
+    found = _needs(_settings(settings), "kafka", "database")
+    from ecgstream.registry.teller import run
+
+    run(found, everything=all)
+
+
+for _name, _help in {
+    "facility": "The tree of facilities, from province to village.",
+    "device": "Devices: enrol, move, disable, see how they are.",
+    "patient": "Patients: who wears what, alarm limits, identifiers.",
+    "person": "People: accounts, and what they may do where.",
+    "share": "Grants that open a patient's data to others for a time.",
+    "kafka": "Who may do what on the broker.",
+}.items():
+    # By name: a gateway has none of the packages that most of these need.
+    app.command(f"ecgstream.commands.{_name}:app", name=_name, group=REGISTRY, help=_help)
+
+
+@app.command(group=UPKEEP)
+def migrate(*, settings: SettingsFlags = None) -> None:
+    """Bring the database to this version; the login must own it and be allowed to make roles."""
+    found = _needs(_settings(settings), "database")
+    from ecgstream.commands.common import clear_errors
+    from ecgstream.lifecycle import set_up_logging
+    from ecgstream.store.migrate import MigrationError
+    from ecgstream.store.migrate import migrate as bring
+
+    set_up_logging(found, "migrate")
+    with clear_errors():
+        try:
+            ran = bring(found.database.get_secret_value())
+        except MigrationError as error:
+            sys.exit(f"ecgstream: {error}")
+    Console(stderr=True).print(f"{len(ran)} migrations run: {', '.join(ran)}" if ran else "Nothing to do.")
+
+
+@app.command(group=UPKEEP)
 def prepare(*, settings: SettingsFlags = None) -> None:
     """Fetch the embedded Kafka (unless a broker is named) and compile the detectors, for quick starts."""
     console = Console(stderr=True)
@@ -151,7 +196,7 @@ def prepare(*, settings: SettingsFlags = None) -> None:
     detectors.warm_up()
 
 
-@app.command
+@app.command(group=UPKEEP)
 def bench(*, json: Path | None = None) -> None:
     """Measure how fast the parts are, each beside what it is compared with.
 
@@ -163,7 +208,7 @@ def bench(*, json: Path | None = None) -> None:
     run(json)
 
 
-@app.command(name="settings")
+@app.command(name="settings", group=UPKEEP)
 def show_settings(*, settings: SettingsFlags = None) -> None:
     """Print every setting with its value, where the value comes from, and what it means."""
     found = _settings(settings)
@@ -176,7 +221,7 @@ def show_settings(*, settings: SettingsFlags = None) -> None:
 
 
 def main() -> None:
-    """Run the command line; a wrong setting is one clear line, not a traceback."""
+    """Run the command line; a wrong setting or a missing extra is one clear line, not a traceback."""
     try:
         app()
     except ValidationError as error:
@@ -184,3 +229,8 @@ def main() -> None:
             name = ".".join(str(part) for part in e["loc"])
             print(f"ecgstream: setting {name} ({PREFIX}{name.upper()}): {e['msg']}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
+    except ImportError as error:
+        missing = error.__cause__ or error
+        if not isinstance(missing, ModuleNotFoundError) or (missing.name or "").startswith("ecgstream"):
+            raise
+        sys.exit(f'ecgstream: {missing.name} is not installed: pip install "ecgstream[centre]"')
