@@ -30,7 +30,8 @@ def person(url: str, kind: str, facility: str = ROOT, account: str = "") -> str:
     with connect(url) as connection:
         root(connection)
         connection.execute(
-            "INSERT INTO ecg.person (account, name, changed_by) VALUES (%s, 'Test', 'test') ON CONFLICT DO NOTHING",
+            "INSERT INTO ecg.person (account, name, changed_by) VALUES (%s, 'Test', 'test')"
+            " ON CONFLICT DO NOTHING",
             (account,),
         )
         connection.execute(
