@@ -33,6 +33,12 @@ class Settings(BaseSettings):
     database: SecretStr = Field(
         default=SecretStr(""), description="PostgreSQL or TimescaleDB URL; empty: an embedded one"
     )
+    keys: Path | None = Field(
+        default=None, description="file of the keys that seal patients' identifiers: `ecgstream patient keys new`"
+    )
+    key_command: str = Field(
+        default="", description="command that prints such a file instead, as a key management service has one"
+    )
     data: Path = Field(default=Path("var/data"), description="folder of the embedded services' data")
     recordings: Path | None = Field(
         default=None, description="folder of WFDB or EDF recordings that the demo plays"
