@@ -14,7 +14,7 @@ def root(connection: psycopg.Connection) -> None:
     """Make a tree of one facility, unless there is one."""
     connection.execute(
         "INSERT INTO ecg.facility (code, path, level, kind, name_en, name_zh, time_zone, changed_by)"
-        " SELECT %(code)s, %(code)s, 1, 'authority', 'All', '', 'UTC', 'test'"
+        " SELECT %(code)s::text, %(code)s::text::ltree, 1, 'authority', 'All', '', 'UTC', 'test'"
         " WHERE NOT EXISTS (SELECT FROM ecg.facility)",
         {"code": ROOT},
     )

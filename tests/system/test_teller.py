@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
@@ -48,6 +48,7 @@ class Desk:
         self.url = url
         self.name = uuid.uuid4().hex[:8]
         self.db = connect(url, autocommit=True, role="ecg_registry")
+        self.opened = [self.db]
         self.sender = producer(self.settings)
         self.consumer = KafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False)
         followed = (topics.ENROLMENT.name, topics.INGEST.name)
@@ -59,8 +60,8 @@ class Desk:
             self.consumer.position(partition)
 
     def teller(self, sender: Any = None) -> Teller:
-        connection = connect(self.url, autocommit=True, role="ecg_registry")
-        return Teller(connection, sender or self.sender, partitions=self.settings.partitions)
+        self.opened.append(connect(self.url, autocommit=True, role="ecg_registry"))
+        return Teller(self.opened[-1], sender or self.sender, partitions=self.settings.partitions)
 
     def device(self, n: int = 1, shard: int = 3) -> str:
         device = f"{self.name}-{n}"
@@ -109,12 +110,13 @@ class Desk:
 
 
 @pytest.fixture
-def desk(kafka: str, database_url: str) -> Iterator[Desk]:
-    made = Desk(kafka, database_url)
+def desk(kafka: str, timescale_url: str, new_database: Callable[[str], str]) -> Iterator[Desk]:
+    made = Desk(kafka, new_database(timescale_url))
     yield made
     made.consumer.close()
     made.sender.close()
-    made.db.close()
+    for connection in made.opened:
+        connection.close()
 
 
 def changes(told: list[Any]) -> list[Any]:
