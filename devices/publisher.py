@@ -2,8 +2,9 @@
 
 import warnings
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from devices.errors import PublishError
@@ -45,6 +46,8 @@ class Publisher:
     Until there is a spool on disk, a gateway's patience is its memory: kafka-python retries for
     ``patience_s`` while up to 32 MB wait here, then ``publish`` blocks, and at last it raises
     ``PublishError``. Nothing is dropped in silence.
+
+    ``security``: what more kafka-python must be told to come in at a closed broker.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Publisher:
         bootstrap: str,
         *,
         partitions: int,
+        security: Mapping[str, Any] = MappingProxyType({}),
         topic: str = INGEST.name,
         patience_s: float = PATIENCE_S,
         producer: Any = None,
@@ -61,6 +65,7 @@ class Publisher:
         self.bundles = 0
         self.bytes = 0
         self._bootstrap = bootstrap
+        self._security = security
         self._partitions = partitions
         self._topic = topic
         self._patience_s = patience_s
@@ -74,6 +79,7 @@ class Publisher:
         try:
             return KafkaProducer(
                 bootstrap_servers=self._bootstrap,
+                **self._security,
                 acks="all",
                 enable_idempotence=True,
                 compression_type="zstd",

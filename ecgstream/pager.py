@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from alerts.pipeline import Pipeline
 from alerts.state import Event, State
-from ecgstream.clients import consumer, producer
+from ecgstream import clients
 from ecgstream.lifecycle import set_up_logging, stop_on_signals
 from ecgstream.member import Member, end_offsets
 from ecgstream.settings import Settings
@@ -156,9 +156,7 @@ def read_alerts(settings: Settings, partitions: Iterable[int]) -> Iterable[Alert
     Raises:
         RebuildError: the end is not reached in time.
     """
-    reader = KafkaConsumer(
-        bootstrap_servers=settings.kafka, enable_auto_commit=False, auto_offset_reset="earliest"
-    )
+    reader = clients.reader(settings)
     try:
         mine = [TopicPartition(topics.ALERTS.name, p) for p in partitions]
         reader.assign(mine)
@@ -191,8 +189,8 @@ def run(settings: Settings) -> None:
     set_up_logging(settings, "pager")
     with stop_on_signals() as stop:
         pager = Pager(
-            Member(consumer(settings, GROUP)),
-            producer(settings),
+            Member(clients.consumer(settings, GROUP)),
+            clients.producer(settings),
             lambda partitions: read_alerts(settings, partitions),
         )
         log.info("pager_started")

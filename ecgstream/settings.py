@@ -6,11 +6,13 @@ Environment: ``ECGSTREAM_NAME``. File: ``ecgstream.toml`` in the working folder,
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from cyclopts import Parameter
+from pydantic import Field, SecretStr, TypeAdapter, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -27,14 +29,33 @@ def settings_file() -> Path:
 class Settings(BaseSettings):
     """What a service needs to know; every service takes the same."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True, validate_default=True
+    )
 
     kafka: str = Field(default="", description="bootstrap address host:port; empty: an embedded broker")
+    kafka_security: Literal["PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT",
+        description="SASL_SSL: a closed broker, entered over TLS with a password; PLAINTEXT: an open one",
+    )
+    kafka_user: str = Field(default="", description="our name at a closed broker: `ecgstream kafka grant`")
+    # No flag: every process of a machine may read the arguments of all others.
+    kafka_password: Annotated[SecretStr, Parameter(parse=False)] = Field(
+        default=SecretStr(""), description="our password at a closed broker; not a flag"
+    )
+    kafka_password_file: Path | None = Field(
+        default=None, description="file that holds this password instead"
+    )
+    kafka_ca: Path | None = Field(
+        default=None,
+        description="file of the authorities (PEM) whose certificates a closed broker may show; "
+        "none: those that this machine trusts",
+    )
     database: SecretStr = Field(
         default=SecretStr(""), description="PostgreSQL or TimescaleDB URL; empty: an embedded one"
     )
     keys: Path | None = Field(
-        default=None, description="file of the keys that seal patients' identifiers: `ecgstream patient keys new`"
+        default=None, description="file of the keys to patients' identifiers: `ecgstream patient keys new`"
     )
     key_command: str = Field(
         default="", description="command that prints such a file instead, as a key management service has one"
@@ -69,6 +90,41 @@ class Settings(BaseSettings):
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
     log_json: bool = Field(default=False, description="log lines as JSON objects")
 
+    @field_validator("kafka_security")
+    @classmethod
+    def _is_of_a_named_broker(cls, value: str, info: ValidationInfo) -> str:
+        if value == "SASL_SSL" and not info.data.get("kafka"):
+            raise ValueError(f"the embedded broker is open: name the closed one with {PREFIX}KAFKA")
+        return value
+
+    @field_validator("kafka_user", "kafka_password", "kafka_password_file", "kafka_ca")
+    @classmethod
+    def _is_of_use(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse credentials that an open connection would leave unused: it was meant to be closed."""
+        given = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if given and info.data.get("kafka_security") == "PLAINTEXT":
+            raise ValueError(f"of no use with kafka_security PLAINTEXT: set {PREFIX}KAFKA_SECURITY=SASL_SSL")
+        return value
+
+    @field_validator("kafka_user")
+    @classmethod
+    def _names_somebody(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("kafka_security") == "SASL_SSL" and not value:
+            raise ValueError("a closed broker wants a user")
+        return value
+
+    @field_validator("kafka_password_file")
+    @classmethod
+    def _is_the_password(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        password = info.data.get("kafka_password")
+        if info.data.get("kafka_security") != "SASL_SSL" or password is None:
+            return value
+        if value is None and not password.get_secret_value():
+            raise ValueError(f"a closed broker wants a password: set this, or {PREFIX}KAFKA_PASSWORD")
+        if value is not None and password.get_secret_value():
+            raise ValueError(f"one password too many: {PREFIX}KAFKA_PASSWORD is set too")
+        return value
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -81,6 +137,14 @@ class Settings(BaseSettings):
         """Order the sources: flags, environment, file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file())
 
+    def environment(self) -> dict[str, str]:
+        """Return the settings as environment variables for a child process, secrets in the clear."""
+        plain = {
+            name: value.get_secret_value() if isinstance(value, SecretStr) else value
+            for name, value in self.model_dump().items()
+        }
+        return {f"{PREFIX}{name.upper()}": str(value) for name, value in plain.items() if value is not None}
+
 
 def origin(settings: Settings, name: str) -> str:
     """Return where a setting's value came from: ``flag``, ``environment``, the file's name, or ``default``.
@@ -90,9 +154,12 @@ def origin(settings: Settings, name: str) -> str:
     """
     if name not in settings.model_fields_set:
         return "default"
-    in_environment = f"{PREFIX}{name.upper()}" in os.environ
-    in_file = name in TomlConfigSettingsSource(Settings, settings_file())()
-    without_flags = getattr(Settings(), name) if in_environment or in_file else None
-    if without_flags != getattr(settings, name):
-        return "flag"
-    return "environment" if in_environment else str(settings_file())
+    environment = EnvSettingsSource(Settings)()
+    file = TomlConfigSettingsSource(Settings, settings_file())()
+    for where, values in (("environment", environment), (str(settings_file()), file)):
+        if name in values:
+            without_flags: object = TypeAdapter(Settings.model_fields[name].annotation).validate_python(
+                values[name]
+            )
+            return where if without_flags == getattr(settings, name) else "flag"
+    return "flag"

@@ -10,6 +10,7 @@ from kafka import KafkaConsumer, TopicPartition
 from rich.table import Table
 from rich.text import Text
 
+from ecgstream import clients
 from ecgstream.settings import Settings
 from schemas import codec, topics, wfdb
 from schemas.batches import DeviceStatus, DeviceStatuses
@@ -40,7 +41,7 @@ class Live:
 
     def consumer(self) -> KafkaConsumer:
         """Return a consumer of statuses and alerts, at their end."""
-        consumer = KafkaConsumer(bootstrap_servers=self.settings.kafka, enable_auto_commit=False)
+        consumer = clients.reader(self.settings)
         followed = (topics.STATUS.name, topics.ALERTS.name)
         consumer.assign([TopicPartition(t, p) for t in followed for p in range(self.settings.partitions)])
         consumer.seek_to_end()

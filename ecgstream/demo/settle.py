@@ -3,8 +3,9 @@
 import time
 from collections.abc import Iterable
 
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 
+from ecgstream import clients
 from ecgstream.settings import Settings
 from schemas.topics import Topic
 
@@ -12,8 +13,8 @@ from schemas.topics import Topic
 def lag(settings: Settings, group: str, followed: Iterable[Topic]) -> int:
     """Return how many records of these topics a group has not committed."""
     tps = [TopicPartition(t.name, p) for t in followed for p in range(settings.partitions)]
-    admin = KafkaAdminClient(bootstrap_servers=settings.kafka)
-    reader = KafkaConsumer(bootstrap_servers=settings.kafka, enable_auto_commit=False)
+    admin = clients.admin(settings)
+    reader = clients.reader(settings)
     try:
         ends = reader.end_offsets(tps)
         done = admin.list_group_offsets(group)[group]

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from ecgstream import clients
+from ecgstream.settings import Settings
 from schemas import codec, topics
 from schemas.errors import BadRecordError
 from schemas.records import Snapshot
@@ -30,7 +32,7 @@ class Saved:
             self.devices[snapshot.device] = snapshot
 
 
-async def read(bootstrap: str, partitions: Collection[int]) -> dict[int, Saved]:
+async def read(settings: Settings, partitions: Collection[int]) -> dict[int, Saved]:
     """Return what the snapshot topic and the ingest topic's beginning say about these partitions."""
     found = {p: Saved() for p in partitions}
     if not found:
@@ -38,7 +40,7 @@ async def read(bootstrap: str, partitions: Collection[int]) -> dict[int, Saved]:
     # "earliest" matters: with aiokafka's default a reset under way can override the seek, and the topic
     # looks empty now and then.
     reader = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
+        **clients.connection(settings), enable_auto_commit=False, auto_offset_reset="earliest"
     )
     await reader.start()
     try:

@@ -18,6 +18,7 @@ import structlog
 from faust.types import TP, Message
 
 import detectors
+from ecgstream import clients
 from ecgstream.lifecycle import set_up_logging
 from ecgstream.settings import Settings
 from ecgstream.topics import create_topics
@@ -44,6 +45,7 @@ def make_app(settings: Settings) -> faust.App:
     app: faust.App = faust.App(
         "ecgstream-worker",
         broker=f"kafka://{settings.kafka}",
+        broker_credentials=_credentials(settings),
         store="memory://",  # no Faust tables: state lives in our snapshots
         datadir=Path(tempfile.gettempdir()) / f"ecgstream-{os.getuid()}",  # made, never written to
         web_enabled=False,  # it would serve what it knows to anyone
@@ -69,6 +71,19 @@ def make_app(settings: Settings) -> faust.App:
         loghandlers=[],
     )
     return app
+
+
+def _credentials(settings: Settings) -> faust.SASLCredentials | None:
+    """Return what lets Faust in at a closed broker."""
+    found = clients.security(settings)
+    if not found:
+        return None
+    return faust.SASLCredentials(
+        username=found["sasl_plain_username"],
+        password=found["sasl_plain_password"],
+        ssl_context=found["ssl_context"],
+        mechanism=found["sasl_mechanism"],
+    )
 
 
 class Worker:
@@ -196,7 +211,7 @@ class Worker:
         self._queue.clear()
         self._queued = 0
         began = time.perf_counter()
-        saved = await restore.read(self._settings.kafka, mine)
+        saved = await restore.read(self._settings, mine)
         if not mine:
             log.info("ready", partitions=[], generation=generation)
             return

@@ -1,0 +1,1 @@
+"""A closed broker: who may do what on it, how a service comes in, and how an admin lets it in."""

@@ -1,0 +1,7 @@
+"""What a broker may refuse, said once and clearly."""
+
+from ecgstream.embedded.errors import ServiceUnavailableError
+
+
+class BrokerError(ServiceUnavailableError):
+    """The broker cannot be used as it must be; the message is one line that says what to do."""
