@@ -37,9 +37,8 @@ OPERATOR = "operator"
 
 _T = TypeVar("_T")
 
-_NOT_MIGRATED = (
-    "the database has no registry yet: `ecgstream sink` and `ecgstream up` bring a database to this version"
-)
+_ROLE = "ecg_registry"
+_NOT_MIGRATED = "the database has no registry yet: `ecgstream migrate` brings it to this version"
 _NO_ADDRESS = f"no database address. Set {PREFIX}DATABASE or --database"
 _UNREADABLE = (
     "the database address cannot be read. It has the form postgresql://USER:PASSWORD@HOST:PORT/NAME,"
@@ -67,7 +66,6 @@ def registry_connection(settings: Settings | None) -> Iterator[psycopg.Connectio
     with clear_errors():
         url = (settings or Settings()).database.get_secret_value()
         with _connected(url) as connection:
-            connection.execute("SET ROLE ecg_registry")
             yield connection
 
 
@@ -81,16 +79,15 @@ def _connected(url: str) -> psycopg.Connection:
         readable = False
     if not readable:
         raise RegistryError(_UNREADABLE)
-    return connect(url, name="ecgstream registry")
+    return connect(url, name="ecgstream registry", role=_ROLE)
 
 
 def explained(error: psycopg.Error) -> str:
     """Return what the database said, in one line without the values of any row."""
-    missing_role = isinstance(error, psycopg.errors.InvalidParameterValue) and "role" in str(error)
-    if missing_role or isinstance(error, psycopg.errors.UndefinedTable):
-        return _NOT_MIGRATED
     said = error.diag.message_primary
-    if said is None:  # not from a server: the connection
+    if isinstance(error, psycopg.errors.UndefinedTable) or f'role "{_ROLE}" does not exist' in str(error):
+        return _NOT_MIGRATED
+    if said is None:  # while connecting
         return "database: " + " ".join(str(error).split())
     if isinstance(error, psycopg.DataError):  # quotes the value
         return f"the database refused a value ({type(error).__name__})"
