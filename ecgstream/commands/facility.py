@@ -35,8 +35,8 @@ from ecgstream.settings import Settings
 
 app = App(
     name="facility",
-    help="The tree of facilities, from the international centre to the village clinic. Where a person stands in"
-    " it decides what the person may see.",
+    help="The tree of facilities, from the international centre to the village clinic. Where a person stands"
+    " in it decides what the person may see.",
 )
 
 File = Annotated[

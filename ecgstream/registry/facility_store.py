@@ -51,7 +51,8 @@ CREATE TEMPORARY TABLE staged_facility (
 _UPDATE: LiteralString = """
 UPDATE ecg.facility AS f
 SET parent = s.parent, path = s.path, level = s.level, kind = s.kind,
-    name_en = s.name_en, name_zh = s.name_zh, time_zone = s.time_zone, contact = s.contact, changed_by = %s, changed_at = clock_timestamp()
+    name_en = s.name_en, name_zh = s.name_zh, time_zone = s.time_zone, contact = s.contact,
+    changed_by = %s, changed_at = clock_timestamp()
 FROM pg_temp.staged_facility AS s WHERE s.code = f.code AND (s.parent IS NULL) = %s
 """
 
