@@ -11,7 +11,7 @@ from uuid import UUID
 
 from ecgstream.store import tables
 from ecgstream.store.tables import Row, Table
-from schemas import topics, wfdb
+from schemas import mdc, topics, wfdb
 from schemas.batches import Batch, Beats, Rhythms, Trends
 from schemas.bundle import Bundle
 from schemas.codec import decode_as
@@ -23,26 +23,60 @@ Rows = dict[Table, list[Row]]
 
 
 def of_bundle(bundle: Bundle, offset: int) -> Rows:
-    """Return the vitals of a bundle, and when its devices were seen."""
-    names, packet, vital = bundle.devices, bundle.packet, bundle.vital
-    seen: dict[int, tuple[int, int]] = {}
-    for device, session in zip(vital.device.tolist(), vital.session.tolist(), strict=True):
-        seen[device] = (session, bundle.created_ns)
-    columns = (packet.device.tolist(), packet.session.tolist(), packet.received_ns.tolist())
-    for device, session, received_ns in zip(*columns, strict=True):
-        seen[device] = (session, received_ns)
-    values = zip(
-        [names[i] for i in vital.device.tolist()],
-        vital.session.tolist(),
-        vital.code.tolist(),
-        vital.time_ns.tolist(),
-        vital.value.tolist(),
-        repeat(0),
-        repeat(offset),
-        strict=False,
-    )
-    devices = [(names[i], bundle.gateway, session, at_ns) for i, (session, at_ns) in seen.items()]
-    return {tables.DEVICE: devices, tables.VITAL: list(values)}
+    """Return the vitals of a bundle, and what it tells of its devices."""
+    device, session, time_ns, code, value = (column.tolist() for column in bundle.vital)
+    names = [bundle.devices[i] for i in device]
+    vitals = zip(names, session, code, time_ns, value, repeat(0), repeat(offset), strict=False)
+    return {tables.DEVICE: _devices(bundle), tables.VITAL: list(vitals)}
+
+
+def _devices(bundle: Bundle) -> list[Row]:
+    """Return a row a device: when it was seen, how far its clock is off, its battery's charge.
+
+    All times are the gateway's: a device's clock may be set back, and would then hide what is newer. No
+    NumPy: most bundles are a small gateway's, and hold few devices.
+    """
+    newest = _newest_packets(bundle)
+    charges = _newest_charges(bundle)
+    session = dict(zip(bundle.vital.device.tolist(), bundle.vital.session.tolist(), strict=True))
+    session |= {device: packet[2] for device, packet in newest.items()}
+    rows = []
+    for device, its_session in session.items():
+        seen_ns, skew_ns, skew_ms = bundle.created_ns, None, None
+        if device in newest:
+            seen_ns, end_ns, _ = newest[device]
+            skew_ns, skew_ms = seen_ns, (end_ns - seen_ns) / 1e6
+        battery = (bundle.created_ns, charges[device][1]) if device in charges else (None, None)
+        name = bundle.devices[device]
+        rows.append((name, bundle.gateway, its_session, seen_ns, skew_ns, skew_ms, *battery))
+    return rows
+
+
+def _newest_packets(bundle: Bundle) -> dict[int, tuple[int, int, int]]:
+    """Return device to its newest packet: received_ns, the device's time at its end, session."""
+    device, session, _, _, start_ns, received_ns, channels, _ = (c.tolist() for c in bundle.packet)
+    samples, rate = bundle.channel.samples.tolist(), bundle.channel.rate.tolist()
+    newest: dict[int, tuple[int, int, int]] = {}
+    first = 0
+    for i, its_session, start, received, n in zip(
+        device, session, start_ns, received_ns, channels, strict=True
+    ):
+        packet = (received, start + round(samples[first] / rate[first] * 1e9), its_session)
+        newest[i] = max(packet, newest.get(i, packet))
+        first += n
+    return newest
+
+
+def _newest_charges(bundle: Bundle) -> dict[int, tuple[int, float]]:
+    """Return device to its newest charge: device time, %."""
+    newest: dict[int, tuple[int, float]] = {}
+    if mdc.BATTERY_CHARGE not in bundle.vital.code:
+        return newest
+    device, _, time_ns, code, value = (c.tolist() for c in bundle.vital)
+    for i, at_ns, its_code, percent in zip(device, time_ns, code, value, strict=True):
+        if its_code == mdc.BATTERY_CHARGE and 0 <= percent <= 100:
+            newest[i] = max((at_ns, percent), newest.get(i, (0, 0.0)))
+    return newest
 
 
 def _decided(batch: Batch, offset: Any, *columns: list[Any]) -> list[Row]:

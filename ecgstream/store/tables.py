@@ -118,22 +118,59 @@ TREND = _table(
     nullable="mean low high",
 )
 
+
+def _newest(*columns: str) -> str:
+    """Return assignments to ``columns`` of ecg.device: the greater row of values wins, whichever came first.
+
+    Where the first column is NULL there is no value. Greater in all columns, not the first alone: so equal
+    times end alike in any order too.
+    """
+    theirs, ours = (", ".join(f"{row}.{c}" for c in columns) for row in ("excluded", "t"))
+    wins = f"coalesce(({theirs}) > ({ours}), t.{columns[0]} IS NULL)"
+    return ", ".join(f"{c} = CASE WHEN {wins} THEN excluded.{c} ELSE t.{c} END" for c in columns)
+
+
 DEVICE = Table(
     "device",
-    {"device": "text", "gateway": "text", "session": "bigint", "seen_ns": "bigint"},
-    """
-    INSERT INTO ecg.device AS t (device, gateway, session, first_seen_ns, last_seen_ns)
-    SELECT DISTINCT ON (device) device, gateway, session, min(seen_ns) OVER (PARTITION BY device), seen_ns
+    {
+        "device": "text",
+        "gateway": "text",
+        "session": "bigint",
+        "seen_ns": "bigint",
+        "skew_ns": "bigint",
+        "skew_ms": "double precision",
+        "battery_ns": "bigint",
+        "battery_percent": "real",
+    },
+    f"""
+    INSERT INTO ecg.device AS t (device, gateway, session, first_seen_ns, last_seen_ns, skew_ns, skew_ms,
+        battery_ns, battery_percent)
+    SELECT DISTINCT ON (device) device, gateway, session, min(seen_ns) OVER (PARTITION BY device), seen_ns,
+        first_value(skew_ns) OVER skew, first_value(skew_ms) OVER skew,
+        first_value(battery_ns) OVER battery, first_value(battery_percent) OVER battery
     FROM stage_device
-    ORDER BY device, seen_ns DESC, session DESC
+    WINDOW skew AS (PARTITION BY device ORDER BY skew_ns DESC NULLS LAST, skew_ms DESC),
+        battery AS (PARTITION BY device ORDER BY battery_ns DESC NULLS LAST, battery_percent DESC)
+    ORDER BY device, seen_ns DESC, session DESC, gateway DESC
     ON CONFLICT (device) DO UPDATE SET
         first_seen_ns = least(t.first_seen_ns, excluded.first_seen_ns),
-        last_seen_ns = greatest(t.last_seen_ns, excluded.last_seen_ns),
-        (gateway, session) = (SELECT
-            CASE WHEN excluded.last_seen_ns >= t.last_seen_ns THEN excluded.gateway ELSE t.gateway END,
-            CASE WHEN excluded.last_seen_ns >= t.last_seen_ns THEN excluded.session ELSE t.session END)
-    """,
+        {_newest("last_seen_ns", "session", "gateway")},
+        {_newest("skew_ns", "skew_ms")},
+        {_newest("battery_ns", "battery_percent")}
+    """,  # noqa: S608 - our own names
 )
+
+# Devices get the newest of all their rhythms that are stored: it does not matter in which order these came.
+# The rows of ecg.device are locked before, so that what another sink has stored meanwhile is seen too.
+LOCK_DEVICES = "SELECT FROM ecg.device WHERE device = ANY(%s) ORDER BY device FOR UPDATE"
+FOLLOW_RHYTHM = """
+    UPDATE ecg.device AS t SET rhythm = n.rhythm, rhythm_ns = n.time_ns
+    FROM unnest(%s::text[]) AS o (device) CROSS JOIN LATERAL (
+        SELECT r.rhythm, r.time_ns FROM ecg.rhythm AS r
+        WHERE r.device = o.device ORDER BY r.session DESC, r.sample DESC LIMIT 1
+    ) AS n
+    WHERE t.device = o.device AND (t.rhythm, t.rhythm_ns) IS DISTINCT FROM (n.rhythm, n.time_ns)
+"""
 
 # The phase with the lowest sample decided, the one with the highest is the newest; phases of one sample come
 # in this order.

@@ -20,6 +20,7 @@ class Writer:
 
     def __init__(self, connection: psycopg.Connection) -> None:
         self._connection = connection
+        self._devices: set[str] = set()  # that are in ecg.device for sure
         with connection.transaction():
             for table in (*tables.UPSERTED, tables.SESSION, tables.BLOCK_KEY, tables.TRACE):
                 connection.execute(table.stage)
@@ -38,8 +39,17 @@ class Writer:
             for table in tables.UPSERTED:
                 if joined.get(table.name):
                     self._upsert(table, joined[table.name])
+            new = {row[0] for row in joined.get(tables.DEVICE.name, ())} - self._devices
+            self._follow_rhythms(new | {row[0] for row in joined.get(tables.RHYTHM.name, ())})
             if blocks:
                 self._write_blocks(blocks)
+        self._devices |= new
+
+    def _follow_rhythms(self, devices: set[str]) -> None:
+        """Give devices their newest rhythm; a new device's rhythms may have come before it."""
+        if devices:
+            self._connection.execute(tables.LOCK_DEVICES, (list(devices),))
+            self._connection.execute(tables.FOLLOW_RHYTHM, (list(devices),))
 
     def _upsert(self, table: Table, rows: Iterable[Row]) -> None:
         self._stage(table, rows)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psycopg
 import pytest
 from kafka import KafkaProducer, OffsetAndMetadata, TopicPartition
 
@@ -41,6 +42,7 @@ from tests.system.made import (
     trend,
     wave,
 )
+from tests.system.people import person
 
 PATIENCE_S = 30.0
 
@@ -78,13 +80,21 @@ class Stream:
     def sink(self, **more: Any) -> Iterator[Sink]:
         """A sink that is a member of the group; it leaves without writing anything more."""
         member = Member(consumer(self.settings, self.group))
-        sink = Sink(member, lambda: connect(self.url), **more)
+        sink = Sink(member, self.connect, **more)
         member.join(sinks.TOPICS)
         try:
             yield sink
         finally:
             member.leave()
             sink.close()
+
+    def connect(self) -> psycopg.Connection:
+        """As the sink's own role, so that a right that it lacks shows."""
+        return connect(self.url, role="ecg_sink")
+
+    def reader(self) -> psycopg.Connection:
+        """As somebody at the root, who sees the devices that nobody has enrolled."""
+        return connect(self.url, autocommit=True, role=person(self.url, "clinic"))
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with connect(self.url) as connection:
@@ -115,7 +125,7 @@ def work(sink: Sink, until: Callable[[], bool]) -> None:
 def everything(stream: Stream) -> dict[str, list[tuple[Any, ...]]]:
     """All tables but what names a wall clock."""
     found = {}
-    for table in ("session", "trace", "beat", "rhythm", "vital", "trend", "condition"):
+    for table in ("device", "session", "trace", "beat", "rhythm", "vital", "trend", "condition"):
         of_ours = f"FROM ecg.{table} AS t WHERE device LIKE '{stream.name}%'"
         found[table] = stream.rows(f"SELECT t.* {of_ours} ORDER BY t")
     found["alert"] = stream.rows(
@@ -143,7 +153,7 @@ def test_everything_arrives_and_is_read_back(stream: Stream) -> None:
     with stream.sink() as sink:
         work(sink, lambda: bool(stream.rows(f"SELECT 1 FROM ecg.alert WHERE device = '{device}'")))
         sink.finish()
-    with connect(stream.url) as connection:
+    with stream.reader() as connection:
         counts = [c for c in read.packet_counts(connection) if c.device == device]
         assert counts == [read.PacketCount(device, SESSION, 25, 0)]
         for channel in (0, 1):
@@ -157,16 +167,17 @@ def test_everything_arrives_and_is_read_back(stream: Stream) -> None:
         assert abs(row.recorded_ns - time.time_ns()) < 60 * SECOND
         assert read.vital_count(connection, [SESSION]) >= 50
         assert read.trend_count(connection, [SESSION]) >= 1
+        assert read.newest_session(connection, device) == SESSION
+        health = connection.execute(
+            "SELECT gateway, session, rhythm, open_high, skew_ms FROM api.device_health WHERE device = %s",
+            (device,),
+        ).fetchone()
+        assert health == ("gw-1", SESSION, "AFIB", 1, pytest.approx(1000, abs=0.001))
     (found,) = stream.rows(
         "SELECT phase, decided_sample, delay_s, sample, end_ns, evidence->>'pause_s', evidence->>'nothing'"
         f" FROM ecg.condition WHERE device = '{device}'"
     )
     assert found == ("END", 2000, 4.0, 2500, SESSION + 10 * SECOND, "4.2", None)
-    (health,) = stream.rows(
-        "SELECT gateway, session, sessions, rhythm, open_high FROM api.device_health"
-        f" WHERE device = '{device}'"
-    )
-    assert health == ("gw-1", SESSION, 1, "AFIB", 1)
     assert stream.rows(
         f"SELECT DISTINCT pace FROM ecg.trace WHERE device = '{device}' AND pace <> '{{}}'"
     ) == [([2 * RATE + 3],)]
@@ -220,7 +231,7 @@ def test_offsets_wait_for_open_blocks_and_the_next_sink_fills_them(stream: Strea
         sink.finish()
         assert stream.rows(blocks) == [(0, 2500), (2500, 1250)]
     assert stream.committed(topics.INGEST) == late + 1
-    with connect(stream.url) as connection:
+    with stream.reader() as connection:
         assert np.array_equal(read.trace(connection, device, 0, 0, 15 * RATE), wave(device, 0, 15 * RATE))
         assert [c[2:] for c in read.packet_counts(connection) if c.device == device] == [(15, 0)]
 
@@ -278,7 +289,7 @@ def test_a_second_sink_joins_and_leaves(stream: Stream) -> None:
 
     def serve(end: threading.Event) -> threading.Thread:
         member = Member(consumer(stream.settings, stream.group))
-        thread = threading.Thread(target=Sink(member, lambda: connect(stream.url)).run, args=(end,))
+        thread = threading.Thread(target=Sink(member, stream.connect).run, args=(end,))
         thread.start()
         return thread
 
@@ -294,7 +305,7 @@ def test_a_second_sink_joins_and_leaves(stream: Stream) -> None:
     stop.set()
     threads[0].join(PATIENCE_S)
     assert not any(t.is_alive() for t in threads)
-    with stream.sink(idle_s=0.5) as sink, connect(stream.url, autocommit=True) as connection:
+    with stream.sink(idle_s=0.5) as sink, stream.reader() as connection:
         # What the first had not read yet when it was told to end.
         work(sink, lambda: [c[2] for c in read.packet_counts(connection) if c.device == device] == [60])
         assert np.array_equal(read.trace(connection, device, 1, 0, 60 * RATE), wave(device, 0, 60 * RATE) + 1)

@@ -10,6 +10,7 @@ import pytest
 
 from ecgstream.store.connection import connect
 from ecgstream.store.migrate import Edition, Migration, MigrationError, detect, migrate, migrations
+from tests.system.people import person
 
 EXTRA = Migration(9001, "9001_extra.sql", Edition.PLAIN, "CREATE TABLE ecg.extra (n int);")
 
@@ -19,8 +20,8 @@ def is_timescale(url: str) -> bool:
         return detect(connection) is Edition.APACHE
 
 
-def rows(url: str, query: str) -> list[tuple[object, ...]]:
-    with connect(url) as connection:
+def rows(url: str, query: str, role: str = "") -> list[tuple[object, ...]]:
+    with connect(url, role=role) as connection:
         return connection.execute(query).fetchall()  # type: ignore[arg-type]
 
 
@@ -105,6 +106,7 @@ def test_a_plain_database_that_becomes_timescale(new_database: object, timescale
             connection.execute(migration.text)  # type: ignore[arg-type]
             entry = (migration.name, migration.checksum)
             connection.execute("INSERT INTO ecg.migration VALUES (%s, %s)", entry)
+        connection.execute("INSERT INTO ecg.device VALUES ('d', 'gw-1', 1, 3, 3)")
         connection.execute("INSERT INTO ecg.vital VALUES ('d', 1, 2, 3, ecg.at_ns(3), 4, 0, 0)")
     assert migrate(url) == ["0001_tables.timescale.sql"]
-    assert rows(url, "SELECT value FROM api.vitals") == [(4.0,)]
+    assert rows(url, "SELECT value FROM api.vitals", person(url, "clinic")) == [(4.0,)]

@@ -19,6 +19,8 @@ CREATE TABLE ecg.facility (
     changed_by  text NOT NULL,
     changed_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     CHECK (name_en <> '' OR name_zh <> ''),
+    CHECK (subpath(path, -1)::text = code),                     -- an empty path would be above everything
+    CHECK ((parent IS NULL) = (nlevel(path) = 1)),
     CONSTRAINT facility_path UNIQUE (path) DEFERRABLE INITIALLY DEFERRED
 );
 CREATE UNIQUE INDEX facility_one_root ON ecg.facility ((parent IS NULL)) WHERE parent IS NULL;
@@ -120,6 +122,7 @@ CREATE TABLE ecg.person (
     password_hash   text,               -- argon2id; NULL: no local login
     oidc_issuer     text,
     oidc_subject    text,
+    sql_login       boolean NOT NULL DEFAULT false,     -- whether its role in the database may log in by itself
     disabled        boolean NOT NULL DEFAULT false,
     changed_by      text NOT NULL,
     changed_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -201,10 +204,11 @@ CREATE TABLE ecg.told (
 
 -- What the sink knows of a device besides: kept with it, so that a list of devices reads one row each.
 ALTER TABLE ecg.device
-    ADD skew_ms         double precision,   -- the device's clock minus the gateway's, at the newest packet
+    ADD skew_ns         bigint,             -- when the newest packet came, by the gateway's clock
+    ADD skew_ms         double precision,   -- at its end: the device's clock minus the gateway's
+    ADD battery_ns      bigint,             -- when the newest charge came, by the gateway's clock
     ADD battery_percent real,
-    ADD battery_ns      bigint,
-    ADD rhythm          text,
+    ADD rhythm          text,               -- the newest of ecg.rhythm
     ADD rhythm_ns       bigint;
 
 
@@ -351,7 +355,7 @@ BEGIN
     WHERE p.account = who AND NOT h.disabled;
     RETURN NULL;
 END $$;
-CREATE TRIGGER follow_position AFTER INSERT OR UPDATE OR DELETE ON ecg.position
+CREATE TRIGGER follow_position AFTER INSERT OR DELETE ON ecg.position  -- rows are never changed
     FOR EACH ROW EXECUTE FUNCTION ecg.follow_position();
 CREATE TRIGGER follow_position AFTER UPDATE OF disabled ON ecg.person
     FOR EACH ROW EXECUTE FUNCTION ecg.follow_position();

@@ -1,0 +1,62 @@
+"""What a bundle tells of its devices."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ecgstream.store import tables
+from ecgstream.store.rows import of_bundle
+from ecgstream.store.tables import Row
+from schemas import mdc
+from schemas.bundle import Bundle
+from schemas.records import Channel, Packet, Vital
+
+MILLISECOND = 1_000_000
+SECOND = 1000 * MILLISECOND
+CREATED = 50 * SECOND
+
+
+def packet(device: str, start_ns: int, received_ns: int, *rates: float, session: int = 1) -> Packet:
+    channels = [Channel(mdc.LEADS["II"], 0, 0, rate, 200.0, np.zeros(int(rate), np.int16)) for rate in rates]
+    return Packet(device, session, 0, 0, start_ns, received_ns, channels)
+
+
+def devices(packets: list[Packet], vitals: list[Vital]) -> list[Row]:
+    return of_bundle(Bundle.of("gw-1", 0, CREATED, packets, vitals), 7)[tables.DEVICE]
+
+
+def test_the_skew_is_that_of_the_newest_packet_at_its_end() -> None:
+    packets = [
+        packet("a", 0, 5 * SECOND, 100.0, 25.0),
+        packet("b", 30 * SECOND, 20 * SECOND, 250.0, session=2),
+        packet("a", 10 * SECOND, 12 * SECOND, 100.0),
+        packet("a", 8 * SECOND, 11 * SECOND, 500.0, 100.0, 50.0),
+    ]
+    assert devices(packets, []) == [
+        ("a", "gw-1", 1, 12 * SECOND, 12 * SECOND, -1000.0, None, None),
+        ("b", "gw-1", 2, 20 * SECOND, 20 * SECOND, 11_000.0, None, None),
+    ]
+
+
+def test_vitals_show_a_device_too_but_not_its_clock() -> None:
+    vitals = [Vital("c", 3, 4 * SECOND, mdc.SPO2, 97.0)]
+    assert devices([], vitals) == [("c", "gw-1", 3, CREATED, None, None, None, None)]
+
+
+def test_the_newest_charge_that_a_battery_can_have() -> None:
+    told = [(3, 81.0), (5, 79.0), (4, 80.0), (6, float("nan")), (7, 255.0), (8, -1.0)]
+    vitals = [Vital("c", 3, at * SECOND, mdc.BATTERY_CHARGE, percent) for at, percent in told]
+    vitals.append(Vital("c", 3, 9 * SECOND, mdc.SPO2, 97.0))
+    vitals.append(Vital("d", 3, 9 * SECOND, mdc.BATTERY_CHARGE, float("nan")))
+    assert devices([], vitals) == [
+        ("c", "gw-1", 3, CREATED, None, None, CREATED, 79.0),
+        ("d", "gw-1", 3, CREATED, None, None, None, None),
+    ]
+
+
+@given(st.permutations([(at, start) for at in range(3) for start in range(2)]))
+def test_the_order_of_packets_does_not_matter(order: list[tuple[int, int]]) -> None:
+    packets = [packet("a", start, at, 100.0) for at, start in order]
+    assert devices(packets, []) == [("a", "gw-1", 1, 2, 2, (SECOND + 1 - 2) / MILLISECOND, None, None)]
