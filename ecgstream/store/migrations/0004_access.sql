@@ -43,6 +43,24 @@ BEGIN
     EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO ecg_sink, ecg_registry', current_database());
 END $$;
 
+-- What everybody may call and nobody should: with an advisory lock a reader stops the sink and the teller, which go
+-- by them, and large objects are a place to write. Only a superuser can take it away; docs/access.md says how where
+-- the owner is none.
+DO $$
+DECLARE
+    routine regprocedure;
+BEGIN
+    IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        FOR routine IN SELECT oid FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace
+            AND proname ~ '^(pg_(try_)?advisory_|lo_|lo(read|write)$)' LOOP
+            EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', routine);
+            IF routine::text ~ 'advisory' THEN
+                EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO ecg_sink, ecg_registry', routine);
+            END IF;
+        END LOOP;
+    END IF;
+END $$;
+
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ecg FROM PUBLIC;
 
@@ -50,25 +68,30 @@ GRANT USAGE ON SCHEMA ecg TO ecg_views, ecg_sink, ecg_registry;
 GRANT EXECUTE ON FUNCTION ecg.at_ns TO ecg_views, ecg_sink, ecg_reader;  -- views call functions as their reader
 GRANT SELECT, INSERT, UPDATE ON ecg.device, ecg.session, ecg.trace, ecg.beat, ecg.rhythm, ecg.vital, ecg.trend,
     ecg.condition, ecg.alert TO ecg_sink;
-GRANT SELECT, INSERT, UPDATE ON ecg.facility, ecg.enrolment, ecg.patient, ecg.identifier, ecg.association,
-    ecg.limit_change, ecg.person, ecg.position, ecg.share, ecg.tell, ecg.told TO ecg_registry;
+GRANT SELECT, INSERT ON ecg.facility, ecg.enrolment, ecg.patient, ecg.identifier, ecg.association, ecg.limit_change,
+    ecg.person, ecg.position, ecg.share, ecg.tell, ecg.told TO ecg_registry;
+GRANT UPDATE ON ecg.facility, ecg.enrolment, ecg.patient, ecg.identifier, ecg.person, ecg.tell, ecg.told
+    TO ecg_registry;
+GRANT UPDATE (revoked_by, revoked_at) ON ecg.share TO ecg_registry;
 GRANT DELETE ON ecg.facility, ecg.position, ecg.tell, ecg.told TO ecg_registry;
 GRANT SELECT ON ecg.device, ecg.placement, ecg.change, ecg.place TO ecg_registry;
 GRANT SELECT ON ecg.device, ecg.trace, ecg.beat, ecg.rhythm, ecg.vital, ecg.trend, ecg.condition, ecg.alert,
     ecg.facility, ecg.enrolment, ecg.placement, ecg.patient, ecg.identifier, ecg.association, ecg.limit_change,
     ecg.person, ecg.position, ecg.place, ecg.share, ecg.change TO ecg_views;
+GRANT UPDATE (password_hash, changed_by, changed_at) ON ecg.person TO ecg_views;  -- api.credentials
 
 
 -- What current_user reaches. A window opens a device's data of a time, by a position (its kind) or by a share.
 
 CREATE VIEW ecg.my_place AS SELECT kind, facility, path FROM ecg.place WHERE role = current_user;
 
+-- clock_timestamp(): a transaction that is kept open does not keep a share open.
 CREATE VIEW ecg.my_share AS
 SELECT s.id, s.patient, s.since, s.until
 FROM ecg.share AS s
-WHERE s.revoked_at IS NULL AND s.expires > now()
-    AND ('person_' || s.account = current_user
-         OR s.facility IN (SELECT facility FROM ecg.my_place WHERE kind IN ('clinic', 'cardiologist', 'expert')));
+WHERE s.revoked_at IS NULL AND s.expires > clock_timestamp()
+    AND EXISTS (SELECT FROM ecg.my_place AS m WHERE m.kind IN ('clinic', 'cardiologist', 'expert')
+                AND ('person_' || s.account = current_user OR s.facility = m.facility));
 
 CREATE VIEW ecg.my_window AS
 SELECT m.kind, p.device, p.since, p.until
@@ -131,6 +154,8 @@ CREATE POLICY reach ON ecg.person FOR SELECT TO ecg_views USING (
     'person_' || account = current_user
     OR current_user = 'ecg_web' OR pg_has_role(current_user, 'ecg_web', 'USAGE')
     OR account IN (SELECT p.account FROM ecg.position AS p));
+CREATE POLICY rehash ON ecg.person FOR UPDATE TO ecg_views
+    USING (current_user = 'ecg_web' OR pg_has_role(current_user, 'ecg_web', 'USAGE'));
 
 
 -- The views. A barrier keeps a reader's own functions and operators from seeing rows before the filter has.
@@ -260,9 +285,9 @@ LEFT JOIN ecg.association AS a ON a.device = t.device AND a.superseded_at IS NUL
 WHERE EXISTS (SELECT FROM ecg.my_window AS w WHERE w.kind IN ('clinic', 'cardiologist', 'auditor', 'service', 'share')
               AND w.device = t.device AND t.onset >= w.since AND t.onset < w.until);
 
--- For the login page only.
+-- For the login page only, which also hashes a password anew whose hash has become too weak.
 CREATE VIEW api.credentials WITH (security_barrier) AS
-SELECT account, password_hash, oidc_issuer, oidc_subject FROM ecg.person WHERE NOT disabled;
+SELECT account, password_hash, oidc_issuer, oidc_subject, changed_by, changed_at FROM ecg.person WHERE NOT disabled;
 
 
 GRANT CREATE ON SCHEMA ecg, api TO ecg_views;
@@ -291,4 +316,5 @@ GRANT SELECT ON api.trace_blocks, api.beats, api.rhythms, api.vitals, api.patien
     api.shares TO ecg_clinic, ecg_cardiologist, ecg_expert, ecg_auditor;
 GRANT SELECT ON api.identifiers TO ecg_clinic, ecg_cardiologist;
 GRANT SELECT ON api.changes TO ecg_auditor;
-GRANT SELECT ON api.credentials TO ecg_web;
+GRANT SELECT (account, password_hash, oidc_issuer, oidc_subject), UPDATE (password_hash, changed_by, changed_at)
+    ON api.credentials TO ecg_web;
