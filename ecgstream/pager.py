@@ -25,6 +25,8 @@ from kafka.errors import KafkaError
 from alerts.pipeline import Pipeline
 from alerts.state import Event, State
 from ecgstream import clients
+from ecgstream.broker.access import Service
+from ecgstream.broker.ready import be_ready
 from ecgstream.lifecycle import set_up_logging, stop_on_signals
 from ecgstream.member import Member, end_offsets
 from ecgstream.settings import Settings
@@ -187,6 +189,7 @@ def _alert(value: bytes, partition: int) -> Iterable[Alert]:
 def run(settings: Settings) -> None:
     """Run the pager until SIGTERM or Ctrl-C."""
     set_up_logging(settings, "pager")
+    be_ready(settings, Service.PAGER)
     with stop_on_signals() as stop:
         pager = Pager(
             Member(clients.consumer(settings, GROUP)),

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -56,15 +57,31 @@ background.threads=2
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Security:
+    """What closes a broker that is otherwise open to every process of this machine.
+
+    ``properties``: lines behind ours in ``server.properties``, where the last of a key holds; ``{broker}``
+    and ``{controller}`` stand for the ports. ``format_arguments``: further ones of Kafka's ``format``.
+    """
+
+    properties: str = ""
+    format_arguments: tuple[str, ...] = ()
+
+
+_OPEN = Security()
+
+
 class EmbeddedKafka:
     """A Kafka broker on a free loopback port, its data in a directory of its own.
 
     The directory may have been used before: the broker starts again with its data, on another port perhaps.
-    Nothing outlives our process.
+    Nothing outlives our process. It is open, and on loopback only, unless ``security`` closes it.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, security: Security = _OPEN) -> None:
         self._directory = directory
+        self._security = security
         self._process: subprocess.Popen[bytes] | None = None
         self._bootstrap: str | None = None
         self._lock: int | None = None
@@ -101,7 +118,7 @@ class EmbeddedKafka:
         beginning = self._log_size()
         for _ in range(_PORT_TRIES):
             broker, controller = _free_ports()
-            settings = _SETTINGS.format(broker=broker, controller=controller)
+            settings = (_SETTINGS + self._security.properties).format(broker=broker, controller=controller)
             (self._directory / "server.properties").write_text(settings)
             self._format_once(classpath)
             beginning = self._log_size()
@@ -163,6 +180,7 @@ class EmbeddedKafka:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "_")
         beginning = self._log_size()
         arguments = ["format", "--cluster-id", cluster, "--config", "server.properties"]
+        arguments += self._security.format_arguments
         process = self._java(classpath, "kafka.tools.StorageTool", *arguments)
         try:
             status = process.wait(_START_PATIENCE_S)

@@ -20,6 +20,8 @@ import psycopg
 import structlog
 from kafka import TopicPartition
 
+from ecgstream.broker.access import Service
+from ecgstream.broker.ready import be_ready
 from ecgstream.clients import consumer
 from ecgstream.lifecycle import set_up_logging, stop_on_signals
 from ecgstream.member import Member
@@ -229,6 +231,7 @@ def _halves(
 def run(settings: Settings) -> None:
     """Run the sink until SIGTERM or Ctrl-C."""
     set_up_logging(settings, "sink")
+    be_ready(settings, Service.SINK)
     url = settings.database.get_secret_value()
     with stop_on_signals() as stop:
         sink = Sink(

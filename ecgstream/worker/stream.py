@@ -19,9 +19,10 @@ from faust.types import TP, Message
 
 import detectors
 from ecgstream import clients
+from ecgstream.broker.access import Service
+from ecgstream.broker.ready import be_ready
 from ecgstream.lifecycle import set_up_logging
 from ecgstream.settings import Settings
-from ecgstream.topics import create_topics
 from ecgstream.worker import restore, watchdog
 from ecgstream.worker.checkpoint import Checkpoints
 from ecgstream.worker.detect import Partition, Record
@@ -248,8 +249,8 @@ def give_up(reason: str) -> NoReturn:
 def run(settings: Settings) -> None:
     """Run a worker until SIGTERM or Ctrl-C."""
     set_up_logging(settings, "worker")
+    be_ready(settings, Service.WORKER)
     detectors.warm_up()
-    create_topics(settings)
     app = make_app(settings)
     Worker(app, settings)
     watchdog.start(app, give_up)

@@ -1,0 +1,112 @@
+"""Who may do what on a closed broker: the one table. What does not stand here is refused.
+
+Kafka's authorizer lets nobody do what no rule allows (``allow.everyone.if.no.acl.found=false``). READ or
+WRITE of a topic and READ of a group include seeing it (DESCRIBE); an idempotent producer needs no more than
+WRITE (KIP-679; Kafka documentation, *Authorization and ACLs*).
+
+What rules cannot say: which partitions of the ingest topic a gateway writes, and for which devices. That a
+device is who it says it is, its gateway checks.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from schemas import topics
+from schemas.topics import Topic
+
+
+class Service(StrEnum):
+    """Who comes to the broker. A service has as many users as it has places it runs at."""
+
+    GATEWAY = "gateway"
+    WORKER = "worker"
+    SINK = "sink"
+    PAGER = "pager"
+    REGISTRY = "registry"
+    ADMIN = "admin"
+
+
+class Right(NamedTuple):
+    """One thing that may be done, in Kafka's words: READ on TOPIC ``ecg.ingest``."""
+
+    operation: str
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        """Return it as it is shown to a person."""
+        return f"{self.operation} {self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a service may do.
+
+    Args:
+        reads: topics.
+        writes: topics.
+        group: the consumer group it is a member of; empty: none.
+        administers: makes topics, users and rules, and sees which there are.
+    """
+
+    reads: tuple[Topic, ...] = ()
+    writes: tuple[Topic, ...] = ()
+    group: str = ""
+    administers: bool = False
+
+    @property
+    def topics(self) -> tuple[Topic, ...]:
+        """The topics that it has to do with."""
+        names = {right.name for right in self.rights()}
+        return tuple(t for t in topics.ALL if t.name in names)
+
+    def rights(self) -> frozenset[Right]:
+        """Return what the broker must allow.
+
+        >>> sorted(map(str, ACCESS[Service.GATEWAY].rights()))
+        ['READ TOPIC ecg.enrolment', 'WRITE TOPIC ecg.ingest']
+        """
+        found = {Right("READ", "TOPIC", t.name) for t in self.reads}
+        found |= {Right("WRITE", "TOPIC", t.name) for t in self.writes}
+        if self.group:
+            found.add(Right("READ", "GROUP", self.group))
+        if self.administers:
+            found |= {Right(o, "CLUSTER", CLUSTER) for o in ("CREATE", "ALTER", "DESCRIBE")}
+            found |= {Right("DESCRIBE", "TOPIC", t.name) for t in topics.ALL}
+        return frozenset(found)
+
+
+CLUSTER = "kafka-cluster"
+"""What Kafka calls the cluster in its rules."""
+
+ACCESS: dict[Service, Access] = {
+    Service.GATEWAY: Access(reads=(topics.ENROLMENT,), writes=(topics.INGEST,)),
+    Service.WORKER: Access(
+        reads=(topics.INGEST, topics.SNAPSHOTS),
+        writes=(
+            topics.SNAPSHOTS,
+            topics.BEATS,
+            topics.RHYTHMS,
+            topics.TRENDS,
+            topics.CONDITIONS,
+            topics.STATUS,
+            topics.DEAD_LETTERS,
+        ),
+        group="ecgstream-worker",
+    ),
+    Service.SINK: Access(
+        reads=(
+            topics.INGEST,
+            topics.BEATS,
+            topics.RHYTHMS,
+            topics.TRENDS,
+            topics.CONDITIONS,
+            topics.ALERTS,
+        ),
+        group="sink",
+    ),
+    Service.PAGER: Access(reads=(topics.CONDITIONS, topics.ALERTS), writes=(topics.ALERTS,), group="pager"),
+    Service.REGISTRY: Access(writes=(topics.ENROLMENT, topics.INGEST)),
+    Service.ADMIN: Access(administers=True),
+}

@@ -1,0 +1,74 @@
+"""What a service makes sure of before it starts: it is let in, its topics are there, it may do its work.
+
+Clients would find out as they go, some of them without a word: a consumer reads nothing for ever from a topic
+that it may not see.
+"""
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.errors import GroupAuthorizationFailedError, KafkaError, UnknownTopicOrPartitionError
+
+from ecgstream import clients
+from ecgstream.broker.access import ACCESS, Right, Service
+from ecgstream.broker.errors import BrokerError
+from ecgstream.broker.greet import greet
+from ecgstream.settings import Settings
+from ecgstream.topics import create_topics, describe
+
+
+def be_ready(settings: Settings, service: Service) -> None:
+    """Return when the service may start, or end the process with one line that says what to do."""
+    try:
+        check(settings, service)
+    except BrokerError as error:
+        sys.exit(f"ecgstream {service}: {error}")
+
+
+def check(settings: Settings, service: Service) -> None:
+    """Return when the service may start.
+
+    Raises:
+        BrokerError: it may not; the message says what to do.
+    """
+    greet(settings)
+    create_topics(settings, ACCESS[service].topics)
+    admin = clients.admin(settings)
+    try:
+        lacking = sorted(map(str, _lacking(admin, service)))
+    finally:
+        admin.close()
+    if lacking:
+        raise BrokerError(
+            f"user {settings.kafka_user} may not {', '.join(lacking)}: "
+            f"an admin must run `ecgstream kafka grant {service} {settings.kafka_user}`"
+        )
+
+
+def _lacking(admin: KafkaAdminClient, service: Service) -> Iterator[Right]:
+    """Yield the rights of a service that we do not have."""
+    access = ACCESS[service]
+    found = describe(admin, access.topics)
+    for right in access.rights():
+        if right.kind == "TOPIC" and not _may(right.operation, found[right.name]):
+            yield right
+    if access.group and not _may_be_in(admin, access.group):
+        yield Right("READ", "GROUP", access.group)
+
+
+def _may(operation: str, topic: dict[str, Any]) -> bool:
+    if topic["error_code"] == UnknownTopicOrPartitionError.errno:
+        return True  # made a moment ago, by ourselves, and not heard of everywhere
+    return operation in (topic["authorized_operations"] or ())
+
+
+def _may_be_in(admin: KafkaAdminClient, group: str) -> bool:
+    try:
+        admin.list_group_offsets(group)
+    except GroupAuthorizationFailedError:
+        return False
+    except KafkaError:
+        pass  # we may ask, and the group has no coordinator yet, for instance
+    return True
