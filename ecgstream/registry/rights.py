@@ -22,8 +22,8 @@ def require(connection: psycopg.Connection, account: str, kinds: Collection[str]
         RegistryError: the account is disabled, or holds no position of these kinds there.
     """
     row = connection.execute(
-        "SELECT h.disabled, EXISTS (SELECT FROM ecg.position AS p JOIN ecg.facility AS f ON f.code = p.facility"
-        "  JOIN ecg.facility AS place ON place.path <@ f.path"
+        "SELECT h.disabled, EXISTS (SELECT FROM ecg.position AS p"
+        "  JOIN ecg.facility AS f ON f.code = p.facility JOIN ecg.facility AS place ON place.path <@ f.path"
         "  WHERE p.account = h.account AND p.kind = ANY(%s) AND place.code = %s)"
         " FROM ecg.person AS h WHERE h.account = %s",
         (list(kinds), facility, account),

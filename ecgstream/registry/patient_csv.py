@@ -1,0 +1,56 @@
+"""Patients in CSV files: in only, for no file should tell who somebody is.
+
+No message repeats a field: where columns are confused, any of them may hold a name.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ecgstream.registry import csv_file, identity, text
+from ecgstream.registry.csv_file import Encoding, Row
+from ecgstream.registry.errors import RegistryError, RegistryErrors
+from ecgstream.registry.identity import Kind
+from ecgstream.registry.patients import NewPatient
+from schemas.records import Category, Settings
+
+REQUIRED = ("facility",)
+OPTIONAL = ("category", "paced", *Kind)
+
+_YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False, "": False}
+
+
+def rows(path: Path, *, encoding: Encoding = "utf-8") -> Iterator[Row]:
+    """Yield the records of a file. Raises what ``csv_file.read`` raises."""
+    return csv_file.read(path, REQUIRED, OPTIONAL, encoding=encoding)
+
+
+def parse(row: Row) -> NewPatient:
+    """Return the patient that a record describes; an adult without a pacemaker where it does not say.
+
+    Raises:
+        RegistryErrors: all that is wrong with it.
+    """
+    wrong: list[tuple[int | str, str]] = []
+    fields = {name: value.strip() for name, value in row.fields.items()}
+    try:
+        text.code(fields["facility"])
+    except RegistryError:
+        wrong.append(
+            (row.line, "facility: is no code of 1 to 32 ASCII letters, digits, hyphens or underscores")
+        )
+    category = fields["category"].upper() or Category.ADULT
+    if category not in list(Category):
+        wrong.append((row.line, f"category: is none of {', '.join(Category)}"))
+    paced = _YES_NO.get(fields["paced"].lower())
+    if paced is None:
+        wrong.append((row.line, "paced: is neither yes nor no"))
+    identifiers = {}
+    for kind in Kind:
+        try:
+            if fields[kind]:
+                identifiers[kind] = identity.check(kind, fields[kind])
+        except RegistryError as error:
+            wrong.append((row.line, str(error)))
+    if wrong or paced is None:
+        raise RegistryErrors(wrong)
+    return NewPatient(fields["facility"], Settings(Category(category), paced), identifiers, row.line)
