@@ -1,11 +1,62 @@
-"""The alarm limits of a patient: those of the category, and over them what somebody has changed."""
+"""The alarm limits of a patient: those of the category, and over them what somebody has changed.
+
+A change stays until it is taken back, whatever becomes of the category.
+"""
 
 from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, NamedTuple
 
 import psycopg
 
+from ecgstream.registry.errors import RegistryError
+from ecgstream.registry.patients import facility_of
+from ecgstream.registry.rights import CARE, require
+from schemas import mdc
 from schemas.limits import DEFAULTS
 from schemas.records import Category, Limit
+
+
+class Number(NamedTuple):
+    """A number with limits; those beyond the lowest and highest value are refused as mistakes in typing."""
+
+    code: int
+    lowest: float
+    highest: float
+
+    @property
+    def unit(self) -> str:
+        """UCUM."""
+        return mdc.UNITS[self.code]
+
+
+# What can be worth an alarm at any age. Our own choice: no standard says what nobody may set.
+NUMBERS = {
+    "hr": Number(mdc.HEART_RATE, 15, 300),
+    "pulse": Number(mdc.PULSE_RATE, 15, 300),
+    "spo2": Number(mdc.SPO2, 50, 100),
+    "resp": Number(mdc.RESP_RATE, 3, 150),
+    "nibp-sys": Number(mdc.NIBP_SYS, 20, 300),
+    "temp": Number(mdc.TEMPERATURE, 25, 45),
+}
+"""What people call the numbers with limits."""
+
+Bound = float | Literal["off", "keep"]
+"""One side of a limit: a value in the number's unit, no limit, or whatever is in force."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A limit in force and where it comes from."""
+
+    number: str
+    limit: Limit
+    is_default: bool
+    said_by: str | None
+    """Who set it, or took a change back; ``None``: nobody ever."""
+    said_at: datetime | None
+    reason: str | None
 
 
 def in_force(connection: psycopg.Connection, patients: Collection[str]) -> dict[str, tuple[Limit, ...]]:
@@ -26,3 +77,106 @@ def in_force(connection: psycopg.Connection, patients: Collection[str]) -> dict[
         if code is not None:
             limits[code] = Limit(code, low, high)
     return {patient: tuple(limits.values()) for patient, limits in found.items()}
+
+
+def standing(connection: psycopg.Connection, patient: str) -> list[Standing]:
+    """Return the limits of one patient, each with its origin.
+
+    Raises:
+        RegistryError: there is no such patient.
+    """
+    facility_of(connection, patient)
+    limits = {limit.code: limit for limit in in_force(connection, [patient])[patient]}
+    rows = connection.execute(
+        "SELECT DISTINCT ON (code) code, is_default, said_by, said_at, reason FROM ecg.limit_change"
+        " WHERE patient = %s ORDER BY code, id DESC",
+        (patient,),
+    )
+    origins = {code: origin for code, *origin in rows}
+    return [
+        Standing(name, limits[number.code], *origins.get(number.code, (True, None, None, None)))
+        for name, number in NUMBERS.items()
+    ]
+
+
+def check(name: str, limit: Limit) -> None:
+    """Make sure that limits of a number (a key of ``NUMBERS``) can be meant.
+
+    Raises:
+        RegistryError: one is beyond what the number can be, or low is not below high.
+    """
+    number = NUMBERS[name]
+    for side, value in (("low", limit.low), ("high", limit.high)):
+        if (
+            value is not None and not number.lowest <= value <= number.highest
+        ):  # as neither NaN nor infinity is
+            raise RegistryError(
+                f"{name}: {side} {value:g} {number.unit} cannot be meant: limits are"
+                f" {number.lowest:g} to {number.highest:g} {number.unit}"
+            )
+    if limit.low is not None and limit.high is not None and not limit.low < limit.high:
+        raise RegistryError(f"{name}: low {limit.low:g} is not below high {limit.high:g} {number.unit}")
+
+
+def change(
+    connection: psycopg.Connection,
+    patient: str,
+    number: str,
+    by: str,
+    *,
+    low: Bound = "keep",
+    high: Bound = "keep",
+    reason: str = "",
+) -> Limit:
+    """Set the limits of one number (a key of ``NUMBERS``); return what is in force from now on.
+
+    Raises:
+        RegistryError: there is no such patient or number, a value cannot be meant, or the account may not do
+            so.
+    """
+    found = _number(number)
+    _lock(connection, patient, by)
+    now = next(limit for limit in in_force(connection, [patient])[patient] if limit.code == found.code)
+    limit = Limit(found.code, _side(low, now.low), _side(high, now.high))
+    check(number, limit)
+    connection.execute(
+        "INSERT INTO ecg.limit_change (patient, code, low, high, reason, said_by)"
+        " VALUES (%s, %s, %s, %s, %s, %s)",
+        (patient, limit.code, limit.low, limit.high, reason, by),
+    )
+    return limit
+
+
+def take_back(
+    connection: psycopg.Connection, patient: str, number: str, by: str, *, reason: str = ""
+) -> None:
+    """Let the limits of the category hold again for one number.
+
+    Raises:
+        RegistryError: there is no such patient or number, or the account may not do so.
+    """
+    found = _number(number)
+    _lock(connection, patient, by)
+    connection.execute(
+        "INSERT INTO ecg.limit_change (patient, code, is_default, reason, said_by)"
+        " VALUES (%s, %s, true, %s, %s)",
+        (patient, found.code, reason, by),
+    )
+
+
+def _number(name: str) -> Number:
+    if name not in NUMBERS:
+        raise RegistryError(f"no limits are kept of this number; they are of {', '.join(NUMBERS)}")
+    return NUMBERS[name]
+
+
+def _lock(connection: psycopg.Connection, patient: str, by: str) -> None:
+    """Let nobody else change the patient's limits until this transaction ends."""
+    require(connection, by, CARE, facility_of(connection, patient))
+    connection.execute("SELECT FROM ecg.patient WHERE patient = %s FOR NO KEY UPDATE", (patient,))
+
+
+def _side(bound: Bound, now: float | None) -> float | None:
+    if bound == "keep":
+        return now
+    return None if bound == "off" else float(bound)
