@@ -1,6 +1,8 @@
 """How a command of the registry runs: its connection, what it prints, what it asks, how it fails."""
 
 import json as json_module
+import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,10 +12,10 @@ from typing import Annotated, TypeVar
 import psycopg
 from cyclopts import Parameter
 from psycopg.conninfo import conninfo_to_dict
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
-from rich.text import Text
+from rich.tree import Tree
 
 from ecgstream.registry import text
 from ecgstream.registry.errors import RegistryError
@@ -36,6 +38,7 @@ OPERATOR = "operator"
 """Default of ``By``."""
 
 _T = TypeVar("_T")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 _ROLE = "ecg_registry"
 _NOT_MIGRATED = "the database has no registry yet: `ecgstream migrate` brings it to this version"
@@ -106,6 +109,8 @@ def acting(by: str) -> str:
 def show(rows: Sequence[Mapping[str, object]], *, json: bool, columns: Sequence[str] = ()) -> None:
     """Print rows on stdout, as a table or as one JSON array.
 
+    A table is as wide as its values need: the same on a terminal and in a pipe.
+
     Args:
         rows: column to value; times as ISO 8601 in JSON.
         json: JSON rather than a table.
@@ -114,21 +119,41 @@ def show(rows: Sequence[Mapping[str, object]], *, json: bool, columns: Sequence[
     if json:
         print_json([dict(row) for row in rows])
         return
-    table = Table(box=None, header_style="bold")
     names = list(rows[0]) if rows else list(columns)
-    for name in names:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(_cell(row[name])) for name in names))
-    console().print(table)
+    lines = [names, *([_cell(row[name]) for name in names] for row in rows)]
+    # Not rich's table: that takes a minute for 100,000 rows.
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    _print("".join(_aligned(line, widths) for line in lines), sys.stdout.encoding)
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True))
+    return "  ".join(padded).rstrip() + "\n"
 
 
 def print_json(value: object) -> None:
     """Print a value as JSON on stdout, in UTF-8 whatever the terminal speaks."""
-    said = json_module.dumps(value, ensure_ascii=False, indent=2, default=_plain)
-    sys.stdout.flush()
-    sys.stdout.buffer.write(said.encode() + b"\n")
-    sys.stdout.buffer.flush()
+    _print(json_module.dumps(value, ensure_ascii=False, indent=2, default=_plain) + "\n", "utf-8")
+
+
+def print_tree(tree: Tree) -> None:
+    """Draw a tree of ``rich.text.Text`` on stdout, as wide as it needs where stdout is no terminal."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = 10_000
+    with console.capture() as drawn:
+        console.print(tree)
+    _print(drawn.get(), sys.stdout.encoding)
+
+
+def _print(said: str, encoding: str) -> None:
+    """Write to stdout; what its encoding does not have, as escapes."""
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(said.encode(encoding, "backslashreplace"))
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:  # who reads it has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _plain(value: object) -> str:
@@ -140,15 +165,7 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, datetime):
         return value.isoformat(sep=" ", timespec="seconds")
-    return str(value)
-
-
-def console() -> Console:
-    """Return a console on stdout that takes every text literally; as wide as needed where no terminal is."""
-    made = Console(markup=False, emoji=False, highlight=False)
-    if not made.is_terminal:
-        made.width = 10_000
-    return made
+    return _CONTROL.sub("?", str(value))
 
 
 def confirm(question: str, yes: bool) -> None:

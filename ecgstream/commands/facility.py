@@ -20,8 +20,8 @@ from ecgstream.commands.common import (
     acting,
     clear_errors,
     confirm,
-    console,
     print_json,
+    print_tree,
     progress,
     registry_connection,
     show,
@@ -145,7 +145,7 @@ def tree(*, under: Under = None, depth: Depth = None, settings: SettingsFlags = 
         if branch is not None and (depth is None or rung < depth):
             drawn[facility.code] = branch.add(label), rung + 1
     if top is not None:
-        console().print(top)
+        print_tree(top)
 
 
 @app.command(name="show")
@@ -267,6 +267,9 @@ def generate(
     file: File, /, *, institutions: Annotated[int, Parameter(help="how many facilities.")] = 1300
 ) -> None:
     """Write a made tree of the shape of Henan's to a CSV file, for demonstrations and measurements.
+
+    Names and codes of the province and its 18 divisions are real. Every county, township, village and
+    institution below them is made up.
 
     For instance:
 
