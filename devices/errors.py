@@ -7,3 +7,15 @@ class RecordingError(ValueError):
 
 class PublishError(RuntimeError):
     """Kafka has not acknowledged in time: what was in flight may or may not be there."""
+
+
+class NotAdmittedError(RuntimeError):
+    """A device that may not send; the message names the command that lets it."""
+
+
+class CacheError(ValueError):
+    """A file of enrolments that cannot be used, as if there were none."""
+
+
+class EnrolmentsUnknownError(RuntimeError):
+    """Neither the broker nor a file says which devices are enrolled."""
