@@ -22,6 +22,7 @@ from ecgstream.registry.henan import henan
 from ecgstream.settings import Settings
 from ecgstream.store.connection import connect
 from ecgstream.store.migrate import migrate
+from tests.system.command import Command
 from tests.system.people import person
 
 NASTY = (
@@ -34,41 +35,10 @@ NASTY = (
 )
 
 
-class Command:
-    """``ecgstream facility`` on one database, in this process."""
-
-    def __init__(self, url: str, capsys: pytest.CaptureFixture[str]) -> None:
-        self.url = url
-        self._capsys = capsys
-
-    def __call__(self, *words: object, status: int = 0) -> tuple[str, str]:
-        """Run it; return what it said on stdout and on stderr."""
-        self._capsys.readouterr()
-        why: object = 0
-        try:
-            database = () if words[0] == "generate" else ("--database", self.url)
-            app([*map(str, words), *database], exit_on_error=False, result_action="return_value")
-        except SystemExit as end:
-            why = end.code
-        out, err = self._capsys.readouterr()
-        said = why if isinstance(why, str) else err
-        assert (1 if isinstance(why, str) else why) == status, said
-        return out, said
-
-    def json(self, *words: object) -> Any:
-        return json.loads(self(*words, "--json")[0])
-
-    def refused(self, *words: object) -> str:
-        _, said = self(*words, status=1)
-        assert said.startswith("ecgstream: ")
-        assert "Traceback" not in said
-        return said
-
-
 @pytest.fixture
 def facility(database_url: str, capsys: pytest.CaptureFixture[str]) -> Command:
     migrate(database_url)
-    return Command(database_url, capsys)
+    return Command(app, database_url, capsys)
 
 
 @pytest.fixture
@@ -366,14 +336,14 @@ def test_a_database_without_a_registry_or_none_at_all(
     database_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("ECGSTREAM_DATABASE", raising=False)
-    assert "ecgstream migrate" in Command(database_url, capsys).refused("list")
+    assert "ecgstream migrate" in Command(app, database_url, capsys).refused("list")
     for url, words in {
         "": "ECGSTREAM_DATABASE",
         "postgresql://me:hunter2@127.0.0.1:1/none": "database: ",
         "postgresql://me:hunter2@x@127.0.0.1:1/none": "cannot be read",
         "host=127.0.0.1 hunter2": "cannot be read",
     }.items():
-        said = Command(url, capsys).refused("list")
+        said = Command(app, url, capsys).refused("list")
         assert words in said
         assert "hunter2" not in said
         assert len(said.splitlines()) == 1
