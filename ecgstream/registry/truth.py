@@ -4,7 +4,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import psycopg
-from psycopg.rows import namedtuple_row
 
 from ecgstream.registry import associations, limits, patients
 from schemas.limits import DEFAULTS
@@ -48,26 +47,14 @@ def read(connection: psycopg.Connection, devices: Collection[str]) -> list[Truth
 
 
 def _enrolments(connection: psycopg.Connection, devices: Collection[str]) -> list[Enrolment]:
-    with connection.cursor(row_factory=namedtuple_row) as cursor:
-        rows = cursor.execute(
-            "SELECT e.device, e.kind, f.path::text, e.shard, e.leads, e.disabled,"
-            " coalesce(e.key_digest, '') AS key_digest,"
-            " coalesce(e.certificate_subject, '') AS certificate_subject"
-            " FROM ecg.enrolment AS e JOIN ecg.facility AS f ON f.code = e.facility"
-            " WHERE e.device = ANY(%s) ORDER BY e.device",
-            (list(devices),),
-        ).fetchall()
+    rows = connection.execute(
+        "SELECT e.device, e.kind, f.path::text, e.shard, e.leads, coalesce(e.key_digest, ''),"
+        " coalesce(e.certificate_subject, ''), e.disabled"
+        " FROM ecg.enrolment AS e JOIN ecg.facility AS f ON f.code = e.facility"
+        " WHERE e.device = ANY(%s) ORDER BY e.device",
+        (list(devices),),
+    )
     return [
-        Enrolment(
-            device=row.device,
-            kind=row.kind,
-            facility=row.path,
-            shard=row.shard,
-            leads=tuple(row.leads),
-            key_digest=row.key_digest,
-            certificate_subject=row.certificate_subject,
-            disabled=row.disabled,
-            changed_ns=0,
-        )
-        for row in rows
+        Enrolment(device, kind, path, shard, tuple(leads), digest, subject, disabled, changed_ns=0)
+        for device, kind, path, shard, leads, digest, subject, disabled in rows
     ]
