@@ -6,9 +6,12 @@ import shlex
 from rich.console import Console
 
 from ecgstream.centre import Centre, CentreError
+from ecgstream.demo.seed import ROLE, SeedError, seed
 from ecgstream.embedded.errors import ServiceUnavailableError
 from ecgstream.lifecycle import set_up_logging, stop_on_signals
+from ecgstream.play import demo_devices
 from ecgstream.settings import Settings
+from ecgstream.store.connection import connect
 
 GATEWAY = "gateway"
 WORKER = "worker-1"
@@ -24,31 +27,45 @@ def run(settings: Settings, *, ward: bool) -> int:
         with stop_on_signals() as stop, Centre(named, console.print) as centre:
             centre.start_services()
             if ward:
+                seed(centre.settings, demo_devices(centre.settings.recordings))
                 centre.start(GATEWAY, ["gateway", "--demo"])
             _tell(console, centre, ward=ward)
             while not stop.wait(0.5):
                 centre.restart_what_ended()
             console.print("Stopping …")
-    except (CentreError, ServiceUnavailableError) as error:
+    except (CentreError, ServiceUnavailableError, SeedError) as error:
         console.print(f"[bold red]ecgstream up:[/] {error}")
         return 1
     return 0
 
 
 def _tell(console: Console, centre: Centre, *, ward: bool) -> None:
-    database = centre.settings.database.get_secret_value()
+    def line(title: str, *words: str) -> None:
+        for word in words:
+            console.print(f"  {title:10} {word}", highlight=False, markup=False, soft_wrap=True)
+            title = ""
+
     console.print("\n[bold]The centre runs.[/] Ctrl-C ends it; its data stays.")
     if ward:
         console.print("Eight devices play in real time; those named sim-… are SIMULATED.")
-    console.print(f"  Kafka      {centre.settings.kafka}", highlight=False)
+    line("Logs", str(centre.logs))
+    line("Kafka", f"export ECGSTREAM_KAFKA={centre.settings.kafka}")
     if not centre.database_given:
         # An embedded database is on a socket that only this user can reach; its address holds no password.
-        console.print(f"  Database   psql {shlex.quote(database)}", highlight=False, soft_wrap=True)
-        console.print("             e.g. select device, condition, priority, state from api.alerts;")
-    console.print(f"  Logs       {centre.logs}", highlight=False)
-    console.print("  A device   ", end="")
-    console.print(
-        f"ECGSTREAM_KAFKA={centre.settings.kafka} ecgstream gateway RECORD.hea",
-        highlight=False,
-        soft_wrap=True,
+        url = centre.settings.database.get_secret_value()
+        line("Registry", f"export ECGSTREAM_DATABASE={shlex.quote(url)}", "ecgstream facility tree --depth 3")
+        if _has_reader(url):
+            seen = shlex.quote(f"{url}&options=-c%20role%3D{ROLE}")
+            line("Findings", f"psql {seen}", "select device, condition, priority, state from api.alerts;")
+    line(
+        "A device",
+        "ecgstream device enrol NAME --facility CODE --kind holter",
+        "ecgstream gateway RECORD.hea",
     )
+
+
+def _has_reader(url: str) -> bool:
+    """Return whether the demo's account is there: the owner of a database has no place in the tree."""
+    with connect(url) as connection:
+        found = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (ROLE,)).fetchone()
+    return found is not None

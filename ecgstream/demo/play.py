@@ -11,13 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kafka import KafkaProducer
 from rich.console import Console
 from rich.live import Live as Screen
 
-from ecgstream import clients
 from ecgstream.centre import GROUPS, Centre, CentreError
 from ecgstream.demo.live import Live
+from ecgstream.demo.seed import ROLE, SeedError, seed
 from ecgstream.demo.settle import settle
 from ecgstream.demo.show import show
 from ecgstream.demo.summary import collect
@@ -26,8 +25,7 @@ from ecgstream.embedded.process import is_locked
 from ecgstream.lifecycle import set_up_logging, stop_on_signals
 from ecgstream.play import demo_devices
 from ecgstream.settings import Settings
-from schemas import codec, topics
-from schemas.records import Association, Control
+from schemas import topics
 
 GATEWAY = "gateway"
 RUNS = Path("var")
@@ -50,12 +48,13 @@ def play(settings: Settings, *, speed: float, json_file: Path | None) -> int:
     try:
         with stop_on_signals() as stop, Centre(at_speed(settings, speed), console.print) as centre:
             centre.start_services()
-            patients = associate(centre.settings)
+            console.print("Enrolling 1,300 facilities, eight devices and who wears them …")
+            patients = seed(centre.settings, demo_devices(centre.settings.recordings))
             report = _play_devices(centre, console, patients, speed, stop)
             console.print("All sent. Waiting until everything is stored …")
             _settle(centre)
             summary = collect(centre.settings, report, speed, time.monotonic() - began)
-    except (CentreError, ServiceUnavailableError, DemoError) as error:
+    except (CentreError, ServiceUnavailableError, DemoError, SeedError) as error:
         console.print(f"[bold red]ecgstream demo:[/] {error}")
         return 1
     show(summary, console)
@@ -90,22 +89,6 @@ def fresh_folder(runs: Path) -> Path:
     folder = runs / f"demo-{datetime.now(UTC):%Y%m%dT%H%M%S-%f}"
     folder.mkdir(parents=True)
     return folder.absolute()
-
-
-def associate(settings: Settings) -> dict[str, str]:
-    """Say who wears which device, by control records; return device to pseudonym."""
-    now_ns = time.time_ns()
-    patients = {}
-    producer: KafkaProducer = clients.producer(settings)
-    for shard, device in enumerate(demo_devices(settings.recordings)):
-        patients[device] = f"P-{shard + 1:04d}"
-        change = Association(patients[device])
-        control = Control(f"demo-{device}", device, 0, 0, now_ns, "demo", change)
-        partition = topics.partition_of(shard, settings.partitions)
-        producer.send(topics.INGEST.name, codec.encode(control), device.encode(), partition=partition)
-    producer.flush()
-    producer.close()
-    return patients
 
 
 def _play_devices(
@@ -165,7 +148,8 @@ def _settle(centre: Centre) -> None:
 
 def _tell_where(console: Console, settings: Settings, *, given: bool) -> None:
     if given:
-        console.print("The data lies in the database that you named: see the views of its schema api.")
+        console.print("The data lies in the database that you named. To look at it:")
+        console.print(f"  PGOPTIONS='-c role={ROLE}' psql …  and then: table api.alerts;", highlight=False)
         return
     console.print(f"The data lies in {settings.data}", soft_wrap=True, highlight=False)
     console.print("To look at it:", highlight=False)

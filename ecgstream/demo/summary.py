@@ -11,8 +11,10 @@ import psycopg
 from numpy.typing import NDArray
 
 from devices.recordings import TOY_DEVICE
+from ecgstream.demo.seed import ROLE
 from ecgstream.settings import Settings
 from ecgstream.store import read
+from ecgstream.store.connection import connect
 from schemas.conditions import Code
 
 MATCH_S = 0.15
@@ -105,7 +107,7 @@ class Summary:
 
 def collect(settings: Settings, report: dict[str, Any], speed: float, wall_s: float) -> Summary:
     """Count what the database holds; ``report`` is the gateway's."""
-    with psycopg.connect(settings.database.get_secret_value()) as connection:
+    with connect(settings.database.get_secret_value(), role=ROLE) as connection:
         # Of this play: a broker or a database that was named may hold earlier ones.
         sessions = sorted({s["session"] for s in report["sessions"]})
         beats = [b for b in read.beats(connection, TOY_DEVICE) if b.session in sessions]

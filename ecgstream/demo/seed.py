@@ -1,0 +1,113 @@
+"""The demo's registry: who and where, entered by the commands that a person would type.
+
+Facilities are those of ``ecgstream facility generate``; the devices stand in hospitals and clinics of every
+level. Patients have a pseudonym and no identifiers.
+"""
+
+import csv
+import io
+import json
+import time
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from ecgstream.registry.teller import is_settled
+from ecgstream.settings import Settings
+from ecgstream.store.connection import connect
+
+ACCOUNT = "demo"
+"""The cardiologist at the root of the tree, by whose eyes the demo reads."""
+ROLE = f"person_{ACCOUNT}"
+ROOT = "INT"
+PATIENCE_S = 30.0
+PLACES = (
+    "410000-H1",  # province hospital
+    "410100-H1",  # city hospital
+    "410100-01-H1",  # county hospital
+    "410100-01-01",  # township health centre
+    "410100-01-01-1",  # village clinic
+    "410300-H2",
+    "411600-H1",
+    "419001-H1",
+)
+
+
+class SeedError(RuntimeError):
+    """The registry cannot be filled, or what it holds does not reach Kafka; the message says which."""
+
+
+def seed(settings: Settings, devices: Sequence[str]) -> dict[str, str]:
+    """Fill the registry and wait until Kafka has been told; return device to pseudonym.
+
+    What is there already stays as it is.
+
+    Raises:
+        SeedError: a command fails, or the service ``registry`` tells nothing.
+    """
+    folder = settings.data / "seed"
+    folder.mkdir(parents=True, exist_ok=True)
+    run = _Commands(settings)
+    tree = folder / "facilities.csv"
+    run("facility", "generate", str(tree))
+    run("facility", "import", str(tree), "--by", ACCOUNT)
+    if ACCOUNT not in {person["account"] for person in run.json("person", "list")}:
+        words = ("--name", "Demo", "--kind", "cardiologist", "--facility", ROOT)
+        run("person", "add", ACCOUNT, *words, "--by", ACCOUNT)
+    run("device", "import", str(_device_file(folder, devices)), "--by", ACCOUNT)
+    worn = {device: _wearer(run, device, place) for device, place in zip(devices, PLACES, strict=True)}
+    _wait_until_told(settings)
+    return worn
+
+
+class _Commands:
+    """Runs ``ecgstream`` commands in this process, on the demo's database."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._database = settings.database.get_secret_value()
+
+    def __call__(self, *words: str) -> str:
+        from ecgstream.cli import app  # it knows every room, this one too
+
+        out = io.TextIOWrapper(io.BytesIO(), "utf-8")
+        try:
+            with redirect_stdout(out):
+                app([*words, "--database", self._database], result_action="return_value")
+        except SystemExit as error:
+            raise SeedError(f"`ecgstream {' '.join(words)}`: {error.code}") from error
+        out.flush()
+        return out.buffer.getvalue().decode()
+
+    def json(self, *words: str) -> Any:
+        return json.loads(self(*words, "--json"))
+
+
+def _device_file(folder: Path, devices: Sequence[str]) -> Path:
+    # Spread over shards, so that the demo's few devices are not all in one partition.
+    file = folder / "devices.csv"
+    with file.open("w", newline="", encoding="utf-8") as out:
+        writer = csv.writer(out)
+        writer.writerow(("device", "facility", "kind", "leads", "shard"))
+        for shard, (device, place) in enumerate(zip(devices, PLACES, strict=True)):
+            writer.writerow((device, place, "bedside_monitor", "II", shard))
+    return file
+
+
+def _wearer(run: _Commands, device: str, place: str) -> str:
+    (found,) = run.json("device", "show", device)
+    if found["patient"]:
+        return str(found["patient"])
+    (made,) = run.json("patient", "add", "--facility", place, "--by", ACCOUNT)
+    patient = str(made["patient"])
+    run("patient", "associate", patient, device, "--place-kind", "bed", "--place", "1", "--by", ACCOUNT)
+    return patient
+
+
+def _wait_until_told(settings: Settings) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    with connect(settings.database.get_secret_value(), autocommit=True, role="ecg_registry") as connection:
+        while not is_settled(connection):
+            if time.monotonic() > deadline:
+                raise SeedError(f"the registry tells nothing; its log is {settings.data}/logs/registry.log")
+            time.sleep(0.05)
