@@ -75,7 +75,7 @@ def add(
             raise RegistryError("--kind and --facility go together")
         held = () if kind is None or facility is None else (Position(kind, facility),)
         found = Person(account, name, held, people.oidc(oidc_issuer, oidc_subject))
-        people.add(connection, found, acting(by))
+        people.add(connection, [found], acting(by))
 
 
 @app.command(name="list")
@@ -150,7 +150,7 @@ def position_add(
         ecgstream person position add wang_wei expert 410200-H1
     """
     with registry_connection(settings) as connection:
-        people.place(connection, account, [Position(kind, facility)], acting(by))
+        people.place(connection, [(account, Position(kind, facility))], acting(by))
 
 
 @position.command(name="remove")

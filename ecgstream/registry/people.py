@@ -116,24 +116,27 @@ def oidc(issuer: str, subject: str) -> Oidc | None:
     return Oidc(issuer, subject)
 
 
-def add(connection: psycopg.Connection, person: Person, by: str) -> None:
-    """Add an account with its positions; it has no password yet.
+def add(connection: psycopg.Connection, persons: Sequence[Person], by: str) -> None:
+    """Add accounts with their positions; they have no password yet.
 
     Raises:
-        RegistryError: it is there, or a facility is not, or ``by`` may not do this there.
+        RegistryError: one is there, or a facility is not, or ``by`` may not do this there.
     """
-    account, name = text.account(person.account), text.clean(person.name, "name")
-    if load(connection, account=account):
-        raise RegistryError(f"account {account} is there already: `ecgstream person set` changes it")
-    if not person.positions:
-        _require_root(connection, by)
-    _check_oidc(connection, account, person.oidc)
-    connection.execute(
-        "INSERT INTO ecg.person (account, name, oidc_issuer, oidc_subject, changed_by)"
-        " VALUES (%s, %s, %s, %s, %s)",
-        (account, name, *(person.oidc or (None, None)), by),
-    )
-    _place(connection, account, person.positions, by)
+    for person in persons:
+        account, name = text.account(person.account), text.clean(person.name, "name")
+        if load(connection, account=account):
+            raise RegistryError(f"account {account} is there already: `ecgstream person set` changes it")
+        if not person.positions:
+            _require_root(connection, by)
+        _check_oidc(connection, account, person.oidc)
+        connection.execute(
+            "INSERT INTO ecg.person (account, name, oidc_issuer, oidc_subject, changed_by)"
+            " VALUES (%s, %s, %s, %s, %s)",
+            (account, name, *(person.oidc or (None, None)), by),
+        )
+        for position in person.positions:
+            _place(connection, account, position, by)
+    roles.follow(connection, [person.account for person in persons])
 
 
 def change(connection: psycopg.Connection, account: str, *, name: str, oidc: Oidc | None, by: str) -> None:
@@ -151,27 +154,26 @@ def change(connection: psycopg.Connection, account: str, *, name: str, oidc: Oid
     )
 
 
-def place(connection: psycopg.Connection, account: str, positions: Sequence[Position], by: str) -> None:
-    """Give an account positions that it does not hold.
+def place(connection: psycopg.Connection, positions: Sequence[tuple[str, Position]], by: str) -> None:
+    """Give accounts positions that they do not hold.
 
     Raises:
-        RegistryError: it holds one, a facility is not there, or ``by`` is known and no operator there.
+        RegistryError: one holds it, a facility is not there, or ``by`` may not do this there.
     """
-    held = get(connection, account).positions
-    for kind, facility in set(positions) & set(held):
-        raise RegistryError(f"account {account} is {kind} at {facility} already")
-    _place(connection, account, positions, by)
+    for account, position in positions:
+        if position in get(connection, account).positions:
+            raise RegistryError(f"account {account} is {position.kind} at {position.facility} already")
+        _place(connection, account, position, by)
+    roles.follow(connection, {account for account, _ in positions})
 
 
-def _place(connection: psycopg.Connection, account: str, positions: Sequence[Position], by: str) -> None:
-    for kind, facility in positions:
-        facility_store.path(connection, facility)  # or say that there is none
-        rights.require(connection, by, (Kind.OPERATOR,), facility)
-        connection.execute(
-            "INSERT INTO ecg.position (account, kind, facility, changed_by) VALUES (%s, %s, %s, %s)",
-            (account, kind, facility, by),
-        )
-    roles.follow(connection, account)
+def _place(connection: psycopg.Connection, account: str, position: Position, by: str) -> None:
+    facility_store.path(connection, position.facility)  # or say that there is none
+    rights.require(connection, by, (Kind.OPERATOR,), position.facility)
+    connection.execute(
+        "INSERT INTO ecg.position (account, kind, facility, changed_by) VALUES (%s, %s, %s, %s)",
+        (account, *position, by),
+    )
 
 
 def displace(connection: psycopg.Connection, account: str, position: Position, by: str) -> None:
@@ -187,7 +189,7 @@ def displace(connection: psycopg.Connection, account: str, position: Position, b
     connection.execute(
         "DELETE FROM ecg.position WHERE (account, kind, facility) = (%s, %s, %s)", (account, *position)
     )
-    roles.follow(connection, account)
+    roles.follow(connection, [account])
 
 
 def disable(connection: psycopg.Connection, account: str, by: str) -> None:
@@ -280,7 +282,7 @@ def _update(
         "UPDATE ecg.person SET {what}, changed_by = %s, changed_at = clock_timestamp() WHERE account = %s"
     )
     connection.execute(update.format(what=sql.SQL(what)), (*values, by, account))
-    roles.follow(connection, account)
+    roles.follow(connection, [account])
 
 
 def _require_over(connection: psycopg.Connection, account: str, by: str) -> None:

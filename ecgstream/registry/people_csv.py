@@ -141,9 +141,7 @@ def apply(connection: psycopg.Connection, plan: Plan, by: str) -> None:
     Raises:
         RegistryError: ``by`` may not do some of it.
     """
-    for person in plan.added:
-        people.add(connection, person, by)
+    people.add(connection, plan.added, by)
     for person in plan.changed:
         people.change(connection, person.account, name=person.name, oidc=person.oidc, by=by)
-    for account, position in plan.placed:
-        people.place(connection, account, [position], by)
+    people.place(connection, plan.placed, by)

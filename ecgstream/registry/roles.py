@@ -6,7 +6,7 @@ Functions on an open connection of role ``ecg_registry``, which makes these role
 role together with the account's rows.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import LiteralString, NamedTuple
 
@@ -48,14 +48,14 @@ LIMITS = {
 _NOBODY = Limits(connections=0, statement_s=1, lock_s=1, idle_in_transaction_s=1)
 
 _STATE: LiteralString = """
-SELECT h.sql_login, h.disabled,
-    (SELECT array_agg(DISTINCT p.kind) FROM ecg.position AS p WHERE p.account = h.account),
+SELECT h.account, h.sql_login, h.disabled,
+    ARRAY(SELECT DISTINCT p.kind FROM ecg.position AS p WHERE p.account = h.account),
     r.oid IS NOT NULL, coalesce(pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION'), false)
-FROM ecg.person AS h LEFT JOIN pg_roles AS r ON r.rolname = %s WHERE h.account = %s
+FROM ecg.person AS h LEFT JOIN pg_roles AS r ON r.rolname = 'person_' || h.account WHERE h.account = ANY(%s)
 """
 _GROUPS: LiteralString = """
-SELECT g.rolname FROM pg_auth_members AS m JOIN pg_roles AS g ON g.oid = m.roleid
-JOIN pg_roles AS r ON r.oid = m.member WHERE r.rolname = %s
+SELECT r.rolname, g.rolname FROM pg_auth_members AS m JOIN pg_roles AS g ON g.oid = m.roleid
+JOIN pg_roles AS r ON r.oid = m.member WHERE r.rolname = ANY(%s)
 """
 
 
@@ -68,55 +68,62 @@ def role_of(account: str) -> str:
     return f"person_{account}"
 
 
-def follow(connection: psycopg.Connection, account: str) -> None:
-    """Bring an account's role to what the registry says of the account; make it if there is none.
+def follow(connection: psycopg.Connection, accounts: Collection[str]) -> None:
+    """Bring the roles of accounts to what the registry says of them; make those that are not there.
+
+    Many at once, for after every grant the server looks through all roles again.
 
     Raises:
         RegistryError: a role of this name is not the registry's to change, or has rights from elsewhere.
     """
-    role = role_of(account)
-    row = connection.execute(_STATE, (role, account)).fetchone()
-    if row is None:
-        raise RegistryError(f"there is no account {account}")
-    sql_login, disabled, kinds, there, ours = row
-    if there and not ours:
-        raise RegistryError(
-            f"the database has a role {role} that the registry did not make: rename one of them"
-        )
-    if not there:
-        _run(connection, "CREATE ROLE {role}", role)
-        _run(connection, "GRANT {role} TO ecg_web WITH INHERIT FALSE, SET TRUE", role)
-    stands = [] if disabled else [Kind(kind) for kind in kinds or ()]
-    _join(connection, role, {f"ecg_{kind}" for kind in stands})
-    _limit(connection, role, stands)
-    if not sql_login:
-        _run(connection, "ALTER ROLE {role} NOLOGIN PASSWORD NULL", role)
+    new: list[str] = []
+    stands: dict[str, list[Kind]] = {}
+    logins: set[str] = set()
+    for account, sql_login, disabled, kinds, there, ours in connection.execute(_STATE, (list(accounts),)):
+        role = role_of(account)
+        if there and not ours:
+            raise RegistryError(f"the database has a role {role} that the registry did not make")
+        if not there:
+            new.append(role)
+        stands[role] = [] if disabled else [Kind(kind) for kind in kinds]
+        if sql_login:
+            logins.add(role)
+    for role in new:
+        _run(connection, "CREATE ROLE {role} ROLE ecg_web", role)  # which may become it, and inherits nothing
+    _join(connection, {role: {f"ecg_{kind}" for kind in kinds} for role, kinds in stands.items()})
+    for role, kinds in stands.items():
+        if role in logins:
+            _limit(connection, role, kinds)
+        elif role not in new:
+            _run(connection, "ALTER ROLE {role} NOLOGIN PASSWORD NULL", role)
 
 
-def _join(connection: psycopg.Connection, role: str, wanted: Collection[str]) -> None:
-    groups = _groups(connection, role)
-    for group in sorted(groups - set(wanted)):
-        _run(connection, "REVOKE {group} FROM {role}", role, group=sql.Identifier(group))
-    for group in sorted(set(wanted) - groups):
-        _run(
-            connection,
-            "GRANT {group} TO {role} WITH INHERIT TRUE, SET FALSE",
-            role,
-            group=sql.Identifier(group),
-        )
-    left = _groups(connection, role) - set(wanted)
-    if left:
-        raise RegistryError(
-            f"role {role} is in {', '.join(sorted(left))} by somebody else's grant: revoke it first"
-        )
+def _join(connection: psycopg.Connection, wanted: Mapping[str, set[str]]) -> None:
+    """Make each role a member of the groups that are wanted, and of no other."""
+    held = _groups(connection, wanted)
+    for group in sorted(set().union(*held.values(), *wanted.values())):
+        leave = [role for role in wanted if group in held[role] - wanted[role]]
+        join = [role for role in wanted if group in wanted[role] - held[role]]
+        if leave:
+            _run(connection, "REVOKE {group} FROM {role}", *leave, group=sql.Identifier(group))
+        if join:
+            grant: LiteralString = "GRANT {group} TO {role} WITH INHERIT TRUE, SET FALSE"
+            _run(connection, grant, *join, group=sql.Identifier(group))
+    for role, groups in _groups(connection, wanted).items():
+        if groups != wanted[role]:
+            left = ", ".join(sorted(groups - wanted[role]))
+            raise RegistryError(f"role {role} is in {left} by somebody else's grant: revoke that first")
 
 
-def _groups(connection: psycopg.Connection, role: str) -> set[str]:
-    return {group for (group,) in connection.execute(_GROUPS, (role,))}
+def _groups(connection: psycopg.Connection, roles: Collection[str]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {role: set() for role in roles}
+    for role, group in connection.execute(_GROUPS, (list(roles),)):
+        found[role].add(group)
+    return found
 
 
 def _limit(connection: psycopg.Connection, role: str, kinds: Collection[Kind]) -> None:
-    """Set the limits of a login. What the role has set for itself goes."""
+    """Set the limits of a login; what it has set for itself goes."""
     widest = Limits(*map(max, zip(_NOBODY, *(LIMITS[kind] for kind in kinds), strict=True)))
     settings = {
         "statement_timeout": f"{widest.statement_s}s",
@@ -127,13 +134,8 @@ def _limit(connection: psycopg.Connection, role: str, kinds: Collection[Kind]) -
     _run(connection, "ALTER ROLE {role} RESET ALL", role)
     _run(connection, "ALTER ROLE {role} CONNECTION LIMIT {n}", role, n=sql.Literal(widest.connections))
     for name, value in settings.items():
-        _run(
-            connection,
-            "ALTER ROLE {role} SET {name} = {value}",
-            role,
-            name=sql.Identifier(name),
-            value=sql.Literal(value),
-        )
+        setting = {"name": sql.Identifier(name), "value": sql.Literal(value)}
+        _run(connection, "ALTER ROLE {role} SET {name} = {value}", role, **setting)
 
 
 def let_in(connection: psycopg.Connection, account: str, password: str) -> None:
@@ -158,13 +160,14 @@ def end_sessions(connection: psycopg.Connection, account: str) -> int:
     with connection.transaction():
         _run(connection, "GRANT {role} TO ecg_registry WITH INHERIT TRUE, SET FALSE", role)
         found = connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (role,)
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = %s", (role,)
         ).fetchall()
         _run(connection, "REVOKE {role} FROM ecg_registry GRANTED BY ecg_registry", role)
     return len(found)
 
 
 def _run(
-    connection: psycopg.Connection, statement: LiteralString, role: str, **parts: sql.Composable
+    connection: psycopg.Connection, statement: LiteralString, *roles: str, **parts: sql.Composable
 ) -> None:
-    connection.execute(sql.SQL(statement).format(role=sql.Identifier(role), **parts))
+    names = sql.SQL(", ").join(map(sql.Identifier, roles))
+    connection.execute(sql.SQL(statement).format(role=names, **parts))

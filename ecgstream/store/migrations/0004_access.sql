@@ -35,6 +35,9 @@ BEGIN
     IF NOT (SELECT rolcreaterole FROM pg_roles WHERE rolname = 'ecg_registry') THEN
         ALTER ROLE ecg_registry CREATEROLE;
     END IF;
+    IF (SELECT rolinherit FROM pg_roles WHERE rolname = 'ecg_web') THEN
+        ALTER ROLE ecg_web NOINHERIT;  -- it may become a person, and is none before
+    END IF;
     IF NOT pg_has_role(current_user, 'ecg_views', 'SET') THEN
         EXECUTE format('GRANT ecg_views TO %I', current_user);  -- who owns the tables hands the views over
     END IF;
