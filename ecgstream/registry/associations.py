@@ -25,6 +25,9 @@ from ecgstream.registry.rights import CARE, require
 AHEAD = timedelta(minutes=5)
 """How far in the future an association may begin: as much as clocks differ. It is seen, not planned."""
 
+_TICK = timedelta(microseconds=1)
+"""The database's resolution."""
+
 FOREVER = datetime.max.replace(tzinfo=UTC)
 """In place of the database's infinity, which Python's times lack."""
 
@@ -98,7 +101,7 @@ _OF_PATIENT: LiteralString = "WHERE a.patient = %(patient)s ORDER BY a.since, a.
 _INSERT: LiteralString = """
 INSERT INTO ecg.association
     (device, patient, since, until, place_kind, place, replaces, reason, said_by, said_at)
-VALUES (%s, %s, %s, coalesce(%s, 'infinity'), %s, %s, %s, %s, %s, %s)
+VALUES (%s, %s, %s, coalesce(%s::timestamptz, 'infinity'), %s, %s, %s, %s, %s, %s)
 """
 
 
@@ -163,18 +166,27 @@ def associate(
 
 
 def end(connection: psycopg.Connection, device: str, by: str, *, at: datetime | None = None) -> datetime:
-    """Say that whoever wears a device at this time wears it no longer; return the time at which it was said.
+    """Say that whoever wears a device wears it no longer from a time (now) on; return when it was said.
+
+    If others are said to have worn it later still, that stays.
 
     Raises:
-        RegistryError: nobody is said to wear it then, or the account may not do so.
+        RegistryError: nobody is said to wear it beyond this time, or the account may not do so.
     """
     now, _ = _lock(connection, device)
     at = at or now
-    row = next((row for row in _holding(connection, device, at, FOREVER) if row.since < at < row.until), None)
-    if row is None or row.patient is None:
-        raise RegistryError(f"nobody is said to wear device {device} at {_said(at)}: nothing to end")
-    _check_rights(connection, by, device, at, at + timedelta(microseconds=1))
-    _write(connection, device, [Piece(row.patient, row.since, at, row.where, row)], by, now)
+    run = _worn_beyond(connection, device, at)
+    if not run:
+        raise RegistryError(_nothing_to_end(connection, device, at))
+    _check_rights(connection, by, device, at, at + _TICK)
+    # What began before stays as far as that time; what follows was worn by nobody.
+    ended = [
+        Piece(row.patient, row.since, at, row.where, row)
+        if row.since < at
+        else Piece(None, row.since, row.until, row.where, row)
+        for row in run
+    ]
+    _write(connection, device, ended, by, now)
     return now
 
 
@@ -290,6 +302,17 @@ def _holding(connection: psycopg.Connection, device: str, since: datetime, until
     return _rows(connection, _HOLDING, {"device": device, "since": since, "until": until})
 
 
+def _worn_beyond(connection: psycopg.Connection, device: str, at: datetime) -> list[Worn]:
+    """Return the rows, in order, by which whoever wears a device just before a time wears it after it too."""
+    run: list[Worn] = []
+    for row in _holding(connection, device, at - _TICK, FOREVER):
+        follows = run and (row.patient, row.since) == (run[-1].patient, run[-1].until)
+        if not follows and (run or row.patient is None or row.since >= at):
+            break
+        run.append(row)
+    return [row for row in run if row.until > at]
+
+
 def _rows(connection: psycopg.Connection, query: LiteralString, values: Mapping[str, object]) -> list[Worn]:
     with connection.cursor(row_factory=class_row(Worn)) as cursor:
         return cursor.execute(query, {**values, "forever": FOREVER}).fetchall()
@@ -322,6 +345,14 @@ def _conflict(worn: Worn, patient: str) -> str:
         f"{said}. If that is over, end it first: `ecgstream patient end {worn.device}`;"
         " to take it over from this time on, add --replace"
     )
+
+
+def _nothing_to_end(connection: psycopg.Connection, device: str, at: datetime) -> str:
+    before = [
+        row for row in _holding(connection, device, datetime.min.replace(tzinfo=UTC), at) if row.patient
+    ]
+    last = f"; {before[-1].patient} wore it until {_said(before[-1].until)}" if before else ""
+    return f"nobody is said to wear device {device} beyond {_said(at)}: nothing to end{last}"
 
 
 def _said(time: datetime) -> str:
