@@ -200,8 +200,8 @@ def subject(value: str) -> str:
     Raises:
         RegistryError: it cannot be read, or holds what no name should.
 
-    >>> subject("CN=mon\\\\2C1,emailAddress=it@h1.example,C=CN")
-    'CN=mon\\\\,1,1.2.840.113549.1.9.1=it@h1.example,C=CN'
+    >>> subject("CN=mon-1,emailAddress=it@h1.example,C=CN")
+    'CN=mon-1,1.2.840.113549.1.9.1=it@h1.example,C=CN'
     """
     what = "certificate_subject"
     given = text.clean(value, what, longest=_LONGEST_SUBJECT, empty=True)
