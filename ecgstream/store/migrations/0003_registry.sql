@@ -348,11 +348,13 @@ CREATE FUNCTION ecg.follow_position() RETURNS trigger
 DECLARE
     who text := CASE TG_OP WHEN 'DELETE' THEN OLD.account ELSE NEW.account END;
 BEGIN
+    PERFORM FROM ecg.person WHERE account = who FOR NO KEY UPDATE;  -- one change of an account after the other
     DELETE FROM ecg.place WHERE role = 'person_' || who;
     INSERT INTO ecg.place (role, kind, facility, path)
     SELECT 'person_' || who, p.kind, p.facility, f.path
     FROM ecg.position AS p JOIN ecg.facility AS f ON f.code = p.facility JOIN ecg.person AS h ON h.account = p.account
-    WHERE p.account = who AND NOT h.disabled;
+    WHERE p.account = who AND NOT h.disabled
+    FOR SHARE OF f;  -- a facility that is being moved has no path to copy yet
     RETURN NULL;
 END $$;
 CREATE TRIGGER follow_position AFTER INSERT OR DELETE ON ecg.position  -- rows are never changed
