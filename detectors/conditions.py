@@ -40,6 +40,7 @@ GAP_S = 1.0
 TECHNICAL_END_S = 2.0
 TICKS = 8  # a second
 STALE_RATE = 1.5  # mean RR intervals without a beat, after which the rate is that of the pause
+DECIDED_S = 0.4  # a beat is decided so long after its R peak at the latest (qrs): until then nothing is missing
 
 _ASYSTOLE = int(Code.ASYSTOLE)
 _VF = int(Code.VENTRICULAR_FIBRILLATION)
@@ -193,7 +194,8 @@ def assess(d: Any, s: Any, r: Any, out: Any) -> None:
             s.hr_bpm = np.nan
     elif s.run > 1:
         rate = mean_rate(s, min(s.run - 1, 8))
-        s.hr_bpm = min(rate, 60.0 / pause) if pause * rate > 60.0 * STALE_RATE else rate
+        silent = pause - DECIDED_S
+        s.hr_bpm = min(rate, 60.0 / silent) if silent * rate > 60.0 * STALE_RATE else rate
     still = seen and pause >= ASYSTOLE_S and s.candidate == 0.0 and not d.open[_VF]
     if still:
         s.hr_bpm = 0.0

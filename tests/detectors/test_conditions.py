@@ -114,6 +114,16 @@ def test_heart_rate_limits(bpm, code):
     assert limit == {Code.HEART_RATE_LOW: 50, Code.HEART_RATE_HIGH: 120}[code]
 
 
+@pytest.mark.parametrize("bpm", range(124, 204, 8))
+def test_a_high_rate_is_told_at_every_rate(bpm):
+    """How beats fall between the looks at the conditions does not matter."""
+    events = events_of(with_beats(syn.regular(bpm, 0.5, 20), 20))
+    onset = syn.phases(events, Code.HEART_RATE_HIGH, 0)
+    assert len(onset) == 1
+    assert onset["sample"][0] / FS < 8
+    assert len(syn.phases(events, Code.HEART_RATE_HIGH, 2)) == 0
+
+
 def test_all_leads_off_is_no_asystole():
     mv = np.stack([with_beats(syn.regular(75, 0.5, 40), 40)] * 2)
     mv[:, 15 * FS : 30 * FS] = 0.0
