@@ -3,9 +3,7 @@
 A vital belongs to the time its device gives it. What is a duplicate or a little late is ignored. A
 number has one clock of its own, so that numbers that come at different paces do not shadow each other.
 
-The defaults (adult) are those that bedside monitors commonly come with (SpO2 90 %, pulse 50 to 120 a
-minute, respiration 8 to 30 a minute, systolic 90 to 160 mmHg, temperature 35 to 39 Cel; 10 s of hold for
-SpO2 and rates); no standard sets them, and a ward sets its own by ``Limits``.
+SpO2 and rates must stay out of their limits for 10 s, as bedside monitors commonly ask; no standard sets it.
 """
 
 from typing import Any
@@ -18,12 +16,10 @@ from detectors.output import END, ONSET, UPDATE, outer, write_condition, write_t
 from detectors.trends import MINUTE_NS
 from schemas import mdc
 from schemas.conditions import Code
+from schemas.limits import LIMITED_CODES
 
 SECOND_NS = 1_000_000_000
-LIMITED_CODES = (mdc.HEART_RATE, mdc.PULSE_RATE, mdc.SPO2, mdc.RESP_RATE, mdc.NIBP_SYS, mdc.TEMPERATURE)
-"""Numbers with alarm limits, in the order of the state's fields ``low`` and ``high``."""
-ADULT_LOW = np.array([50.0, 50.0, 90.0, 8.0, 90.0, 35.0])
-ADULT_HIGH = np.array([120.0, 120.0, np.nan, 30.0, 160.0, 39.0])
+# By the numbers of schemas.limits.LIMITED_CODES; the heart rate's conditions come from the ECG.
 HOLD_NS = np.array([0, 10, 10, 10, 0, 0]) * SECOND_NS  # spot measurements are believed at once
 LOW_CONDITION = np.array(
     [
