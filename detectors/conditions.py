@@ -14,7 +14,7 @@ import numpy as np
 
 from detectors.beats import mean_rate
 from detectors.compiled import jit
-from detectors.evidence import VENTRICULAR, pause_s
+from detectors.evidence import FIRST_VITAL, LAST_VITAL, VENTRICULAR, pause_s
 from detectors.extremes import EXTREMES
 from detectors.fibrillation import WINDOW_S
 from detectors.output import END, ONSET, UPDATE, outer, time_of, write_condition
@@ -53,7 +53,6 @@ _ALL_OFF = int(Code.ALL_LEADS_OFF)
 _NOISY = int(Code.ECG_NOISY)
 _GAP = int(Code.SIGNAL_GAP)
 _RESTARTED = int(Code.DEVICE_RESTARTED)
-_FIRST_VITAL, _LAST_VITAL = int(Code.SPO2_LOW), int(Code.TEMPERATURE_HIGH)
 
 
 @jit
@@ -222,7 +221,7 @@ def assess(d: Any, s: Any, r: Any, out: Any) -> None:
 def end_all(d: Any, s: Any, out: Any, sample: float) -> None:
     """Close every condition of the ECG: the session or the stretch is over."""
     for code in range(len(d.open)):
-        if d.open[code] and not _FIRST_VITAL <= code <= _LAST_VITAL:
+        if d.open[code] and not FIRST_VITAL <= code <= LAST_VITAL:
             end(d, s, out, code, sample)
-        if not _FIRST_VITAL <= code <= _LAST_VITAL:
+        if not FIRST_VITAL <= code <= LAST_VITAL:
             d.held[code] = 0

@@ -12,6 +12,7 @@ import numpy as np
 
 from detectors.compiled import jit
 from detectors.control import limit_at
+from detectors.evidence import FIRST_VITAL, LAST_VITAL
 from detectors.output import END, ONSET, UPDATE, outer, write_condition, write_trend
 from detectors.trends import MINUTE_NS
 from schemas import mdc
@@ -32,14 +33,20 @@ LOW_CONDITION = np.array(
     ]
 )
 HIGH_CONDITION = np.array(
-    [0, Code.PULSE_RATE_HIGH, 0, Code.RESPIRATION_RATE_HIGH, Code.NIBP_SYSTOLIC_HIGH, Code.TEMPERATURE_HIGH]
+    [
+        0,
+        Code.PULSE_RATE_HIGH,
+        Code.SPO2_HIGH,
+        Code.RESPIRATION_RATE_HIGH,
+        Code.NIBP_SYSTOLIC_HIGH,
+        Code.TEMPERATURE_HIGH,
+    ]
 )
 END_NS = 5 * SECOND_NS
 STALE_NS = 60 * SECOND_NS
 """Up to so far back a vital is a duplicate or out of order (gateways fill gaps of 60 s in order);
 farther back the device's clock has been set back, and nobody must go unwatched until it catches up."""
 _LIMITED = np.array(LIMITED_CODES)
-_FIRST, _LAST = int(Code.SPO2_LOW), int(Code.TEMPERATURE_HIGH)
 _ECG_RATE, _ECG_VPC = mdc.HEART_RATE, mdc.VPC_RATE
 
 
@@ -131,7 +138,7 @@ def _flush(d: Any, out: Any, i: int) -> None:
 @jit
 def _new_session(d: Any, s: Any, out: Any, session: int, t: int) -> None:
     """End what the old session left open."""
-    for code in range(_FIRST, _LAST + 1):
+    for code in range(FIRST_VITAL, LAST_VITAL + 1):
         if d.open[code]:
             at = _sample(d, s, d.vital_session, t)
             _tell(d, s, out, code, END, at, t, np.nan)
