@@ -6,13 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors import kernel, output
-from detectors.control import NEVER, enqueue
+from detectors.control import CATEGORIES, HIGH, LOW, NEVER, take
 from detectors.output import Events, Out
 from detectors.rates import Rates
 from detectors.state import DEVICE, SIGNAL, STATE_VERSION, StateError, blank_signal, pack, unpack
-from detectors.vitals import ADULT_HIGH, ADULT_LOW
 from schemas.bundle import Bundle
-from schemas.records import ECG_KIND, Control
+from schemas.records import ECG_KIND, Category, Control, Settings
 from schemas.units import MILLIVOLT
 
 __all__ = ["STATE_VERSION", "Bank", "StateError"]
@@ -77,9 +76,9 @@ class Bank:
         return _events(self._out)
 
     def control(self, control: Control) -> None:
-        """Take a change of limits or association; it holds from its sample on."""
+        """Take a change of association, settings or limits; it holds from its sample on."""
         row = self._row(control.device)
-        enqueue(self._device[row], control)
+        take(self._device.view(np.recarray)[row], control)
 
     def snapshot(self, row: int) -> bytes:
         """Return the state of a row."""
@@ -103,6 +102,11 @@ class Bank:
     def patient(self, row: int) -> str:
         """Return the pseudonym of who wears the device now, empty for nobody."""
         return bytes(self._device[row]["patient"]).rstrip(b"\0").decode()
+
+    def settings(self, row: int) -> Settings:
+        """Return what kind of patient is watched now."""
+        d = self._device[row]
+        return Settings(CATEGORIES[d["category"]], bool(d["paced"]))
 
     def ignored(self, row: int) -> int:
         """Return how many packets of a device were ignored as duplicates or out of order."""
@@ -138,8 +142,9 @@ class Bank:
             if row == len(self._device):
                 self._device = np.concatenate([self._device, np.zeros(row, DEVICE)])
                 self._signal = np.concatenate([self._signal, np.zeros(row, SIGNAL)])
-            self._device[row]["low"], self._device[row]["high"] = ADULT_LOW, ADULT_HIGH
-            self._device[row]["due"] = NEVER
+            adult = CATEGORIES.index(Category.ADULT)
+            d = self._device[row]
+            d["category"], d["low"], d["high"], d["due"] = adult, LOW[adult], HIGH[adult], NEVER
             self._signal[row] = self._blank[0]
         return row
 

@@ -2,7 +2,8 @@
 
 Definitions of the five life-threatening ones: G. D. Clifford et al., "The PhysioNet/Computing in
 Cardiology Challenge 2015: reducing false arrhythmia alarms in the ICU", Computers in Cardiology 42 (2015)
-273-276. None of them begins while the ECG cannot be analysed.
+273-276; what is extreme depends on the kind of patient (``extremes``). None begins while the ECG cannot be
+analysed.
 Deviations: ends have their own, weaker thresholds, so that a condition at its limit does not flap; a single
 pause or missed beat makes no bradycardia, however low the mean rate of the five beats around it.
 """
@@ -13,16 +14,15 @@ import numpy as np
 
 from detectors.beats import mean_rate
 from detectors.compiled import jit
-from detectors.evidence import VENTRICULAR, pause_s
+from detectors.evidence import FIRST_VITAL, LAST_VITAL, VENTRICULAR, pause_s
+from detectors.extremes import EXTREMES
 from detectors.fibrillation import WINDOW_S
 from detectors.output import END, ONSET, UPDATE, outer, time_of, write_condition
 from schemas.conditions import Code
 
-ASYSTOLE_S = 4.0
 ASYSTOLE_END_BEATS = 3
-BRADYCARDIA_BPM, BRADYCARDIA_BEATS, BRADYCARDIA_END_BPM = 40.0, 5, 43.0
-BRADYCARDIA_RR_S = 1.2  # all RR intervals but one are at least so long
-TACHYCARDIA_BPM, TACHYCARDIA_BEATS, TACHYCARDIA_END_BPM = 140.0, 17, 130.0
+BRADYCARDIA_BEATS = 5
+TACHYCARDIA_BEATS = 17
 VT_BPM, VT_BEATS, VT_END_BPM, VT_END_BEATS = 100.0, 5, 95.0, 3
 VT_END_S = 3.0
 VF_SECONDS = 1  # windows of 4 s in a row
@@ -30,7 +30,6 @@ VF_END_S = 3.0
 REGULAR_SHARE = 0.15  # of the mean RR: within it a run is a tachycardia, however much it looks like a wave
 FLUTTER_BPM = 240.0  # and above it is flutter
 RATE_HYSTERESIS_BPM = 3.0
-RATE_BACK_BPM = 120.0  # a rate that has fallen to here is no extreme tachycardia, whatever the mean says
 RATE_HOLD_S = 1.0
 RATE_END_S = 5.0
 BLIND_END_S = 10.0  # a heart that cannot be seen for so long: the condition is over for want of knowledge
@@ -40,6 +39,7 @@ GAP_S = 1.0
 TECHNICAL_END_S = 2.0
 TICKS = 8  # a second
 STALE_RATE = 1.5  # mean RR intervals without a beat, after which the rate is that of the pause
+DECIDED_S = 0.4  # a beat is decided within so long of its R peak (qrs): until then nothing is missing
 
 _ASYSTOLE = int(Code.ASYSTOLE)
 _VF = int(Code.VENTRICULAR_FIBRILLATION)
@@ -53,7 +53,6 @@ _ALL_OFF = int(Code.ALL_LEADS_OFF)
 _NOISY = int(Code.ECG_NOISY)
 _GAP = int(Code.SIGNAL_GAP)
 _RESTARTED = int(Code.DEVICE_RESTARTED)
-_FIRST_VITAL, _LAST_VITAL = int(Code.SPO2_LOW), int(Code.TEMPERATURE_HIGH)
 
 
 @jit
@@ -149,11 +148,11 @@ def _technical(d: Any, s: Any, out: Any, now: float) -> None:
 
 
 @jit
-def _slow_throughout(s: Any) -> bool:
+def _slow_throughout(s: Any, rr_s: float) -> bool:
     """Return whether the last beats are slow one by one, not by one pause or missed beat among them."""
     long = 0
     for n in range(1, BRADYCARDIA_BEATS):
-        if beat_back(s, n) - beat_back(s, n + 1) > BRADYCARDIA_RR_S * s.rate_hz:
+        if beat_back(s, n) - beat_back(s, n + 1) > rr_s * s.rate_hz:
             long += 1
     return long >= BRADYCARDIA_BEATS - 2
 
@@ -164,16 +163,18 @@ def _rates(d: Any, s: Any, out: Any, now: float, seen: bool, blind: bool) -> Non
     slow = mean_rate(s, BRADYCARDIA_BEATS - 1) if s.run >= BRADYCARDIA_BEATS else np.nan
     fast = mean_rate(s, TACHYCARDIA_BEATS - 1) if s.run >= TACHYCARDIA_BEATS else np.nan
     few = mean_rate(s, 4) if s.run > 4 else np.nan
-    begins = seen and slow < BRADYCARDIA_BPM and _slow_throughout(s)
+    extreme = EXTREMES[d.category]
+    begins = seen and slow < extreme.slow_bpm and _slow_throughout(s, extreme.slow_rr_s)
     onset = beat_back(s, BRADYCARDIA_BEATS) if begins else now
-    ends = blind or (slow > BRADYCARDIA_END_BPM)
+    ends = blind or (slow > extreme.slow_end_bpm)
     _follow(d, s, out, _BRADYCARDIA, begins, ends, 0.0, RATE_END_S, onset)
-    begins = seen and fast > TACHYCARDIA_BPM and few > TACHYCARDIA_BPM
+    begins = seen and fast > extreme.fast_bpm and few > extreme.fast_bpm
     onset = beat_back(s, TACHYCARDIA_BEATS) if begins else now
-    ends = blind or (fast < TACHYCARDIA_END_BPM and few < TACHYCARDIA_END_BPM) or s.hr_bpm < RATE_BACK_BPM
+    back = fast < extreme.fast_end_bpm and few < extreme.fast_end_bpm
+    ends = blind or back or s.hr_bpm < extreme.fast_back_bpm
     _follow(d, s, out, _TACHYCARDIA, begins, ends, 0.0, RATE_END_S, onset)
     low, high, hr = d.low[0], d.high[0], s.hr_bpm
-    enough = seen and (s.run > 4 or pause_s(s) > ASYSTOLE_S)
+    enough = seen and (s.run > 4 or pause_s(s) > extreme.asystole_s)
     ends = blind or not hr < low + RATE_HYSTERESIS_BPM
     _follow(d, s, out, _HR_LOW, enough and hr < low, ends, RATE_HOLD_S, RATE_END_S, now)
     ends = blind or not hr > high - RATE_HYSTERESIS_BPM
@@ -188,16 +189,18 @@ def assess(d: Any, s: Any, r: Any, out: Any) -> None:
     seen = s.analysable == 1 and s.blind == 0
     blind = s.blind > BLIND_END_S * r.internal_hz
     pause = pause_s(s)
+    asystole_s = EXTREMES[d.category].asystole_s
     if s.run == 0 or not seen:
         if s.blind > 0 or s.run == 0:
             s.hr_bpm = np.nan
     elif s.run > 1:
         rate = mean_rate(s, min(s.run - 1, 8))
-        s.hr_bpm = min(rate, 60.0 / pause) if pause * rate > 60.0 * STALE_RATE else rate
-    still = seen and pause >= ASYSTOLE_S and s.candidate == 0.0 and not d.open[_VF]
+        silent = pause - DECIDED_S
+        s.hr_bpm = min(rate, 60.0 / silent) if silent * rate > 60.0 * STALE_RATE else rate
+    still = seen and pause >= asystole_s and s.candidate == 0.0 and not d.open[_VF]
     if still:
         s.hr_bpm = 0.0
-    if pause >= ASYSTOLE_S:
+    if pause >= asystole_s:
         s.calm_beats = s.beats
     back = s.beats - s.calm_beats >= ASYSTOLE_END_BEATS
     onset = now - pause * s.rate_hz
@@ -218,7 +221,7 @@ def assess(d: Any, s: Any, r: Any, out: Any) -> None:
 def end_all(d: Any, s: Any, out: Any, sample: float) -> None:
     """Close every condition of the ECG: the session or the stretch is over."""
     for code in range(len(d.open)):
-        if d.open[code] and not _FIRST_VITAL <= code <= _LAST_VITAL:
+        if d.open[code] and not FIRST_VITAL <= code <= LAST_VITAL:
             end(d, s, out, code, sample)
-        if not _FIRST_VITAL <= code <= _LAST_VITAL:
+        if not FIRST_VITAL <= code <= LAST_VITAL:
             d.held[code] = 0

@@ -31,6 +31,7 @@ NAMES: dict[int, tuple[str, ...]] = {
     Code.HEART_RATE_LOW: _ECG,
     Code.HEART_RATE_HIGH: _ECG,
     Code.SPO2_LOW: ("spo2_percent", "limit_percent"),
+    Code.SPO2_HIGH: ("spo2_percent", "limit_percent"),
     Code.RESPIRATION_RATE_LOW: ("respiration_per_min", "limit_per_min"),
     Code.RESPIRATION_RATE_HIGH: ("respiration_per_min", "limit_per_min"),
     Code.PULSE_RATE_LOW: ("pulse_bpm", "limit_bpm"),
@@ -50,7 +51,8 @@ NAMES: dict[int, tuple[str, ...]] = {
 _VF_CODE = int(Code.VENTRICULAR_FIBRILLATION)
 _LOW_CODE = int(Code.HEART_RATE_LOW)
 _HIGH_CODE = int(Code.HEART_RATE_HIGH)
-_FIRST_VITAL, _LAST_VITAL = int(Code.SPO2_LOW), int(Code.TEMPERATURE_HIGH)
+FIRST_VITAL, LAST_VITAL = int(Code.SPO2_LOW), int(Code.SPO2_HIGH)
+"""Conditions from here to there are of vital signs, and follow their times instead of samples."""
 _FIRST_SIGNAL = int(Code.LEAD_OFF)
 _RESTARTED = int(Code.DEVICE_RESTARTED)
 VENTRICULAR = ord("V")
@@ -89,7 +91,7 @@ def collect(d: Any, s: Any, code: int, value: float, into: Any) -> None:
     into[:] = np.nan
     if code == _RESTARTED:
         return
-    if _FIRST_VITAL <= code <= _LAST_VITAL:
+    if FIRST_VITAL <= code <= LAST_VITAL:
         into[0] = value
         into[1] = d.limit_told[code]
         return

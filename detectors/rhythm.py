@@ -1,7 +1,8 @@
 """The rhythm in force, as a WFDB rhythm mark, once a second: first form.
 
 Deviation from the WFDB tables: sinus rhythm is any rhythm that is neither slow, fast, ventricular nor
-paced; atrial fibrillation comes with a later form.
+paced; atrial fibrillation comes with a later form. Slow is below the default limit of the kind of patient
+(adult: 50 a minute, AHA/ACC/HRS guideline 2018), fast is what is extreme for it.
 """
 
 from typing import Any
@@ -9,15 +10,17 @@ from typing import Any
 import numpy as np
 
 from detectors.compiled import jit
+from detectors.control import LOW
+from detectors.extremes import EXTREMES
 from detectors.output import write_rhythm
-from schemas import wfdb
+from schemas import mdc, wfdb
 from schemas.conditions import Code
+from schemas.limits import LIMITED_CODES
 
-SBR_BPM = 50.0  # AHA/ACC/HRS guideline 2018: sinus bradycardia below 50
-SVTA_BPM = 140.0
 VFL_HZ = 4.0  # flutter: 240 a minute and less
 DEBOUNCE_S = 2
 PACED_SHARE = 0.5
+_HEART_RATE = LIMITED_CODES.index(mdc.HEART_RATE)
 _PACED = ord("/")
 _VENTRICULAR = ord("V")
 _ASYSTOLE = int(Code.ASYSTOLE)
@@ -51,9 +54,9 @@ def _rhythm(d: Any, s: Any) -> int:
         paced += s.code[(s.beats - 1 - i) % len(s.code)] == _PACED
     if paced > 4 * PACED_SHARE:
         return R_PACED
-    if s.hr_bpm < SBR_BPM:
+    if s.hr_bpm < LOW[d.category, _HEART_RATE]:
         return R_SBR
-    return R_SVTA if s.hr_bpm > SVTA_BPM else R_SINUS
+    return R_SVTA if s.hr_bpm > EXTREMES[d.category].fast_bpm else R_SINUS
 
 
 @jit

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-STATE_VERSION = "1"
+STATE_VERSION = "2"
 MAX_LEADS = 12
 RING = 128  # internal samples kept a lead: at least 0.64 s, what a beat needs until it is decided
 SEEN_SESSIONS = 4
@@ -23,11 +23,25 @@ SHAPE = 40  # points of a shape, 10 ms apart
 SHAPE_LEADS = 2
 SLOW_RING = 256  # points of the slow signal that fibrillation is looked for in: 5 s at 50 Hz
 CONDITIONS = 40  # codes of schemas.conditions below this number are decided here
-PENDING_LIMITS = 48
-PENDING_PATIENTS = 4
+MAX_PENDING = 48
 PATIENT_BYTES = 32
-LIMITED = 6  # numbers with alarm limits: see vitals.LIMITED_CODES
+LIMITED = 6  # numbers with alarm limits: schemas.limits.LIMITED_CODES
 VITALS = 12  # numbers a device whose minutes are summed up
+
+PENDING = np.dtype(
+    [  # without a gap between fields: what lies in it is copied or not, as the compiler likes
+        ("kind", np.int64),
+        ("category", np.int64),
+        ("paced", np.int64),
+        ("session", np.int64),
+        ("start", np.int64),  # sample of channel 0 from which it holds
+        ("low", np.float64),
+        ("high", np.float64),
+        ("patient", np.uint8, (PATIENT_BYTES,)),
+    ],
+    align=True,
+)
+"""A change that waits for its sample: see ``control``; each kind of change has its own of the fields."""
 
 DEVICE = np.dtype(
     [
@@ -66,18 +80,10 @@ DEVICE = np.dtype(
         ("low", np.float64, (LIMITED,)),
         ("high", np.float64, (LIMITED,)),
         ("patient", np.uint8, (PATIENT_BYTES,)),
-        ("limit_kind", np.int64, (PENDING_LIMITS,)),  # 1 + index of the number, 0: free
-        ("limit_session", np.int64, (PENDING_LIMITS,)),
-        ("limit_from", np.int64, (PENDING_LIMITS,)),
-        ("limit_order", np.int64, (PENDING_LIMITS,)),
-        ("limit_low", np.float64, (PENDING_LIMITS,)),
-        ("limit_high", np.float64, (PENDING_LIMITS,)),
-        ("patient_kind", np.int64, (PENDING_PATIENTS,)),
-        ("patient_session", np.int64, (PENDING_PATIENTS,)),
-        ("patient_from", np.int64, (PENDING_PATIENTS,)),
-        ("patient_order", np.int64, (PENDING_PATIENTS,)),
-        ("patient_next", np.uint8, (PENDING_PATIENTS, PATIENT_BYTES)),
-        ("orders", np.int64),
+        ("category", np.int64),  # of control.CATEGORIES
+        ("paced", np.int64),
+        ("pending", PENDING, (MAX_PENDING,)),
+        ("waiting", np.int64),  # changes pending, in the order in which they came
         ("due", np.int64),  # ECG sample at which the next pending change holds
     ],
     align=True,

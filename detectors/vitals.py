@@ -3,9 +3,7 @@
 A vital belongs to the time its device gives it. What is a duplicate or a little late is ignored. A
 number has one clock of its own, so that numbers that come at different paces do not shadow each other.
 
-The defaults (adult) are those that bedside monitors commonly come with (SpO2 90 %, pulse 50 to 120 a
-minute, respiration 8 to 30 a minute, systolic 90 to 160 mmHg, temperature 35 to 39 Cel; 10 s of hold for
-SpO2 and rates); no standard sets them, and a ward sets its own by ``Limits``.
+SpO2 and rates must stay out of their limits for 10 s, as bedside monitors commonly ask; no standard sets it.
 """
 
 from typing import Any
@@ -14,16 +12,15 @@ import numpy as np
 
 from detectors.compiled import jit
 from detectors.control import limit_at
+from detectors.evidence import FIRST_VITAL, LAST_VITAL
 from detectors.output import END, ONSET, UPDATE, outer, write_condition, write_trend
 from detectors.trends import MINUTE_NS
 from schemas import mdc
 from schemas.conditions import Code
+from schemas.limits import LIMITED_CODES
 
 SECOND_NS = 1_000_000_000
-LIMITED_CODES = (mdc.HEART_RATE, mdc.PULSE_RATE, mdc.SPO2, mdc.RESP_RATE, mdc.NIBP_SYS, mdc.TEMPERATURE)
-"""Numbers with alarm limits, in the order of the state's fields ``low`` and ``high``."""
-ADULT_LOW = np.array([50.0, 50.0, 90.0, 8.0, 90.0, 35.0])
-ADULT_HIGH = np.array([120.0, 120.0, np.nan, 30.0, 160.0, 39.0])
+# By the numbers of schemas.limits.LIMITED_CODES; the heart rate's conditions come from the ECG.
 HOLD_NS = np.array([0, 10, 10, 10, 0, 0]) * SECOND_NS  # spot measurements are believed at once
 LOW_CONDITION = np.array(
     [
@@ -36,14 +33,20 @@ LOW_CONDITION = np.array(
     ]
 )
 HIGH_CONDITION = np.array(
-    [0, Code.PULSE_RATE_HIGH, 0, Code.RESPIRATION_RATE_HIGH, Code.NIBP_SYSTOLIC_HIGH, Code.TEMPERATURE_HIGH]
+    [
+        0,
+        Code.PULSE_RATE_HIGH,
+        Code.SPO2_HIGH,
+        Code.RESPIRATION_RATE_HIGH,
+        Code.NIBP_SYSTOLIC_HIGH,
+        Code.TEMPERATURE_HIGH,
+    ]
 )
 END_NS = 5 * SECOND_NS
 STALE_NS = 60 * SECOND_NS
 """Up to so far back a vital is a duplicate or out of order (gateways fill gaps of 60 s in order);
 farther back the device's clock has been set back, and nobody must go unwatched until it catches up."""
 _LIMITED = np.array(LIMITED_CODES)
-_FIRST, _LAST = int(Code.SPO2_LOW), int(Code.TEMPERATURE_HIGH)
 _ECG_RATE, _ECG_VPC = mdc.HEART_RATE, mdc.VPC_RATE
 
 
@@ -135,7 +138,7 @@ def _flush(d: Any, out: Any, i: int) -> None:
 @jit
 def _new_session(d: Any, s: Any, out: Any, session: int, t: int) -> None:
     """End what the old session left open."""
-    for code in range(_FIRST, _LAST + 1):
+    for code in range(FIRST_VITAL, LAST_VITAL + 1):
         if d.open[code]:
             at = _sample(d, s, d.vital_session, t)
             _tell(d, s, out, code, END, at, t, np.nan)

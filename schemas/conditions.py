@@ -29,6 +29,7 @@ class Code(IntEnum):
     NIBP_SYSTOLIC_HIGH = 14
     TEMPERATURE_LOW = 15
     TEMPERATURE_HIGH = 16
+    SPO2_HIGH = 17
     LEAD_OFF = 32
     ALL_LEADS_OFF = 33
     ECG_NOISY = 34
@@ -65,6 +66,7 @@ CATALOGUE = {
     Code.NIBP_SYSTOLIC_HIGH: Meaning("Systolic pressure above its limit"),
     Code.TEMPERATURE_LOW: Meaning("Temperature below its limit"),
     Code.TEMPERATURE_HIGH: Meaning("Temperature above its limit"),
+    Code.SPO2_HIGH: Meaning("SpO2 above its limit"),
     Code.LEAD_OFF: Meaning("An ECG lead is off", technical=True),
     Code.ALL_LEADS_OFF: Meaning("All ECG leads are off: heart not monitored", technical=True),
     Code.ECG_NOISY: Meaning("ECG cannot be analysed", technical=True),

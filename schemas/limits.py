@@ -1,7 +1,7 @@
 """Default alarm limits by kind of patient, for whom nobody has set others.
 
-They are those that bedside monitors commonly come with. No standard sets them: IEC 60601-2-27 and
-ISO 80601-2-61 ask for limits that can be set and leave their values to whoever answers for the patient.
+They are those that bedside monitors commonly come with. No standard sets them; whoever answers for a patient
+sets others. The upper limit of a neonate's SpO2 is for one who is given oxygen.
 """
 
 from schemas import mdc

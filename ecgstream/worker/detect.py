@@ -18,7 +18,7 @@ from ecgstream.worker.outputs import Output, Source
 from schemas import codec
 from schemas.bundle import Bundle, gather
 from schemas.errors import BadRecordError
-from schemas.records import Control, Snapshot
+from schemas.records import Control, Enrolled, Snapshot
 
 log = structlog.get_logger()
 
@@ -75,10 +75,16 @@ class Partition:
     def _control(self, record: Record, content: codec.Record) -> None:
         if not isinstance(content, Control):
             raise BadRecordError(f"a {type(content).__name__} on the ingest topic")
+        self._note_links(self._links.advance(record.log_ms), record.offset, record.log_ms)
         if record.offset < self._resume.get(content.device, 0):
             return
-        rows = self._rows([content.device])
-        self._bank.control(content)
+        (row,) = rows = self._rows([content.device])
+        if isinstance(content.change, Enrolled):
+            disabled = content.change.disabled
+            ended = self._links.enrol(int(row), disabled=disabled, log_ms=record.log_ms)
+            self._note_links(ended, record.offset, record.log_ms)
+        else:
+            self._bank.control(content)
         self._mark_dirty(rows, record.offset)
 
     def _push(self, waiting: Sequence[tuple[Record, Bundle]]) -> None:

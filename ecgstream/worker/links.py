@@ -4,24 +4,36 @@ The timers run on the log's time: the broker's clock, which stamps every ingest 
 within a partition. So a worker that replays an hour of log finds the same lost links as the one that lived
 through it. Only where nothing at all arrives does the wall clock move them on.
 
-Onset is the last sample that came; its id does not depend on when the loss was noticed.
+Onset is the last sample that came, or the one that was due when the device was enabled again; its id does not
+depend on when the loss was noticed. While a device is disabled its link is not supervised.
 """
 
 from dataclasses import dataclass
-from struct import Struct
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.bundle import Bundle
 
-_STATE = Struct("<qqqqB")
 _NEVER = -1
+_LINK = np.dtype(
+    [
+        ("heard_ms", "<i8"),  # the log's time of the last packet
+        ("session", "<i8"),
+        ("sample", "<i8"),  # the onset if it is lost now, with its device time
+        ("time_ns", "<i8"),
+        ("rate_hz", "<f8"),  # of channel 0, which samples count at
+        ("lost", "?"),
+        ("disabled", "?"),
+    ],
+    align=True,
+)
+_UNHEARD = np.array([(_NEVER, 0, 0, 0, 0.0, False, False)], _LINK)
 
 
 @dataclass(frozen=True, slots=True)
 class LinkEvent:
-    """A link is lost or back. ``silent_s``: signal time since the last sample."""
+    """A link is lost or back. ``silent_s``: signal time since the onset."""
 
     row: int
     back: bool
@@ -39,23 +51,17 @@ class Links:
         clock_rate: s of signal a s of the log's clock (1 except in a demo that runs faster than life).
     """
 
-    STATE_BYTES = _STATE.size
+    STATE_BYTES = _LINK.itemsize
 
     def __init__(self, timeout_s: float, clock_rate: float) -> None:
         self._timeout_ms = timeout_s * 1000 / clock_rate
         self._signal_s_per_ms = clock_rate / 1000
-        self._heard_ms = np.full(0, _NEVER, np.int64)
-        self._session = np.zeros(0, np.int64)
-        self._sample = np.zeros(0, np.int64)
-        self._time_ns = np.zeros(0, np.int64)
-        self._lost = np.zeros(0, np.bool_)
+        self._link = np.repeat(_UNHEARD, 0)
 
-    def _grow(self, rows: int) -> None:
-        more = max(rows, 2 * self._lost.size) - self._lost.size
-        self._heard_ms = np.concatenate([self._heard_ms, np.full(more, _NEVER, np.int64)])
-        for name in ("_session", "_sample", "_time_ns", "_lost"):
-            column = getattr(self, name)
-            setattr(self, name, np.concatenate([column, np.zeros(more, column.dtype)]))
+    def _make_room(self, row: int) -> None:
+        if row >= self._link.size:
+            more = max(row + 1, 2 * self._link.size) - self._link.size
+            self._link = np.concatenate([self._link, np.repeat(_UNHEARD, more)])
 
     def heard(self, bundle: Bundle, rows: NDArray[np.int64], log_ms: int) -> list[LinkEvent]:
         """Note the packets of a bundle; return the links that are back.
@@ -70,44 +76,59 @@ class Links:
         row = row[wanted]
         if not row.size:
             return []
-        if int(row.max()) >= self._lost.size:
-            self._grow(int(row.max()) + 1)
-        back = [
-            self._event(r, back=True, log_ms=log_ms) for r in dict.fromkeys(row[self._lost[row]].tolist())
-        ]
+        self._make_room(int(row.max()))
+        link = self._link
+        lost = dict.fromkeys(row[link["lost"][row]].tolist())
+        back = [self._event(r, back=True, log_ms=log_ms) for r in lost]
         first = (np.cumsum(p.channels, dtype=np.int64) - p.channels)[wanted]
         samples = c.samples[first].astype(np.int64)
-        self._lost[row] = False
-        self._heard_ms[row] = log_ms
-        self._session[row] = p.session[wanted]
-        self._sample[row] = p.first_sample[wanted] + samples - 1
-        self._time_ns[row] = p.start_ns[wanted] + ((samples - 1) / c.rate[first] * 1e9).astype(np.int64)
+        link["lost"][row] = False
+        link["heard_ms"][row] = log_ms
+        link["session"][row] = p.session[wanted]
+        link["sample"][row] = p.first_sample[wanted] + samples - 1
+        link["time_ns"][row] = p.start_ns[wanted] + ((samples - 1) / c.rate[first] * 1e9).astype(np.int64)
+        link["rate_hz"][row] = c.rate[first]
         return back
+
+    def enrol(self, row: int, *, disabled: bool, log_ms: int) -> list[LinkEvent]:
+        """Note that a device is disabled, or is not; return its link if it was lost and is no longer watched.
+
+        The timer of a device that is enabled again begins anew.
+        """
+        self._make_room(row)
+        link = self._link[row]
+        ended = []
+        if disabled and link["lost"]:
+            ended.append(self._event(row, back=True, log_ms=log_ms))
+            link["lost"] = False
+        if link["disabled"] and not disabled and link["heard_ms"] != _NEVER:
+            # From a new onset, since the condition with the old one is over.
+            silent_s = float(log_ms - link["heard_ms"]) * self._signal_s_per_ms
+            link["sample"] += round(silent_s * link["rate_hz"])
+            link["time_ns"] += round(silent_s * 1e9)
+            link["heard_ms"] = log_ms
+        link["disabled"] = disabled
+        return ended
 
     def advance(self, log_ms: int) -> list[LinkEvent]:
         """Return the links that are lost at this time of the log and were not before."""
-        silent = (self._heard_ms != _NEVER) & ~self._lost & (log_ms - self._heard_ms > self._timeout_ms)
-        lost = np.flatnonzero(silent).tolist()
-        self._lost[lost] = True
-        return [self._event(row, back=False, log_ms=log_ms) for row in lost]
+        link = self._link
+        watched = (link["heard_ms"] != _NEVER) & ~link["lost"] & ~link["disabled"]
+        lost = np.flatnonzero(watched & (log_ms - link["heard_ms"] > self._timeout_ms))
+        link["lost"][lost] = True
+        return [self._event(row, back=False, log_ms=log_ms) for row in lost.tolist()]
 
     def _event(self, row: int, *, back: bool, log_ms: int) -> LinkEvent:
-        silent_s = float(log_ms - self._heard_ms[row]) * self._signal_s_per_ms
-        session, sample, ns = int(self._session[row]), int(self._sample[row]), int(self._time_ns[row])
-        return LinkEvent(row, back, session, sample, ns, silent_s)
+        link = self._link[row]
+        silent_s = float(log_ms - link["heard_ms"]) * self._signal_s_per_ms
+        return LinkEvent(row, back, int(link["session"]), int(link["sample"]), int(link["time_ns"]), silent_s)
 
     def snapshot(self, row: int) -> bytes:
         """Return a row's timer as ``STATE_BYTES`` bytes."""
-        if row >= self._lost.size:
-            return _STATE.pack(_NEVER, 0, 0, 0, 0)
-        columns = (self._heard_ms, self._session, self._sample, self._time_ns, self._lost)
-        return _STATE.pack(*(column[row].item() for column in columns))
+        self._make_room(row)
+        return bytes(self._link[row].tobytes())
 
     def restore(self, row: int, state: bytes) -> None:
         """Set a row's timer to what ``snapshot`` gave."""
-        if row >= self._lost.size:
-            self._grow(row + 1)
-        heard, self._session[row], self._sample[row], self._time_ns[row], self._lost[row] = _STATE.unpack(
-            state
-        )
-        self._heard_ms[row] = heard
+        self._make_room(row)
+        self._link[row] = np.frombuffer(state, _LINK)[0]

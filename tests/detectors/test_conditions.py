@@ -7,7 +7,7 @@ from detectors.bank import Bank
 from detectors.evidence import NAMES
 from schemas import mdc, wfdb
 from schemas.conditions import Code
-from schemas.records import Control, Limit, Limits, Vital
+from schemas.records import Category, Control, Limit, Limits, Settings, Vital
 from tests.detectors import synthetic as syn
 
 FS = 250
@@ -114,6 +114,16 @@ def test_heart_rate_limits(bpm, code):
     assert limit == {Code.HEART_RATE_LOW: 50, Code.HEART_RATE_HIGH: 120}[code]
 
 
+@pytest.mark.parametrize("bpm", range(124, 204, 8))
+def test_a_high_rate_is_told_at_every_rate(bpm):
+    """How beats fall between the looks at the conditions does not matter."""
+    events = events_of(with_beats(syn.regular(bpm, 0.5, 20), 20))
+    onset = syn.phases(events, Code.HEART_RATE_HIGH, 0)
+    assert len(onset) == 1
+    assert onset["sample"][0] / FS < 8
+    assert len(syn.phases(events, Code.HEART_RATE_HIGH, 2)) == 0
+
+
 def test_all_leads_off_is_no_asystole():
     mv = np.stack([with_beats(syn.regular(75, 0.5, 40), 40)] * 2)
     mv[:, 15 * FS : 30 * FS] = 0.0
@@ -190,6 +200,18 @@ def test_a_short_dip_is_no_alarm_and_limits_are_the_patients():
     change = Limits((Limit(mdc.SPO2, 80.0, None),))
     bank.control(Control("c", "d", 0, 0, 0, "nurse", change))
     assert syn.codes(bank.push(syn.bundle([], vitals(mdc.SPO2, [85] * 60)))) == []
+
+
+def test_too_much_oxygen_is_told_of_a_neonate_only():
+    sent = vitals(mdc.SPO2, [93] * 10 + [99] * 20 + [93] * 10)
+    bank = Bank()
+    bank.control(Control("c", "d", 0, 0, 0, "nurse", Settings(Category.NEONATE, paced=False)))
+    events = bank.push(syn.bundle([], sent))
+    assert syn.codes(events) == [Code.SPO2_HIGH]
+    onset, end = (syn.phases(events, Code.SPO2_HIGH, phase) for phase in (0, 2))
+    assert onset["evidence"][0][:2].tolist() == [99, 95]
+    assert len(end) == 1
+    assert syn.codes(Bank().push(syn.bundle([], sent))) == []
 
 
 def test_minutes_of_vitals():

@@ -17,14 +17,18 @@ from schemas.batches import Batch
 from schemas.bundle import Bundle
 from schemas.records import (
     Association,
+    Category,
+    Change,
     Channel,
     Condition,
     Control,
     DeadLetter,
+    Enrolled,
     Limit,
     Limits,
     Packet,
     Phase,
+    Settings,
     Vital,
 )
 
@@ -56,13 +60,20 @@ def bundle(seq: int, devices: Sequence[str] = DEVICES) -> bytes:
     return codec.encode(Bundle.of("gw", 0, seq, packets, vitals))
 
 
+def control(device: str, change: Change) -> bytes:
+    return codec.encode(Control("c", device, 0, 0, 0, "test", change))
+
+
 @pytest.fixture(scope="module")
 def records() -> list[Record]:
     limits = Limits((Limit(mdc.HEART_RATE, 30.0, 60.0),))
     controls = {
-        5: codec.encode(Control("c1", "dev-a", 0, 0, 0, "test", Association("P-1"))),
-        12: codec.encode(Control("c2", "dev-b", 0, 0, 0, "test", limits)),
+        5: control("dev-a", Association("P-1")),
+        12: control("dev-b", limits),
+        16: control("dev-a", Settings(Category.NEONATE, paced=False)),
+        18: control("dev-a", Enrolled("cn.henan", (), disabled=True)),
         20: b"no record of ours",
+        33: control("dev-a", Settings(Category.ADULT, paced=True)),
     }
     values: list[bytes] = []
     for seq in range(SECONDS):
@@ -211,3 +222,79 @@ def test_positions_never_pass_a_device_that_has_no_snapshot_yet(records: list[Re
     found.snapshots(1, 2)
     assert found.position() == 10
     assert np.all(found._dirty_since >= 10)
+
+
+def links_of(found: Partition) -> list[tuple[str, Phase, int]]:
+    contents = [codec.decode(o.value) for o in found.outbox]
+    return [
+        (c.device, c.phase, c.onset_sample)
+        for c in contents
+        if isinstance(c, Condition) and c.code == "LINK_LOST"
+    ]
+
+
+ENROLMENTS = [
+    (Enrolled("cn.henan", (), disabled=True), 20_000),
+    (Enrolled("cn.henan", (), disabled=False), 60_000),
+]
+
+
+@pytest.mark.parametrize("crash_after", [None, 0, 1])
+def test_a_disabled_device_is_not_supervised(records: list[Record], crash_after: int | None) -> None:
+    """Its lost link ends as it is disabled; a new one begins after it is enabled, crash or not."""
+    found = Partition(0, 1, 0, lost_link_s=10.0, clock_rate=1.0)
+    found.process(records[:3])
+    found.snapshots()
+    told = []
+    for i, (enrolled, log_ms) in enumerate(ENROLMENTS):
+        found.process([Record(3 + i, log_ms, control("dev-a", enrolled))])
+        told += links_of(found)
+        if i == crash_after:
+            saved = [codec.decode(codec.encode(s)) for s in found.snapshots()]
+            found = Partition(0, 2, found.position(), lost_link_s=10.0, clock_rate=1.0)
+            for snapshot in saved:
+                found.restore(snapshot)  # type: ignore[arg-type]
+        found.outbox.clear()
+        found.idle(log_ms + 9_000)
+    found.idle(90_000)
+    found.idle(95_000)
+    last = 3 * RATE_HZ - 1
+    silent = 58 * RATE_HZ  # from the last packet, at 2 s of the log, to the enabling at 60 s
+    a, b = DEVICES
+    assert told == [(a, Phase.ONSET, last), (b, Phase.ONSET, last), (a, Phase.END, last)]
+    assert links_of(found) == [(a, Phase.ONSET, last + silent)]
+
+
+def test_what_a_disabled_device_sends_is_analysed(records: list[Record]) -> None:
+    found, plain = partition(), partition()
+    found.process([Record(0, 0, control("dev-a", ENROLMENTS[0][0]))])
+    for record in records[:10]:
+        plain.process([Record(record.offset, record.log_ms, record.value)])
+        found.process([Record(record.offset + 1, record.log_ms, record.value)])
+    beats = [sum(o.topic is topics.BEATS for o in p.outbox) for p in (found, plain)]
+    assert beats[0] == beats[1] > 0
+
+
+def test_a_control_record_of_a_device_never_heard_is_kept_and_raises_nothing(records: list[Record]) -> None:
+    found = Partition(0, 1, 0, lost_link_s=10.0, clock_rate=1.0)
+    changes = [Association("P-9"), Settings(Category.NEONATE, paced=True), ENROLMENTS[1][0]]
+    for i, change in enumerate(changes):
+        found.process([Record(i, 1000 * i, control("dev-new", change))])
+    assert found.position() == 0
+    found.idle(10**6)
+    assert found.outbox == []
+    (snapshot,) = found.snapshots()
+    assert (snapshot.device, found.position()) == ("dev-new", 3)
+    again = partition(3)
+    again.restore(snapshot)
+    assert again._bank.patient(0) == "P-9"
+    assert again._bank.settings(0) == changes[1]
+
+
+def test_a_control_record_moves_the_logs_time_on(records: list[Record]) -> None:
+    """As a worker that lived through it, one that catches up finds links lost before the record."""
+    found = Partition(0, 1, 0, lost_link_s=10.0, clock_rate=1.0)
+    found.process(records[:3])
+    found.outbox.clear()
+    found.process([Record(3, 30_000, control("dev-new", Association("P-9")))])
+    assert [device for device, *_ in links_of(found)] == list(DEVICES)

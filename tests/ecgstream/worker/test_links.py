@@ -67,3 +67,58 @@ def test_a_device_with_two_packets_in_a_bundle_ends_at_the_later_one() -> None:
     links.heard(bundle(("a", 0), ("a", 1)), np.array([4]), 0)
     (lost,) = links.advance(20_000)
     assert (lost.row, lost.last_sample) == (4, 499)
+
+
+def enrolled(links: Links, log_ms: int, *, disabled: bool) -> list[tuple[bool, int]]:
+    return [(e.back, e.last_sample) for e in links.enrol(0, disabled=disabled, log_ms=log_ms)]
+
+
+def test_a_lost_link_ends_when_its_device_is_disabled_and_none_is_lost_while_it_is() -> None:
+    links = Links(10.0, 1.0)
+    links.heard(bundle(("a", 0), ("b", 0)), ROWS, 0)
+    links.advance(10_001)
+    (ended,) = links.enrol(0, disabled=True, log_ms=12_000)
+    assert (ended.row, ended.back, ended.last_sample, ended.silent_s) == (0, True, 249, 12.0)
+    assert enrolled(links, 13_000, disabled=True) == []
+    assert links.advance(10**6) == []
+    assert links.heard(bundle(("a", 20), ("b", 1)), ROWS, 10**6) != []  # b was lost, a is not lost
+    assert [e.row for e in links.advance(2 * 10**6)] == [1]
+
+
+def test_the_timer_of_a_device_that_is_enabled_again_begins_anew_with_an_onset_of_its_own() -> None:
+    links = Links(10.0, 1.0)
+    links.heard(bundle(("a", 0)), ROWS, 0)
+    (lost,) = links.advance(10_001)
+    links.enrol(0, disabled=True, log_ms=12_000)
+    assert enrolled(links, 60_000, disabled=False) == []
+    assert links.advance(70_000) == []
+    (again,) = links.advance(70_001)
+    assert again.last_sample == lost.last_sample + 60 * 250
+    assert again.last_ns == lost.last_ns + 60 * SECOND_NS
+    assert again.silent_s == 10.001
+    assert enrolled(links, 80_000, disabled=False) == []  # told again, and nothing has changed
+
+
+def test_enrolment_that_is_told_again_leaves_the_timer_alone() -> None:
+    links = Links(10.0, 1.0)
+    links.heard(bundle(("a", 0)), ROWS, 0)
+    assert enrolled(links, 9_000, disabled=False) == []
+    assert [e.last_sample for e in links.advance(10_001)] == [249]
+
+
+def test_a_device_never_heard_is_not_lost_however_it_is_enrolled() -> None:
+    links = Links(10.0, 1.0)
+    for disabled in (False, True, False):
+        assert enrolled(links, 1_000, disabled=disabled) == []
+        assert links.advance(10**9) == []
+
+
+def test_a_disabled_device_is_disabled_after_a_restart() -> None:
+    links, again = Links(10.0, 1.0), Links(10.0, 1.0)
+    links.heard(bundle(("a", 0)), np.array([0]), 0)
+    links.enrol(0, disabled=True, log_ms=5_000)
+    again.restore(0, links.snapshot(0))
+    assert again.advance(10**6) == []
+    links.enrol(0, disabled=False, log_ms=10**6)
+    again.enrol(0, disabled=False, log_ms=10**6)
+    assert again.advance(2 * 10**6) == links.advance(2 * 10**6) != []
