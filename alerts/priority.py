@@ -47,6 +47,7 @@ JUDGEMENTS = {
     Code.HEART_RATE_LOW: _medium(_LIMIT),
     Code.HEART_RATE_HIGH: _medium(_LIMIT),
     Code.SPO2_LOW: _medium("hypoxia harms within minutes; a probe that slips looks the same, so not high"),
+    Code.SPO2_HIGH: _medium("too much oxygen harms a preterm's eyes within hours; a limit is set for few"),
     Code.RESPIRATION_RATE_LOW: _medium("may become apnoea, which harms within minutes"),
     Code.RESPIRATION_RATE_HIGH: _medium(_SLOW),
     Code.PULSE_RATE_LOW: _medium(_LIMIT),
