@@ -2,14 +2,14 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import App, Group, Parameter
+from cyclopts import App, Group
 from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
 from ecgstream import __version__
+from ecgstream.commands.flags import SettingsFlags
 from ecgstream.settings import PREFIX, Settings, origin
 
 SERVICES = Group("Services (each also part of `ecgstream up`)", sort_key=1)
@@ -22,11 +22,11 @@ app = App(
     version=__version__,
     help=(
         "Real-time ECG and vital-sign monitoring on Kafka, Faust and TimescaleDB.\n\n"
-        "Not a certified medical device: it supplements bedside alarms, it never replaces them."
+        "Not a certified medical device: it supplements bedside alarms, it never replaces them.\n\n"
+        "Every setting is also a flag of every command, such as --database: see `ecgstream settings`."
     ),
 )
 app.register_install_completion_command(group=UPKEEP)
-SettingsFlags = Annotated[Settings | None, Parameter(name="*")]
 
 
 def _settings(flags: Settings | None) -> Settings:

@@ -17,12 +17,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.tree import Tree
 
+from ecgstream.commands.flags import SettingsFlags as SettingsFlags
 from ecgstream.registry import text
 from ecgstream.registry.errors import RegistryError
 from ecgstream.settings import PREFIX, Settings
 from ecgstream.store.connection import connect
 
-SettingsFlags = Annotated[Settings | None, Parameter(name="*")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="print JSON instead of a table.")]
 Yes = Annotated[bool, Parameter(name="--yes", negative="", help="do not ask before something is destroyed.")]
 DryRun = Annotated[
