@@ -1,4 +1,4 @@
-"""The settings as flags of every command; `ecgstream settings` explains them, so that no other help has to."""
+"""The settings as flags of every command; `ecgstream settings` explains them, so no other help has to."""
 
 from typing import Annotated
 
