@@ -9,10 +9,12 @@ import io
 import json
 import time
 from collections.abc import Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from ecgstream.registry import facility_csv
+from ecgstream.registry.henan import henan
 from ecgstream.registry.teller import is_settled
 from ecgstream.settings import Settings
 from ecgstream.store.connection import connect
@@ -50,12 +52,12 @@ def seed(settings: Settings, devices: Sequence[str]) -> dict[str, str]:
     folder.mkdir(parents=True, exist_ok=True)
     run = _Commands(settings)
     tree = folder / "facilities.csv"
-    run("facility", "generate", str(tree))
-    run("facility", "import", str(tree), "--by", ACCOUNT)
+    facility_csv.write(tree, henan())
+    run("facility", "import", str(tree))
     if ACCOUNT not in {person["account"] for person in run.json("person", "list")}:
         words = ("--name", "Demo", "--kind", "cardiologist", "--facility", ROOT)
-        run("person", "add", ACCOUNT, *words, "--by", ACCOUNT)
-    run("device", "import", str(_device_file(folder, devices)), "--by", ACCOUNT)
+        run("person", "add", ACCOUNT, *words)
+    run("device", "import", str(_device_file(folder, devices)))
     worn = {device: _wearer(run, device, place) for device, place in zip(devices, PLACES, strict=True)}
     _wait_until_told(settings)
     return worn
@@ -72,7 +74,7 @@ class _Commands:
 
         out = io.TextIOWrapper(io.BytesIO(), "utf-8")
         try:
-            with redirect_stdout(out):
+            with redirect_stdout(out), redirect_stderr(io.StringIO()):
                 app([*words, "--database", self._database], result_action="return_value")
         except SystemExit as error:
             raise SeedError(f"`ecgstream {' '.join(words)}`: {error.code}") from error
@@ -98,9 +100,9 @@ def _wearer(run: _Commands, device: str, place: str) -> str:
     (found,) = run.json("device", "show", device)
     if found["patient"]:
         return str(found["patient"])
-    (made,) = run.json("patient", "add", "--facility", place, "--by", ACCOUNT)
+    (made,) = run.json("patient", "add", "--facility", place)
     patient = str(made["patient"])
-    run("patient", "associate", patient, device, "--place-kind", "bed", "--place", "1", "--by", ACCOUNT)
+    run("patient", "associate", patient, device, "--place-kind", "bed", "--place", "1")
     return patient
 
 
