@@ -69,8 +69,9 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ecg FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA ecg TO ecg_views, ecg_sink, ecg_registry;
 GRANT EXECUTE ON FUNCTION ecg.at_ns TO ecg_views, ecg_sink, ecg_reader;  -- views call functions as their reader
-GRANT SELECT, INSERT, UPDATE ON ecg.device, ecg.session, ecg.trace, ecg.beat, ecg.rhythm, ecg.vital, ecg.trend,
-    ecg.condition, ecg.alert TO ecg_sink;
+GRANT SELECT, INSERT, UPDATE ON ecg.device, ecg.trace, ecg.beat, ecg.rhythm, ecg.vital, ecg.trend, ecg.condition,
+    ecg.alert TO ecg_sink;
+GRANT SELECT, INSERT ON ecg.session TO ecg_sink;
 GRANT SELECT, INSERT ON ecg.facility, ecg.enrolment, ecg.patient, ecg.identifier, ecg.association, ecg.limit_change,
     ecg.person, ecg.position, ecg.share, ecg.tell, ecg.told TO ecg_registry;
 GRANT UPDATE ON ecg.facility, ecg.enrolment, ecg.patient, ecg.identifier, ecg.person, ecg.tell, ecg.told
