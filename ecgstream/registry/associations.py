@@ -46,6 +46,9 @@ class Place(NamedTuple):
     kind: str
     text: str
 
+    def __str__(self) -> str:
+        return f"{self.kind} {self.text}".strip()
+
 
 @dataclass(frozen=True, slots=True)
 class Worn:
@@ -83,10 +86,12 @@ class Piece(NamedTuple):
     replaced: Worn | None
 
 
-_HOLDING: LiteralString = """
+_SELECT: LiteralString = """
 SELECT id, device, patient, since, least(until, %(forever)s) AS until, place_kind, place, said_by, said_at,
     reason
 FROM ecg.association
+"""
+_HOLDING: LiteralString = """
 WHERE device = %(device)s AND superseded_at IS NULL AND since < %(until)s AND until > %(since)s ORDER BY since
 """
 # All rows that replace one row are said by one person at one time, for one reason.
@@ -95,6 +100,10 @@ SELECT DISTINCT ON (a.since, a.said_at, a.id) a.id, a.device, a.patient, a.since
     least(a.until, %(forever)s) AS until, a.place_kind, a.place, a.said_by, a.said_at, a.reason,
     a.superseded_at, n.said_by AS superseded_by, n.reason AS superseded_why
 FROM ecg.association AS a LEFT JOIN ecg.association AS n ON n.replaces = a.id
+"""
+_WORN_BY: LiteralString = """
+WHERE patient = %(patient)s AND superseded_at IS NULL AND tstzrange(since, until) @> clock_timestamp()
+ORDER BY device
 """
 _OF_DEVICE: LiteralString = "WHERE a.device = %(device)s ORDER BY a.since, a.said_at, a.id"
 _OF_PATIENT: LiteralString = "WHERE a.patient = %(patient)s ORDER BY a.since, a.said_at, a.id"
@@ -123,6 +132,21 @@ def of_device(connection: psycopg.Connection, device: str) -> list[Worn]:
 def of_patient(connection: psycopg.Connection, patient: str) -> list[Worn]:
     """Return all that is and was said of a patient, by the time of wearing."""
     return _rows(connection, _HISTORY + _OF_PATIENT, {"patient": patient})
+
+
+def worn_by(connection: psycopg.Connection, patient: str) -> list[Worn]:
+    """Return what a patient wears at this moment."""
+    return _rows(connection, _SELECT + _WORN_BY, {"patient": patient})
+
+
+def time_zones(connection: psycopg.Connection, devices: Collection[str]) -> dict[str, str]:
+    """Return the time zone of the facility where each device stands now."""
+    rows = connection.execute(
+        "SELECT e.device, f.time_zone FROM ecg.enrolment AS e JOIN ecg.facility AS f ON f.code = e.facility"
+        " WHERE e.device = ANY(%s)",
+        (list(devices),),
+    )
+    return dict(rows.fetchall())
 
 
 def associate(
@@ -299,7 +323,7 @@ def _check_rights(
 
 
 def _holding(connection: psycopg.Connection, device: str, since: datetime, until: datetime) -> list[Worn]:
-    return _rows(connection, _HOLDING, {"device": device, "since": since, "until": until})
+    return _rows(connection, _SELECT + _HOLDING, {"device": device, "since": since, "until": until})
 
 
 def _worn_beyond(connection: psycopg.Connection, device: str, at: datetime) -> list[Worn]:

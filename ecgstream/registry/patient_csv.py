@@ -6,11 +6,11 @@ No message repeats a field: where columns are confused, any of them may hold a n
 from collections.abc import Iterator
 from pathlib import Path
 
-from ecgstream.registry import csv_file, identity, text
+from ecgstream.registry import csv_file, identity
 from ecgstream.registry.csv_file import Encoding, Row
 from ecgstream.registry.errors import RegistryError, RegistryErrors
 from ecgstream.registry.identity import Kind
-from ecgstream.registry.patients import NewPatient
+from ecgstream.registry.patients import NewPatient, facility_code
 from schemas.records import Category, Settings
 
 REQUIRED = ("facility",)
@@ -33,11 +33,9 @@ def parse(row: Row) -> NewPatient:
     wrong: list[tuple[int | str, str]] = []
     fields = {name: value.strip() for name, value in row.fields.items()}
     try:
-        text.code(fields["facility"])
-    except RegistryError:
-        wrong.append(
-            (row.line, "facility: is no code of 1 to 32 ASCII letters, digits, hyphens or underscores")
-        )
+        facility_code(fields["facility"])
+    except RegistryError as error:
+        wrong.append((row.line, str(error)))
     category = fields["category"].upper() or Category.ADULT
     if category not in list(Category):
         wrong.append((row.line, f"category: is none of {', '.join(Category)}"))

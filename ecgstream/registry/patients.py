@@ -6,7 +6,7 @@ from typing import Any, LiteralString
 
 import psycopg
 
-from ecgstream.registry import identifiers
+from ecgstream.registry import identifiers, text
 from ecgstream.registry.errors import RegistryError, RegistryErrors
 from ecgstream.registry.identifiers import Entry
 from ecgstream.registry.identity import ONE_PERSON, Kind, new_pseudonym, normalised, shown_pseudonym
@@ -50,6 +50,20 @@ WHERE f.path <@ (SELECT path FROM ecg.facility WHERE code = %s) ORDER BY f.path,
 """
 
 
+def facility_code(value: str) -> str:
+    """Return the code of a facility.
+
+    Raises:
+        RegistryError: it can be none. It is not repeated: in its place may stand a name.
+    """
+    try:
+        return text.code(value)
+    except RegistryError:
+        raise RegistryError(
+            "facility: is no code of 1 to 32 ASCII letters, digits, hyphens or underscores"
+        ) from None
+
+
 def settings_of(connection: psycopg.Connection, patients: Collection[str]) -> dict[str, Settings]:
     """Return the settings of patients by pseudonym; those who are not registered are left out."""
     rows = connection.execute(
@@ -70,6 +84,17 @@ def facility_of(connection: psycopg.Connection, patient: str) -> str:
     return str(row[0])
 
 
+def time_zone_of(connection: psycopg.Connection, patient: str) -> str:
+    """Return the time zone of the facility that answers for a patient.
+
+    Raises:
+        RegistryError: nobody is registered under the pseudonym.
+    """
+    facility = facility_of(connection, patient)
+    row = connection.execute("SELECT time_zone FROM ecg.facility WHERE code = %s", (facility,)).fetchone()
+    return "UTC" if row is None else str(row[0])
+
+
 def load(connection: psycopg.Connection, patients: Collection[str]) -> list[Patient]:
     """Return patients by pseudonym; those who are not registered are left out."""
     return _patients(
@@ -82,20 +107,23 @@ def under(connection: psycopg.Connection, facility: str) -> list[Patient]:
     return _patients(connection.execute(_SELECT + _UNDER, (facility,)))
 
 
-def check(connection: psycopg.Connection, ring: KeyRing | None, new: Sequence[NewPatient]) -> None:
-    """Make sure that patients can be registered, and that nobody else registers any there until the end.
+def check(connection: psycopg.Connection, ring: KeyRing | None, new: Sequence[NewPatient], by: str) -> None:
+    """Make sure that an account may register patients, and that nobody else does there until the end.
+
+    ``ring`` may be ``None`` where none of them has an identifier.
 
     Raises:
         RegistryErrors: a facility is not there; an identifier of one person is another's at this facility.
+        RegistryError: the account may not do so at one of the facilities.
     """
     known = _lock(connection, {one.facility for one in new})
     wrong: list[tuple[int | str, str]] = [
         (one.line, "facility: there is none of this code") for one in new if one.facility not in known
     ]
     telling = [
-        (one.line, (one.facility, kind, text))
+        (one.line, (one.facility, kind, value))
         for one in new
-        for kind, text in one.identifiers.items()
+        for kind, value in one.identifiers.items()
         if kind in ONE_PERSON
     ]
     wrong += _told_twice(telling)
@@ -106,20 +134,14 @@ def check(connection: psycopg.Connection, ring: KeyRing | None, new: Sequence[Ne
             wrong.append((line, f"{kind}: {patient} has the same at {facility}"))
     if wrong:
         raise RegistryErrors(sorted(wrong, key=lambda found: int(found[0])))
+    for facility in sorted(known):
+        require(connection, by, CARE, facility)
 
 
 def register(
     connection: psycopg.Connection, ring: KeyRing | None, new: Sequence[NewPatient], by: str
 ) -> list[str]:
-    """Register patients who were checked; return their new pseudonyms in the same order.
-
-    ``ring`` may be ``None`` where none of them has an identifier.
-
-    Raises:
-        RegistryError: the account may not do so at one of the facilities.
-    """
-    for facility in sorted({one.facility for one in new}):
-        require(connection, by, CARE, facility)
+    """Register patients who were checked; return their new pseudonyms in the same order."""
     given: dict[int, str] = {}
     while len(given) < len(new):  # again for a pseudonym that somebody has
         names = {new_pseudonym(): i for i in range(len(new)) if i not in given}
@@ -137,11 +159,24 @@ def register(
         )
         given |= {names[name]: name for (name,) in free}
     entries = [
-        Entry(given[i], kind, text) for i, one in enumerate(new) for kind, text in one.identifiers.items()
+        Entry(given[i], kind, value) for i, one in enumerate(new) for kind, value in one.identifiers.items()
     ]
     if ring is not None:
         identifiers.put(connection, ring, entries, by)
     return [given[i] for i in range(len(new))]
+
+
+def add(connection: psycopg.Connection, ring: KeyRing | None, new: NewPatient, by: str) -> str:
+    """Check and register one patient; return the new pseudonym.
+
+    Raises:
+        RegistryError: as ``check``.
+    """
+    try:
+        check(connection, ring, [new], by)
+    except RegistryErrors as errors:
+        raise RegistryError("; ".join(why for _, why in errors.found)) from None
+    return register(connection, ring, [new], by)[0]
 
 
 def change(
@@ -177,10 +212,10 @@ def identify(
     facility = facility_of(connection, patient)
     require(connection, by, CARE, facility)
     _lock(connection, [facility])
-    wanted = [(facility, kind, text) for kind, text in given.items() if kind in ONE_PERSON]
+    wanted = [(facility, kind, value) for kind, value in given.items() if kind in ONE_PERSON]
     for n, other in identifiers.holders(connection, ring, wanted, but=patient).items():
         raise RegistryError(f"{wanted[n][1]}: {other} has the same at {facility}")
-    identifiers.put(connection, ring, [Entry(patient, kind, text) for kind, text in given.items()], by)
+    identifiers.put(connection, ring, [Entry(patient, kind, value) for kind, value in given.items()], by)
 
 
 def _lock(connection: psycopg.Connection, facilities: Collection[str]) -> set[str]:
@@ -194,8 +229,8 @@ def _lock(connection: psycopg.Connection, facilities: Collection[str]) -> set[st
 
 def _told_twice(telling: Sequence[tuple[int, tuple[str, Kind, str]]]) -> Iterator[tuple[int, str]]:
     first: dict[tuple[str, Kind, str], int] = {}
-    for line, (facility, kind, text) in telling:
-        other = first.setdefault((facility, kind, normalised(kind, text)), line)
+    for line, (facility, kind, value) in telling:
+        other = first.setdefault((facility, kind, normalised(kind, value)), line)
         if other != line:
             yield line, f"{kind}: the same as on line {other}"
 

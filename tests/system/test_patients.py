@@ -46,7 +46,7 @@ def registry(url: str) -> Iterator[psycopg.Connection]:
 def register(
     connection: psycopg.Connection, *new: NewPatient, ring: KeyRing = RING, by: str = "test"
 ) -> list[str]:
-    patients.check(connection, ring, new)
+    patients.check(connection, ring, new, by)
     return patients.register(connection, ring, new, by)
 
 
@@ -327,6 +327,6 @@ def test_ten_thousand_patients_come_in_from_a_file_in_seconds(
     assert took < 30
 
     with pytest.raises(RegistryErrors) as refused:
-        patients.check(registry, ring, new)
+        patients.check(registry, ring, new, "test")
     assert len(refused.value.found) == 20_000
     assert refused.value.found[0] == (2, f"national_id: {given[0]} has the same at A")
