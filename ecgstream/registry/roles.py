@@ -58,6 +58,12 @@ SELECT r.rolname, g.rolname FROM pg_auth_members AS m JOIN pg_roles AS g ON g.oi
 JOIN pg_roles AS r ON r.oid = m.member WHERE r.rolname = ANY(%s)
 """
 
+_OPEN: LiteralString = """
+SELECT FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+WHERE (n.nspname, p.proname) IN (('pg_catalog', 'pg_advisory_lock'), ('_timescaledb_functions', 'drop_chunk'))
+    AND has_function_privilege('ecg_reader', p.oid, 'EXECUTE')
+"""
+
 
 def role_of(account: str) -> str:
     """Return the name of an account's role.
@@ -139,7 +145,17 @@ def _limit(connection: psycopg.Connection, role: str, kinds: Collection[Kind]) -
 
 
 def let_in(connection: psycopg.Connection, account: str, password: str) -> None:
-    """Let a role log in by itself. The server gets to know what verifies the password, not the password."""
+    """Let a role log in by itself. The server gets to know what verifies the password, not the password.
+
+    Raises:
+        RegistryError: with SQL it could do harm, since only a superuser can close what PostgreSQL and
+            TimescaleDB leave open to everybody.
+    """
+    if connection.execute(_OPEN).fetchone() is not None:
+        raise RegistryError(
+            "the database lets every login stop the sink or drop data: docs/access.md says what a superuser"
+            " has to do first"
+        )
     role = role_of(account)
     verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
     _run(

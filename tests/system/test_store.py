@@ -108,5 +108,5 @@ def test_a_plain_database_that_becomes_timescale(new_database: object, timescale
             connection.execute("INSERT INTO ecg.migration VALUES (%s, %s)", entry)
         connection.execute("INSERT INTO ecg.device VALUES ('d', 'gw-1', 1, 3, 3)")
         connection.execute("INSERT INTO ecg.vital VALUES ('d', 1, 2, 3, ecg.at_ns(3), 4, 0, 0)")
-    assert migrate(url) == ["0001_tables.timescale.sql"]
+    assert migrate(url) == ["0001_tables.timescale.sql", "0004_access.timescale.sql"]
     assert rows(url, "SELECT value FROM api.vitals", person(url, "clinic")) == [(4.0,)]

@@ -51,6 +51,7 @@ END $$;
 -- the owner is none.
 DO $$
 DECLARE
+    keeper CONSTANT name := (SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'ecg');
     routine regprocedure;
 BEGIN
     IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
@@ -58,7 +59,7 @@ BEGIN
             AND proname ~ '^(pg_(try_)?advisory_|lo_|lo(read|write)$)' LOOP
             EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', routine);
             IF routine::text ~ 'advisory' THEN
-                EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO ecg_sink, ecg_registry', routine);
+                EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO ecg_sink, ecg_registry, %I', routine, keeper);
             END IF;
         END LOOP;
     END IF;
