@@ -211,6 +211,17 @@ ALTER TABLE ecg.device
     ADD rhythm          text,               -- the newest of ecg.rhythm
     ADD rhythm_ns       bigint;
 
+-- What a list of devices asks besides: open alerts and who wears what now, from the index alone.
+DROP INDEX ecg.alert_open;
+CREATE INDEX alert_open ON ecg.alert (device, priority) WHERE state <> 'ENDED';
+CREATE INDEX association_now ON ecg.association (until) INCLUDE (device, since, patient, place_kind, place)
+    WHERE superseded_at IS NULL;
+
+-- STABLE, as the operators in it are declared: only so it is put in line, and costs a tenth.
+CREATE OR REPLACE FUNCTION ecg.at_ns(ns bigint) RETURNS timestamptz
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+    RETURN '1970-01-01 00:00:00+00'::timestamptz + (ns / 1000) * interval '1 microsecond';
+
 
 -- Triggers. They run as the owner of the tables, whoever writes.
 

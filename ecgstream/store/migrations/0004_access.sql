@@ -105,7 +105,8 @@ WHERE m.kind <> 'expert'
 UNION ALL  -- what nobody has enrolled is the business of those at the root
 SELECT m.kind, d.device, '-infinity'::timestamptz, 'infinity'::timestamptz
 FROM ecg.my_place AS m JOIN ecg.device AS d ON nlevel(m.path) = 1 AND m.kind <> 'expert'
-WHERE NOT EXISTS (SELECT FROM ecg.placement AS p WHERE p.device = d.device)
+WHERE EXISTS (SELECT FROM ecg.my_place WHERE nlevel(path) = 1)  -- found out once, and before devices are looked at
+    AND NOT EXISTS (SELECT FROM ecg.placement AS p WHERE p.device = d.device)
 UNION ALL
 SELECT 'share', a.device, greatest(a.since, s.since), least(a.until, s.until)
 FROM ecg.my_share AS s JOIN ecg.association AS a ON a.patient = s.patient AND a.superseded_at IS NULL
@@ -212,26 +213,36 @@ FROM ecg.change AS c
 WHERE EXISTS (SELECT FROM ecg.my_place AS m WHERE m.kind = 'auditor'
               AND (c.path <@ m.path OR (c.path IS NULL AND nlevel(m.path) = 1)));
 
--- What a person may need to know of the equipment; nothing of who wears it.
+-- What a person may need to know of the equipment; nothing of who wears it. By facilities, not by ecg.my_window: few
+-- rows, of which the planner knows how many devices they have. A device stands in the facility of its enrolment.
 CREATE VIEW api.devices WITH (security_barrier) AS
-SELECT w.device, e.facility, e.kind, e.leads, e.disabled, d.gateway, d.session,
+SELECT w.device, w.facility, w.kind, w.leads, w.disabled, d.gateway, d.session,
        ecg.at_ns(d.first_seen_ns) AS first_seen, ecg.at_ns(d.last_seen_ns) AS last_seen, d.skew_ms,
        d.battery_percent, ecg.at_ns(d.battery_ns) AS battery_at
-FROM (SELECT DISTINCT device FROM ecg.my_window WHERE kind <> 'share' AND until = 'infinity') AS w
-LEFT JOIN ecg.enrolment AS e ON e.device = w.device
+FROM (SELECT e.device, e.facility, e.kind, e.leads, e.disabled FROM ecg.enrolment AS e
+      WHERE e.facility IN (SELECT p.facility FROM ecg.my_place AS m JOIN ecg.placement AS p ON p.path <@ m.path
+                           WHERE m.kind <> 'expert')
+      UNION ALL
+      SELECT d.device, NULL, NULL, NULL, NULL FROM ecg.device AS d
+      WHERE EXISTS (SELECT FROM ecg.my_place AS m WHERE nlevel(m.path) = 1 AND m.kind <> 'expert')
+          AND NOT EXISTS (SELECT FROM ecg.enrolment AS e WHERE e.device = d.device)) AS w
 LEFT JOIN ecg.device AS d ON d.device = w.device;
 
 -- What goes on at a device now, and who wears it.
 CREATE VIEW api.device_health WITH (security_barrier) AS
-SELECT w.device, e.facility, e.disabled, a.patient, a.place_kind, a.place, d.gateway, d.session,
+SELECT w.device, w.facility, w.disabled, a.patient, a.place_kind, a.place, d.gateway, d.session,
        ecg.at_ns(d.first_seen_ns) AS first_seen, ecg.at_ns(d.last_seen_ns) AS last_seen, d.skew_ms, d.battery_percent,
        d.rhythm, coalesce(open.alerts, 0) AS open_alerts, coalesce(open.high, 0) AS open_high
-FROM (SELECT DISTINCT device FROM ecg.my_window
-      WHERE kind IN ('clinic', 'cardiologist', 'auditor', 'service') AND until = 'infinity') AS w
-LEFT JOIN ecg.enrolment AS e ON e.device = w.device
+FROM (SELECT e.device, e.facility, e.disabled FROM ecg.enrolment AS e
+      WHERE e.facility IN (SELECT p.facility FROM ecg.my_place AS m JOIN ecg.placement AS p ON p.path <@ m.path
+                           WHERE m.kind IN ('clinic', 'cardiologist', 'auditor', 'service'))
+      UNION ALL
+      SELECT d.device, NULL, NULL FROM ecg.device AS d
+      WHERE EXISTS (SELECT FROM ecg.my_place AS m
+                    WHERE nlevel(m.path) = 1 AND m.kind IN ('clinic', 'cardiologist', 'auditor', 'service'))
+          AND NOT EXISTS (SELECT FROM ecg.enrolment AS e WHERE e.device = d.device)) AS w
 LEFT JOIN ecg.device AS d ON d.device = w.device
-LEFT JOIN ecg.association AS a ON a.device = w.device AND a.superseded_at IS NULL
-    AND tstzrange(a.since, a.until) @> now()
+LEFT JOIN ecg.association AS a ON a.device = w.device AND a.superseded_at IS NULL AND a.since <= now() AND a.until > now()
 LEFT JOIN (SELECT device, count(*) AS alerts, count(*) FILTER (WHERE priority = 'HIGH') AS high
            FROM ecg.alert WHERE state <> 'ENDED' GROUP BY device) AS open ON open.device = w.device;
 
