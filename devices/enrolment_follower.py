@@ -10,9 +10,8 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 from devices.enrolment import Change, Enrolments, change_of, pack, unpack
@@ -36,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 
 class Follower:
-    """Knows the enrolments after ``load``; ``following`` keeps them up to date.
+    """Knows the enrolments as long as it is entered, and follows them on a thread of its own.
 
     Args:
         bootstrap: the broker's address.
@@ -63,9 +62,11 @@ class Follower:
         self._make_consumer = consumer
         self._consumer: Any = None
         self._saved_s = float("-inf")
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="enrolments", daemon=True)
 
     def load(self) -> None:
-        """Learn what the topic says up to its present end, or else the file.
+        """Learn what the topic says up to its present end, or else the file; part of entering.
 
         Raises:
             EnrolmentsUnknownError: the broker is away, and there is no file that can be used.
@@ -84,21 +85,19 @@ class Follower:
                 len(self.enrolments),
             )
 
-    @contextmanager
-    def following(self) -> Iterator[None]:
-        """Follow the topic on a thread of its own, until the block ends."""
-        stop = threading.Event()
-        thread = threading.Thread(target=self.follow, args=(stop,), name="enrolments", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
+    def __enter__(self) -> "Follower":
+        self.load()
+        self._thread.start()
+        return self
 
-    def follow(self, stop: threading.Event) -> None:
-        """Take in what changes until ``stop`` is set; a broker that is away is asked again and again."""
-        while not stop.is_set():
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _follow(self) -> None:
+        while not self._stop.is_set():
             try:
                 if self._consumer is None:
                     self._read_all()
@@ -106,7 +105,7 @@ class Follower:
             except KafkaError as error:
                 _log.warning("enrolments are not followed now (%s)", type(error).__name__)
                 self._let_go()
-                stop.wait(_RETRY_S)
+                self._stop.wait(_RETRY_S)
         self._let_go()
 
     def _read_all(self) -> None:

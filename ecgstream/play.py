@@ -1,25 +1,34 @@
 """``ecgstream gateway``: recordings and simulated devices, played as live devices into Kafka."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import structlog
 
 from devices import recordings
-from devices.gateway import play
+from devices.enrolment_follower import Follower
+from devices.errors import EnrolmentsUnknownError, NotAdmittedError, PublishError, RecordingError
+from devices.gateway import GatewayReport, play
 from devices.publisher import Publisher
 from devices.simulator import WARD, ward
-from devices.source import Source
+from devices.source import PACKET_S, Emission, Source
+from ecgstream import clients
+from ecgstream.broker.access import Service
+from ecgstream.broker.ready import be_ready
 from ecgstream.lifecycle import set_up_logging, stop_on_signals
 from ecgstream.settings import Settings
-from ecgstream.topics import create_topics
 
 log = structlog.get_logger()
 
 FLUSH_S = 0.5
 """s of signal after which a gateway sends what it has."""
 DEMO_DEVICES = 8
+ADMISSION_PATIENCE_S = 5.0
+"""How long a device may be unknown that was enrolled just before."""
 
 
 def demo_sources(folder: Path | None) -> list[Source]:
@@ -34,12 +43,11 @@ def demo_sources(folder: Path | None) -> list[Source]:
             log.warning("recording_skipped", reason=reason)
     else:
         others = ward()
-    # Spread over shards as a hospital's devices would be.
-    return [replace(s, shard=i) for i, s in enumerate([recordings.toy_ecg(), *others])]
+    return [recordings.toy_ecg(), *others]
 
 
 def demo_devices(folder: Path | None) -> list[str]:
-    """Return the ids of the demo's devices, in the order of their shards, without simulating them."""
+    """Return the ids of the demo's devices, in the same order, without simulating them."""
     if folder is not None:
         return [source.device for source in demo_sources(folder)]
     return [recordings.TOY_DEVICE, *(bed.device for bed in WARD)]
@@ -52,21 +60,77 @@ def run(
     demo: bool,
     speed: float,
     gateway: str,
-    shard: int,
     report: Path | None,
 ) -> None:
-    """Play the sources to their end, or until SIGTERM or Ctrl-C."""
+    """Play the sources to their end, or until SIGTERM or Ctrl-C; what a person must mend is one line."""
     set_up_logging(settings, "gateway")
-    with stop_on_signals() as stop:
-        sources = demo_sources(settings.recordings) if demo else []
-        sources += [recordings.read(path, shard=shard + i) for i, path in enumerate(records)]
-        create_topics(settings)
-        publisher = Publisher(settings.kafka, partitions=settings.partitions)
+    be_ready(settings, Service.GATEWAY)
+    try:
+        with stop_on_signals() as stop:
+            sources = demo_sources(settings.recordings) if demo else []
+            sources += [recordings.read(path) for path in records]
+            found = _play(settings, sources, speed, gateway, stop)
+    except (RecordingError, NotAdmittedError, EnrolmentsUnknownError, PublishError) as error:
+        sys.exit(f"ecgstream gateway: {error}")
+    log.info("played", packets=found.packets, bundles=found.bundles, wall_s=found.wall_s)
+    if report is not None:
+        found.write(report)
+
+
+def _play(
+    settings: Settings, sources: Sequence[Source], speed: float, gateway: str, stop: threading.Event
+) -> GatewayReport:
+    security = clients.security(settings)
+    with Follower(settings.kafka, settings.data / f"enrolments-{gateway}", security=security) as follower:
+        admitted = admit(sources, follower)
+        publisher = Publisher(settings.kafka, partitions=settings.partitions, security=security)
         try:
-            log.info("playing", devices=[s.device for s in sources], speed=speed)
-            found = play(sources, publisher, speed=speed, stop=stop, gateway=gateway, flush_s=FLUSH_S / speed)
+            log.info("playing", devices=[s.device for s in admitted], speed=speed)
+            return play(admitted, publisher, speed=speed, stop=stop, gateway=gateway, flush_s=FLUSH_S / speed)
         finally:
             publisher.close()
-        log.info("played", packets=found.packets, bundles=found.bundles, wall_s=found.wall_s)
-        if report is not None:
-            found.write(report)
+
+
+def admit(
+    sources: Sequence[Source], follower: Follower, patience_s: float = ADMISSION_PATIENCE_S
+) -> list[Source]:
+    """Return the sources in the shards they are enrolled in, each silent while its device may not send.
+
+    Raises:
+        NotAdmittedError: one of them may not send now; all of these are named.
+    """
+    deadline = time.monotonic() + patience_s
+    while refused := list(_refused(sources, follower)):
+        if time.monotonic() > deadline:
+            raise NotAdmittedError("; ".join(refused))
+        time.sleep(0.1)
+    return [_admitted(source, follower) for source in sources]
+
+
+def _refused(sources: Sequence[Source], follower: Follower) -> Iterator[str]:
+    for source in sources:
+        try:
+            follower.enrolments.admitted(source.device)
+        except NotAdmittedError as error:
+            yield str(error)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Admitted(Source):
+    """A source that sends nothing while ``may_send`` says no."""
+
+    may_send: Callable[[], bool] = field(kw_only=True)
+
+    def emissions(self, start_ns: int, packet_s: float = PACKET_S) -> Iterator[Emission]:
+        """See ``Source``; asked for one at a time, so that the answer is of the moment."""
+        return (e for e in Source.emissions(self, start_ns, packet_s) if self.may_send())
+
+
+def _admitted(source: Source, follower: Follower) -> Source:
+    def may_send() -> bool:
+        found = follower.enrolments.device(source.device)
+        return found is not None and not found.disabled
+
+    values = {f.name: getattr(source, f.name) for f in fields(Source)}
+    shard = follower.enrolments.admitted(source.device).shard
+    return _Admitted(**values | {"shard": shard}, may_send=may_send)

@@ -177,8 +177,7 @@ def test_with_neither_broker_nor_file_nothing_is_let_in(
 
 @pytest.fixture
 def followed(follower: Follower) -> Iterator[Follower]:
-    follower.load()
-    with follower.following():
+    with follower:
         yield follower
 
 
@@ -205,9 +204,8 @@ def test_a_file_says_now_and_then_that_nothing_has_changed(
     broker: Broker, follower: Follower, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(enrolment_follower, "_SAVE_S", 0.0)
-    follower.load()
-    before = unpack(cache.read_bytes())[1]
-    with follower.following():
+    with follower:
+        before = unpack(cache.read_bytes())[1]
         until(lambda: unpack(cache.read_bytes())[1] > before)
 
 
@@ -241,9 +239,9 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(
     assert len(unpack(cache.read_bytes())[0]) == 2
 
 
-def test_following_ends_when_it_is_told(follower: Follower) -> None:
+def test_it_leaves_neither_thread_nor_connection(broker: Broker, follower: Follower) -> None:
     before = threading.active_count()
-    follower.load()
-    with follower.following():
+    with follower:
         assert threading.active_count() == before + 1
     assert threading.active_count() == before
+    assert broker.closed == broker.consumers == 1
