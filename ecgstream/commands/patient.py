@@ -221,8 +221,9 @@ def show_(
         zones = associations.time_zones(connection, [row.device for row in worn])
         row = _row(found, json=json)
         if identifiers:
-            rights.require(connection, acting(by), rights.CARE, facility)
-            opened = kept.opened(connection, ring(settings), pseudonym)
+            reader = acting(by)
+            rights.require(connection, reader, rights.CARE, facility)
+            opened = kept.opened(connection, ring(settings), pseudonym, reader)
             row |= {str(kind): value for kind, value in opened.items()}
         else:
             kinds = [str(kind) for kind in kept.kinds(connection, pseudonym)]

@@ -74,8 +74,8 @@ def kinds(connection: psycopg.Connection, patient: str) -> list[Kind]:
     return [kind for kind in Kind if kind in found]
 
 
-def opened(connection: psycopg.Connection, ring: KeyRing, patient: str) -> dict[Kind, str]:
-    """Return a patient's identifiers in clear.
+def opened(connection: psycopg.Connection, ring: KeyRing, patient: str, account: str) -> dict[Kind, str]:
+    """Return a patient's identifiers in clear; that ``account`` has read them is recorded.
 
     Raises:
         RegistryError: one of them does not open.
@@ -84,6 +84,7 @@ def opened(connection: psycopg.Connection, ring: KeyRing, patient: str) -> dict[
         "SELECT kind, key, sealed FROM ecg.identifier WHERE patient = %s", (patient,)
     ).fetchall()
     found = {kind: ring.open(patient, kind, key, sealed) for kind, key, sealed in rows}
+    connection.execute("SELECT ecg.log_read(%s, %s)", (account, patient))
     return {kind: found[kind] for kind in Kind if kind in found}
 
 

@@ -65,7 +65,9 @@ def test_a_patient_is_found_by_each_identifier_and_all_of_them(registry: psycopg
     )
     assert identifiers.find(registry, RING, {Kind.RECORD_NUMBER: "11010519491231002X"}) == []
     assert identifiers.find(registry, KeyRing({"old": bytes(32)}), {Kind.NAME: "王小明"}) == []
-    assert identifiers.opened(registry, RING, wang) == WANG
+    assert identifiers.opened(registry, RING, wang, "ann") == WANG
+    read = registry.execute("SELECT account, key, after FROM ecg.change ORDER BY id DESC LIMIT 1").fetchone()
+    assert read == ("ann", wang, {"read": True})
     assert identifiers.kinds(registry, wang) == list(WANG)
     (found,) = patients.load(registry, [wang, "P-0"])
     assert (found.patient, found.facility, found.settings, found.devices) == (wang, "A", ADULT, ())
@@ -126,7 +128,7 @@ def test_an_identifier_is_put_right(registry: psycopg.Connection) -> None:
         registry, NewPatient("A", ADULT, WANG), NewPatient("A", ADULT, {Kind.RECORD_NUMBER: "7"})
     )
     patients.identify(registry, RING, wang, {**WANG, Kind.NAME: "汪小明", Kind.RECORD_NUMBER: "8"}, "ann")
-    assert identifiers.opened(registry, RING, wang)[Kind.NAME] == "汪小明"
+    assert identifiers.opened(registry, RING, wang, "ann")[Kind.NAME] == "汪小明"
     assert identifiers.find(registry, RING, {Kind.NAME: "王小明"}) == []
     with pytest.raises(RegistryError, match=f"record_number: {li} has the same at A"):
         patients.identify(registry, RING, wang, {Kind.RECORD_NUMBER: "7"}, "ann")
@@ -142,7 +144,7 @@ def test_a_pseudonym_that_somebody_has_is_not_given_again(
     given = register(registry, *(NewPatient("A", ADULT, {Kind.RECORD_NUMBER: str(n)}) for n in range(3)))
     assert len({"P-1", *given}) == 4
     for n, patient in enumerate(given):
-        assert identifiers.opened(registry, RING, patient) == {Kind.RECORD_NUMBER: str(n)}
+        assert identifiers.opened(registry, RING, patient, "ann") == {Kind.RECORD_NUMBER: str(n)}
 
 
 def test_a_bad_place_or_account_registers_nobody(registry: psycopg.Connection) -> None:
@@ -187,7 +189,7 @@ def test_rekeying_goes_on_where_it_was_interrupted(
     assert identifiers.old(registry, NEW_RING) == 0
     without_old = KeyRing({"new": bytes(range(32, 64))})
     for n, patient in enumerate(given):
-        assert identifiers.opened(registry, without_old, patient) == {**WANG, Kind.NATIONAL_ID: str(n)}
+        assert identifiers.opened(registry, without_old, patient, "ann") == {**WANG, Kind.NATIONAL_ID: str(n)}
     assert identifiers.find(registry, without_old, {Kind.NAME: "王小明"}) == sorted(given)
 
 
@@ -217,7 +219,7 @@ def test_a_row_that_was_put_in_anothers_place_does_not_open(registry: psycopg.Co
         (li, wang),
     )
     with pytest.raises(RegistryError, match=f"name of {li} does not open"):
-        identifiers.opened(registry, RING, li)
+        identifiers.opened(registry, RING, li, "ann")
 
 
 # Settings and limits.

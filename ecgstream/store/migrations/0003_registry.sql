@@ -97,8 +97,9 @@ CREATE TABLE ecg.association (
     CONSTRAINT association_one_patient EXCLUDE USING gist (device WITH =, tstzrange(since, until) WITH &&)
         WHERE (superseded_at IS NULL)
 );
-CREATE INDEX association_device ON ecg.association (device, since) WHERE superseded_at IS NULL;
-CREATE INDEX association_patient ON ecg.association (patient) WHERE superseded_at IS NULL;
+CREATE INDEX association_device ON ecg.association (device, since);
+CREATE INDEX association_patient ON ecg.association (patient);
+CREATE INDEX association_replaces ON ecg.association (replaces);
 
 -- Alarm limits that differ from the defaults of the patient's category; the newest row of a number holds.
 CREATE TABLE ecg.limit_change (
@@ -270,6 +271,14 @@ CREATE TRIGGER log_change AFTER INSERT OR UPDATE OR DELETE ON ecg.position
     FOR EACH ROW EXECUTE FUNCTION ecg.log_change('account', 'kind', 'facility');
 CREATE TRIGGER log_change AFTER INSERT OR UPDATE OR DELETE ON ecg.share
     FOR EACH ROW EXECUTE FUNCTION ecg.log_change('patient', 'id');
+
+-- That somebody has read who a patient is.
+CREATE FUNCTION ecg.log_read(who text, whom text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    INSERT INTO ecg.change (account, object, key, path, after)
+    SELECT who, 'identifier', whom, f.path, '{"read": true}'
+    FROM ecg.patient AS p JOIN ecg.facility AS f ON f.code = p.facility WHERE p.patient = whom;
+$$;
 
 CREATE FUNCTION ecg.follow_enrolment() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$

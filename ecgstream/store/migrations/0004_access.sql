@@ -69,6 +69,7 @@ REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ecg FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA ecg TO ecg_views, ecg_sink, ecg_registry;
+GRANT EXECUTE ON FUNCTION ecg.log_read TO ecg_registry;
 GRANT EXECUTE ON FUNCTION ecg.at_ns TO ecg_views, ecg_sink, ecg_reader;  -- views call functions as their reader
 GRANT SELECT, INSERT, UPDATE ON ecg.device, ecg.trace, ecg.beat, ecg.rhythm, ecg.vital, ecg.trend, ecg.condition,
     ecg.alert TO ecg_sink;
