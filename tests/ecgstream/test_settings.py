@@ -70,9 +70,21 @@ def test_a_wrong_setting_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(said.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", ["demo", "up", "gateway", "worker", "sink", "pager", "settings", "bench"])
+COMMANDS = (
+    "demo up gateway worker sink pager registry migrate prepare settings bench facility device patient"
+    " person share kafka"
+).split()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command: str) -> None:
     said = run(command, "--help")
     assert said.returncode == 0
     assert f"ecgstream {command}" in said.stdout
-    assert len(said.stdout) > 300
+    assert len(said.stdout) > 100
+
+
+def test_settings_are_explained_once() -> None:
+    assert "--kafka" not in run("worker", "--help").stdout
+    said = run("settings").stdout
+    assert all(name in said for name in ("kafka", "database", "checkpoint_s", "default"))
