@@ -127,7 +127,7 @@ def sink(*, settings: SettingsFlags = None) -> None:
 
 @app.command(group=SERVICES)
 def pager(*, settings: SettingsFlags = None) -> None:
-    """Turn alarm conditions into alerts. Needs no database."""
+    """Turn alarm conditions into alerts, kept on a topic of their own, so that the database may be away."""
     found = _needs(_settings(settings), "kafka")
     from ecgstream.pager import run
 
@@ -212,7 +212,8 @@ def bench(*, json: Path | None = None) -> None:
 def show_settings(*, settings: SettingsFlags = None) -> None:
     """Print every setting with its value, where the value comes from, and what it means."""
     found = _settings(settings)
-    table = Table(box=None, header_style="bold")
+    ways = f"Each is a flag (--kafka-ca), a variable ({PREFIX}KAFKA_CA) and an entry of ecgstream.toml."
+    table = Table(box=None, header_style="bold", caption=ways, caption_justify="left")
     for title in ("setting", "value", "from", "meaning"):
         table.add_column(title)
     for name, field in Settings.model_fields.items():
