@@ -101,14 +101,14 @@ def made_world(request: pytest.FixtureRequest) -> Iterator[World]:
     )
     name = f"test_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")  # type: ignore[arg-type]
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
         try:
             migrate(in_database(server, name))
             world = World(in_database(server, name))
             yield world
             world.drop_roles()
         finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 class World:
@@ -116,7 +116,7 @@ class World:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._mark = secrets.token_hex(3)  # roles belong to the whole server
+        self.mark = secrets.token_hex(3)  # roles belong to the whole server
         self.password = secrets.token_urlsafe()
         with connect(url) as owner:
             self.has_chunks = detect(owner) is not Edition.PLAIN
@@ -130,7 +130,7 @@ class World:
             self._measurements(sink)
 
     def account(self, kind: Kind | str, at: str = OWN) -> str:
-        return f"t{self._mark}_{kind}_{at.lower()}"
+        return f"t{self.mark}_{kind}_{at.lower()}"
 
     def role(self, kind: Kind | str, at: str = OWN) -> str:
         return roles.role_of(self.account(kind, at))
@@ -251,7 +251,7 @@ def _rows(s: Stretch, at: datetime, n: int) -> Iterator[tuple[str, dict[str, obj
     }
     event = {"id": uuid.uuid4(), "patient": s.patient, **onset, "evidence": "{}", "published_ns": 1}
     yield "condition", {**event, "code": "AFIB", "phase": "ONSET", "sample": n, "time_ns": ns, **by}
-    told = {"priority": "HIGH", "state": "RAISED", "raised_ns": 1, "updated_ns": 1, "source_offset": n}
+    told = {"priority": "HIGH", "state": "ACTIVE", "raised_ns": 1, "updated_ns": 1, "source_offset": n}
     yield "alert", {**event, "condition": "AFIB", **told}
 
 
