@@ -6,7 +6,7 @@ Environment: ``ECGSTREAM_NAME``. File: ``ecgstream.toml`` in the working folder,
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 from pydantic import Field, SecretStr, TypeAdapter, ValidationInfo, field_validator
@@ -156,10 +156,9 @@ def origin(settings: Settings, name: str) -> str:
         return "default"
     environment = EnvSettingsSource(Settings)()
     file = TomlConfigSettingsSource(Settings, settings_file())()
+    annotation: Any = Settings.model_fields[name].annotation
     for where, values in (("environment", environment), (str(settings_file()), file)):
         if name in values:
-            without_flags: object = TypeAdapter(Settings.model_fields[name].annotation).validate_python(
-                values[name]
-            )
+            without_flags = TypeAdapter(annotation).validate_python(values[name])
             return where if without_flags == getattr(settings, name) else "flag"
     return "flag"
