@@ -91,6 +91,31 @@ def test_on_recordings_the_demo_finds_the_beats_of_mit_bih_208(kafka: str, tmp_p
     assert match["extra"] <= 15
 
 
+def a_limit_set_by_command_raises_its_alert(said: str, url: str, deadline: float) -> None:
+    """From the command line by way of registry, Kafka, worker and pager to what a cardiologist sees."""
+    database = re.search(r"ECGSTREAM_DATABASE='?(postgresql:[^\s']+)", said)
+    assert database, said
+    run = [sys.executable, "-m", "ecgstream"]
+    there = environment() | {"ECGSTREAM_DATABASE": database[1]}
+    shown = subprocess.run(
+        [*run, "device", "show", "sim-08", "--json"], env=there, stdout=subprocess.PIPE, check=True
+    )
+    patient = json.loads(shown.stdout)[0]["patient"]
+    subprocess.run(
+        [*run, "patient", "limit", patient, "hr", "--low", "20", "--high", "40"], env=there, check=True
+    )
+    while True:
+        with psycopg.connect(url) as connection:
+            found = connection.execute(
+                "SELECT patient FROM api.alerts WHERE device = 'sim-08' AND condition = 'HEART_RATE_HIGH'"
+            ).fetchall()
+        if found:
+            assert found == [(patient,)]
+            return
+        assert time.monotonic() < deadline, "the limit has no effect"
+        time.sleep(0.5)
+
+
 @pytest.mark.timeout(180)
 def test_a_centre_runs_until_ctrl_c_and_leaves_no_process(kafka: str, tmp_path: Path) -> None:
     with (tmp_path / "out").open("wb") as out:
@@ -118,6 +143,7 @@ def test_a_centre_runs_until_ctrl_c_and_leaves_no_process(kafka: str, tmp_path: 
                 break
             assert time.monotonic() < deadline, "no beats arrive"
             time.sleep(0.5)
+        a_limit_set_by_command_raises_its_alert(said, url[1], deadline)
     finally:
         up.send_signal(signal.SIGINT)
         status = up.wait(60)
