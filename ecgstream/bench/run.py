@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 from ecgstream import __version__
-from ecgstream.bench import bundles, detectors
+from ecgstream.bench import bundles, detectors, registry
+from ecgstream.bench.measure import CannotMeasureError
 
-BENCHES = {"bundles": bundles.run, "detectors": detectors.run}
+BENCHES = {"bundles": bundles.run, "detectors": detectors.run, "registry": registry.run}
 
 
 def run(json_file: Path | None) -> None:
@@ -19,10 +20,14 @@ def run(json_file: Path | None) -> None:
     found = {}
     for name, bench in BENCHES.items():
         console.print(f"Measuring {name} …")
-        found[name] = bench()
+        try:
+            found[name] = bench()
+        except CannotMeasureError as error:
+            console.print(f"Skipped: {error}")
+            continue
         table = Table(box=None, show_header=False)
         for figure, value in found[name].items():
-            table.add_row(figure.replace("_", " "), f"{value:,}")
+            table.add_row(figure.replace("_", " "), value if isinstance(value, str) else f"{value:,}")
         console.print(table)
     if json_file is not None:
         machine = {
