@@ -236,6 +236,8 @@ def test_all_services_do_their_work_and_nothing_of_a_secret_is_said(closed: Clos
         tell(closed, enrolment("dev-1", 3))
         with follower(closed) as known:
             (source,) = admit([replace(toy_ecg(), device="dev-1")], known)
+            tell(closed, enrolment("dev-2", 4))
+            await_(lambda: known.enrolments.device("dev-2") is not None, lambda: "dev-2 is not heard of", 10)
         gateway = closed.of(Service.GATEWAY)
         publisher = Publisher(gateway.kafka, partitions=PARTITIONS, security=clients.security(gateway))
         report = play([source], publisher, speed=100, flush_s=0.05)
