@@ -19,9 +19,9 @@ def test_a_small_one_leaves_nothing_behind(database_url: str, monkeypatch: pytes
     found = BENCHES["registry"]()
     with connect(database_url) as connection:
         left = connection.execute(
-            "SELECT name FROM (SELECT datname FROM pg_database UNION ALL SELECT rolname FROM pg_roles) AS t (name)"
-            " WHERE name LIKE %s",
-            (f"%bench%{os.getpid()}%",),
+            "SELECT datname AS name FROM pg_database WHERE datname LIKE %(made)s"
+            " UNION ALL SELECT rolname FROM pg_roles WHERE rolname LIKE %(made)s",
+            {"made": f"%bench_{os.getpid()}%"},
         )
         assert left.fetchall() == []
     assert found["province_list_rows"] == 60
