@@ -228,7 +228,8 @@ def main() -> None:
     except ValidationError as error:
         for e in error.errors():
             name = ".".join(str(part) for part in e["loc"])
-            print(f"ecgstream: setting {name} ({PREFIX}{name.upper()}): {e['msg']}", file=sys.stderr)  # noqa: T201
+            said = e["msg"].removeprefix("Value error, ")
+            print(f"ecgstream: setting {name} ({PREFIX}{name.upper()}): {said}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
     except ImportError as error:
         missing = error.__cause__ or error

@@ -26,6 +26,9 @@ import structlog
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
+from ecgstream.broker.access import Service
+from ecgstream.broker.errors import BrokerError
+from ecgstream.broker.ready import be_ready
 from ecgstream.clients import producer
 from ecgstream.lifecycle import set_up_logging, stop_on_signals
 from ecgstream.registry.truth import Truth, read
@@ -204,6 +207,7 @@ def run(settings: Settings, *, everything: bool) -> None:
     ``everything``: begin with telling everything anew.
     """
     set_up_logging(settings, "registry")
+    be_ready(settings, Service.REGISTRY)
     with stop_on_signals() as stop:
         if everything:
             with _connect(settings) as connection:
@@ -213,7 +217,7 @@ def run(settings: Settings, *, everything: bool) -> None:
                 _serve(settings, stop)
             except psycopg.Error as error:
                 log.warning("database_away", error=type(error).__name__, sqlstate=error.sqlstate)
-            except KafkaError as error:
+            except (KafkaError, BrokerError) as error:
                 log.warning("kafka_away", error=type(error).__name__)
             stop.wait(BACKOFF_S)
 
