@@ -49,7 +49,8 @@ def accepted(password: str, account: str) -> str:
 
 
 def _normal(password: str) -> str:
-    return unicodedata.normalize("NFKC", password)  # keyboards compose differently
+    # Keyboards compose differently. Three characters at most become one: what is cut off is too long anyway.
+    return unicodedata.normalize("NFKC", password[: 4 * MOST])
 
 
 def _surprises(text: str, account: str) -> int:
@@ -68,7 +69,7 @@ def hashed(password: str) -> str:
 def matches(kept: str | None, password: str) -> bool:
     """Return whether a password is the one that was hashed; ``None``: there is none, which takes as long."""
     nobodys = _nobodys()
-    attempt = _normal(password[: MOST + 1]).encode("utf-8", "surrogatepass")
+    attempt = _normal(password).encode("utf-8", "surrogatepass")
     try:
         return _HASHER.verify(kept or nobodys, attempt)
     except (VerificationError, InvalidHashError):

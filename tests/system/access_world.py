@@ -40,6 +40,8 @@ MOVE = DAY0 + timedelta(days=4)
 DAY, MINUTE, SECOND = timedelta(days=1), timedelta(minutes=1), timedelta(seconds=1)
 END = DAY0 + 8 * DAY
 """Of what shares open."""
+GIVEN_ON = DAY0 + 7 * DAY
+"""When somebody else gets a device whose wearer's data are shared."""
 
 
 @dataclass(frozen=True)
@@ -79,18 +81,17 @@ STRETCHES = (
     Stretch("shared", "d-shared", "S", "p-shared"),
     Stretch("shared, at its end", "d-shared", "S", "p-shared", moments=(END - 5 * SECOND,)),
     Stretch("shared, other time", "d-shared", "S", "p-shared", moments=(DAY0 + DAY, END, END + DAY)),
+    Stretch("shared with H", "d-shared-h", "S", "p-shared-h", until=GIVEN_ON),
     Stretch(
-        "shared, other patient", "d-shared", "S", "p-next", moments=(DAY0 + 12 * DAY,), since=DAY0 + 11 * DAY
+        "shared, other patient", "d-shared-h", "S", "p-next", moments=(GIVEN_ON + DAY / 2,), since=GIVEN_ON
     ),
-    Stretch("shared with H", "d-shared-h", "S", "p-shared-h"),
+    Stretch("shared, mistaken", "d-shared-m", "S", "p-shared-m"),
     Stretch("expired", "d-expired", "S", "p-expired"),
     Stretch("revoked", "d-revoked", "S", "p-revoked"),
     Stretch("unplaced", "d-unplaced", ""),
 )
 DEVICES = tuple(dict.fromkeys(s.device for s in STRETCHES))
 MOVED = {"d-away": "S", "d-here": "H"}
-SHARED_UNTIL = DAY0 + 11 * DAY
-"""When the patient of the shared device changes."""
 
 
 @contextmanager
@@ -189,14 +190,13 @@ class World:
                 said = {"said_by": "test", "said_at": said_at}
                 insert(registry, "limit_change", patient=patient, code=code, low=40, high=120, **said)
         for s in {(s.device, s.patient): s for s in STRETCHES if s.patient}.values():
-            until = SHARED_UNTIL if s.patient == "p-shared" else s.until
-            times = {"since": s.since or "-infinity", "until": until or "infinity"}
+            times = {"since": s.since or "-infinity", "until": s.until or "infinity"}
             worn = {"device": s.device, "patient": s.patient, "place_kind": "bed", "said_by": "test"}
             insert(registry, "association", **worn, **times)
         registry.execute(
             "INSERT INTO ecg.association (device, patient, since, place_kind, replaces, said_by)"
             " SELECT device, NULL, since, place_kind, id, 'test' FROM ecg.association"
-            " WHERE patient = 'p-mistaken'"
+            " WHERE patient IN ('p-mistaken', 'p-shared-m')"
         )
 
     def _shares(self, registry: psycopg.Connection) -> None:
@@ -208,10 +208,11 @@ class World:
         for kind in Kind:  # by hand: the command refuses some of these
             for patient, expires in (("p-shared", later), ("p-expired", over), ("p-revoked", later)):
                 share(patient, expires, account=self.account(kind))
-        share("p-shared-h", later, facility=OWN)
+        for patient in ("p-shared-h", "p-shared-m"):
+            share(patient, later, facility=OWN)
         share("p-expired", over, facility=OWN)
         share("p-revoked", later, facility=OWN)
-        for patient in {s.patient for s in STRETCHES if s.patient} - {"p-shared", "p-shared-h"}:
+        for patient in {s.patient for s in STRETCHES if s.patient} - {"p-shared", "p-shared-h", "p-shared-m"}:
             share(patient, later, facility="Q")  # of which they see those of patients whom they see
         registry.execute(
             "UPDATE ecg.share SET revoked_by = 'test', revoked_at = clock_timestamp()"

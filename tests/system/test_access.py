@@ -13,6 +13,8 @@ import pytest
 from psycopg import sql
 from psycopg.errors import InsufficientPrivilege
 
+from ecgstream.registry import people
+from ecgstream.registry.people import Person, Position
 from ecgstream.registry.roles import LIMITS, Kind
 from ecgstream.store.connection import connect
 from tests.system import access_catalogue as catalogue
@@ -200,7 +202,7 @@ def relation_of(view: str, key: tuple[object, ...]) -> str:
     if view in ("devices", "device_health"):
         found = [s for s in found if s.is_now]
     if view == "limits" and found and found[0].relation.startswith("shared") and _time(row["said_at"]) > END:
-        return "shared, other time" if found[0].patient != "p-next" else found[0].relation
+        return found[0].relation if found[0].patient == "p-next" else "shared, other time"
     return found[0].relation
 
 
@@ -323,3 +325,20 @@ def test_nobody_sees_a_secret_of_the_registry(world: World) -> None:
         for before, after in login.execute("SELECT before, after FROM api.changes"):
             for image in (before, after):
                 assert not {"password_hash", "sealed", "search", "key_digest"} & set(image or {})
+
+
+def test_each_position_gives_its_own_view_of_its_own_place(world: World, owner: psycopg.Connection) -> None:
+    """A clinic below, an operator above and an expert beside do not make a clinic of it all."""
+    account = world.account("mixed")
+    held = [(Kind.CLINIC, "C"), (Kind.OPERATOR, ROOT), (Kind.EXPERT, "S")]
+    with connect(world.url, role="ecg_registry") as registry:
+        people.add(registry, [Person(account, "One", tuple(Position(*p) for p in held))], "test")
+        people.open_sql(registry, account, world.password, "test")
+    with world.login("mixed") as login:
+        for view, (_, base) in KEYS.items():
+            there = rows(owner, "ecg", base, view)
+            of_a_clinic = {"child": there["child"]}
+            assert rows(login, "api", view, view) == (there if view == "devices" else of_a_clinic), view
+        people_seen = login.execute("SELECT FROM api.people").rowcount
+    (n,) = owner.execute("SELECT count(DISTINCT account) FROM ecg.position").fetchone() or (0,)
+    assert people_seen == n
