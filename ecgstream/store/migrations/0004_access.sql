@@ -188,10 +188,14 @@ CREATE VIEW api.associations WITH (security_barrier) AS
 SELECT a.id, a.device, a.patient, nullif(a.since, '-infinity') AS since, nullif(a.until, 'infinity') AS until,
        a.place_kind, a.place, a.replaces, a.reason, a.said_by, a.said_at, a.superseded_at
 FROM ecg.association AS a
-WHERE EXISTS (SELECT FROM ecg.my_window AS w WHERE w.kind IN ('clinic', 'cardiologist', 'auditor')
-              AND w.device = a.device AND w.since < a.until AND w.until > a.since)
-   OR (a.superseded_at IS NULL AND EXISTS (SELECT FROM ecg.my_share AS s WHERE s.patient = a.patient
-                                           AND s.since < a.until AND s.until > a.since));
+WHERE (a.device, a.id) IN (
+    SELECT b.device, b.id FROM ecg.my_window AS w
+    JOIN ecg.association AS b ON b.device = w.device AND b.since < w.until AND b.until > w.since
+    WHERE w.kind IN ('clinic', 'cardiologist', 'auditor')
+    UNION ALL
+    SELECT b.device, b.id FROM ecg.my_share AS s
+    JOIN ecg.association AS b ON b.patient = s.patient AND b.since < s.until AND b.until > s.since
+    WHERE b.superseded_at IS NULL);
 
 CREATE VIEW api.limits WITH (security_barrier) AS
 SELECT l.id, l.patient, l.code, l.low, l.high, l.is_default, l.reason, l.said_by, l.said_at
