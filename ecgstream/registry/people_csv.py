@@ -141,7 +141,7 @@ def apply(connection: psycopg.Connection, plan: Plan, by: str) -> None:
     Raises:
         RegistryError: ``by`` may not do some of it.
     """
-    people.add(connection, plan.added, by)
-    for person in plan.changed:
+    for person in plan.changed:  # first: another may get the subject that one of these gives up
         people.change(connection, person.account, name=person.name, oidc=person.oidc, by=by)
+    people.add(connection, plan.added, by)
     people.place(connection, plan.placed, by)

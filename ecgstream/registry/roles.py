@@ -107,7 +107,7 @@ def follow(connection: psycopg.Connection, accounts: Collection[str]) -> None:
 def _join(connection: psycopg.Connection, wanted: Mapping[str, set[str]]) -> None:
     """Make each role a member of the groups that are wanted, and of no other."""
     held = _groups(connection, wanted)
-    for group in sorted(set().union(*held.values(), *wanted.values())):
+    for group in (f"ecg_{kind}" for kind in Kind):
         leave = [role for role in wanted if group in held[role] - wanted[role]]
         join = [role for role in wanted if group in wanted[role] - held[role]]
         if leave:
