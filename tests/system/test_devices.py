@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from ecgstream.registry.henan import henan
 from ecgstream.store.connection import connect
 from ecgstream.store.migrate import migrate
 from schemas import mdc
+from tests.system import command as commands
 from tests.system.people import person
 
 A, B = "410100-H1", "410100-H2"
@@ -35,33 +35,8 @@ NASTY = (
 )  # fmt: skip
 
 
-class Command:
-    """``ecgstream device`` on one database, in this process."""
-
-    def __init__(self, url: str, capsys: pytest.CaptureFixture[str]) -> None:
-        self.url = url
-        self._capsys = capsys
-
-    def __call__(self, *words: object, status: int = 0) -> tuple[str, str]:
-        """Run it; return what it said on stdout and on stderr."""
-        self._capsys.readouterr()
-        why: object = 0
-        try:
-            app([*map(str, words), "--database", self.url], exit_on_error=False, result_action="return_value")
-        except SystemExit as end:
-            why = end.code
-        out, err = self._capsys.readouterr()
-        said = why if isinstance(why, str) else err
-        assert (1 if isinstance(why, str) else why) == status, said
-        return out, said
-
-    def json(self, *words: object) -> Any:
-        return json.loads(self(*words, "--json")[0])
-
-    def refused(self, *words: object) -> str:
-        _, said = self(*words, status=1)
-        assert said.startswith("ecgstream: ")
-        return said
+class Command(commands.Command):
+    """``ecgstream device``, and what lies behind it."""
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with connect(self.url) as connection:
@@ -76,7 +51,7 @@ def device(database_url: str, capsys: pytest.CaptureFixture[str]) -> Command:
     migrate(database_url)
     with connect(database_url, role="ecg_registry") as connection:
         facility_store.apply(connection, plan([], henan()), "test")
-    return Command(database_url, capsys)
+    return Command(app, database_url, capsys)
 
 
 @pytest.fixture
