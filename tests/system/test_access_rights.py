@@ -307,6 +307,20 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from nodes(below)
 
 
+def test_of_what_others_made_people_may_call_what_only_computes(world: World) -> None:
+    """Nothing that runs with its owner's rights, no lock, no large object, and little of TimescaleDB's."""
+    with connect(world.url) as owner:
+        found = owner.execute(
+            "SELECT DISTINCT p.proname FROM pg_proc AS p LEFT JOIN pg_depend AS d"
+            "  ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'"
+            " LEFT JOIN pg_extension AS e ON e.oid = d.refobjid"
+            " WHERE has_function_privilege('ecg_reader', p.oid, 'EXECUTE')"
+            " AND (p.prosecdef OR e.extname = 'timescaledb' OR p.proname ~ '^lo_|advisory') ORDER BY 1"
+        ).fetchall()
+    computing = ["first", "histogram", "interpolate", "last", "locf", "time_bucket", "time_bucket_gapfill"]
+    assert [name for (name,) in found] == (computing if world.has_chunks else [])
+
+
 def test_the_superusers_statements_are_those_of_the_migrations() -> None:
     said = statements("Where the owner is no superuser")
     run = "".join(migration.text for migration in migrations() if migration.number == 4)
