@@ -267,7 +267,7 @@ def test_a_transaction_that_is_kept_open_keeps_nothing_open(
     world: World, clinic: psycopg.Connection, registry: psycopg.Connection
 ) -> None:
     """A share that expires, and one that is revoked, close for a transaction that began before."""
-    soon = datetime.now(UTC) + timedelta(seconds=1.5)
+    soon = datetime.now(UTC) + timedelta(seconds=3)
     for patient, expires in (("p-sibling", soon), ("p-parent", NOW + timedelta(days=1))):
         opened = {"patient": patient, "since": DAY0, "until": END, "expires": expires}
         insert(registry, "share", **opened, facility=OWN, reason="test", said_by="test")
