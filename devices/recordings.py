@@ -71,6 +71,8 @@ def read(path: Path, *, device: str = "", shard: int = 0, limit_s: float | None 
         waves, left_out = reader(path, limit_s)
     except RecordingError:
         raise
+    except FileNotFoundError as error:
+        raise RecordingError(f"{path}: there is no file {error.filename or path}") from error
     except Exception as error:  # what the libraries raise on a broken file is not documented
         raise RecordingError(f"{path}: {type(error).__name__}: {error}") from error
     waves.sort(key=lambda w: w.kind != ECG_KIND)  # stable

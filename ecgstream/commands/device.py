@@ -362,6 +362,9 @@ def _row(status: Status, *, json: bool) -> dict[str, object]:
     state = str(status.state)
     if status.state is State.SILENT and not json:
         state += f" since {status.last_seen:%Y-%m-%d %H:%M:%S}Z"
+    measured = asdict(status)
+    if status.skew_ms is not None:
+        measured["skew_ms"] = round(status.skew_ms, 1)
     return {
         "device": d.device,
         "facility": d.facility,
@@ -371,7 +374,7 @@ def _row(status: Status, *, json: bool) -> dict[str, object]:
         "shard": d.shard,
         "certificate_subject": d.certificate_subject,
         "disabled": bool(d.disabled),
-        **{name: value for name, value in asdict(status).items() if name not in ("device", "state")},
+        **{name: value for name, value in measured.items() if name not in ("device", "state")},
     }
 
 

@@ -234,3 +234,9 @@ def test_real_recordings_play() -> None:
         assert source.duration_s == 300
         for got, wave in zip(played(source), waves, strict=True):
             np.testing.assert_array_equal(got, wave.samples)
+
+
+@pytest.mark.parametrize("name", ["none.hea", "none.edf"])
+def test_a_file_that_is_not_there_is_said_plainly(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RecordingError, match="there is no file"):
+        read(tmp_path / name)
