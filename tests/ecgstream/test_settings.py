@@ -70,10 +70,25 @@ def test_a_wrong_setting_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(said.stderr.splitlines()) == 1
 
 
-COMMANDS = (
-    "demo up gateway worker sink pager registry migrate prepare settings bench facility device patient"
-    " person share kafka"
-).split()
+COMMANDS = [
+    "demo",
+    "up",
+    "gateway",
+    "worker",
+    "sink",
+    "pager",
+    "registry",
+    "migrate",
+    "prepare",
+    "settings",
+    "bench",
+    "facility",
+    "device",
+    "patient",
+    "person",
+    "share",
+    "kafka",
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
