@@ -231,6 +231,8 @@ def main() -> None:
             said = e["msg"].removeprefix("Value error, ")
             print(f"ecgstream: setting {name} ({PREFIX}{name.upper()}): {said}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
+    except KeyboardInterrupt:  # at a question; services end in order
+        sys.exit(130)
     except ImportError as error:
         missing = error.__cause__ or error
         if not isinstance(missing, ModuleNotFoundError) or (missing.name or "").startswith("ecgstream"):

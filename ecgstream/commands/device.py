@@ -363,6 +363,8 @@ def _row(status: Status, *, json: bool) -> dict[str, object]:
     if status.state is State.SILENT and not json:
         state += f" since {status.last_seen:%Y-%m-%d %H:%M:%S}Z"
     measured = asdict(status)
+    if status.patient is None and not json:
+        measured["patient"] = "unassigned"
     if status.skew_ms is not None:
         measured["skew_ms"] = round(status.skew_ms, 1)
     return {

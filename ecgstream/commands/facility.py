@@ -86,12 +86,9 @@ def import_(
         wanted, lines = facility_csv.gather(progress(rows, f"Reading {file.name}"))
 
     def planned(current: list[Facility]) -> Plan:
-        found = plan(current, wanted, remove=remove, where=lines)
-        if found.removed and not dry_run:
-            confirm(f"Remove {len(found.removed):,} facilities?", yes)
-        return found
+        return plan(current, wanted, remove=remove, where=lines)
 
-    _change(settings, by, planned, json=json, dry_run=dry_run)
+    _change(settings, by, planned, yes=yes, json=json, dry_run=dry_run)
 
 
 @app.command
@@ -253,13 +250,7 @@ def remove(code: Code, /, *, yes: Yes = False, by: By = OPERATOR, settings: Sett
 
         ecgstream facility remove 410100-H3 --yes
     """
-
-    def planned(current: list[Facility]) -> Plan:
-        found = without(current, code)
-        confirm(f"Remove facility {code}, {found.removed[0].name}?", yes)
-        return found
-
-    _change(settings, by, planned)
+    _change(settings, by, lambda current: without(current, code), yes=yes)
 
 
 @app.command
@@ -294,17 +285,23 @@ def _change(
     by: str,
     planned: Callable[[list[Facility]], Plan],
     *,
+    yes: bool = False,
     json: bool = False,
     dry_run: bool = False,
 ) -> None:
     """Plan, check and apply in one transaction, which is alone in changing the tree; print what changed."""
     with registry_connection(settings) as connection:
         account = acting(by)
-        if not dry_run:
-            facility_store.lock(connection)
-        found = planned(facility_store.load(connection))
-        facility_store.check(connection, found, account)
-        if not dry_run:
+        if dry_run:
+            found = planned(facility_store.load(connection))
+            facility_store.check(connection, found, account)
+        else:
+            agreed = None if yes else _agreed(planned(facility_store.load(connection)))
+            facility_store.lock(connection)  # not before: nobody shall wait for an answer
+            found = planned(facility_store.load(connection))
+            if agreed is not None and found.removed != agreed:
+                raise RegistryError("the tree has changed meanwhile: nothing was changed, try again")
+            facility_store.check(connection, found, account)
             facility_store.apply(connection, found, account)
     if dry_run:
         show(_listed(found), json=json, columns=("change", "code", "field", "before", "after"))
@@ -319,6 +316,19 @@ def _change(
         print_json([counts])
     else:
         _say(("Would be: " if dry_run else "") + ", ".join(f"{n:,} {what}" for what, n in counts.items()))
+
+
+def _agreed(found: Plan) -> tuple[Facility, ...]:
+    """Ask before facilities are removed; return which."""
+    if found.removed:
+        first = found.removed[0]
+        what = (
+            f"facility {first.code}, {first.name}"
+            if len(found.removed) == 1
+            else f"{len(found.removed):,} facilities"
+        )
+        confirm(f"Remove {what}?", yes=False)
+    return found.removed
 
 
 def _listed(found: Plan) -> list[dict[str, object]]:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from ecgstream.commands import facility as commands
 from ecgstream.commands.common import registry_connection
 from ecgstream.commands.facility import app
 from ecgstream.registry import facility_csv, facility_store
@@ -262,6 +263,23 @@ def test_removing(facility: Command, file: Path) -> None:
     assert rows(
         facility.url, "SELECT account, key, before->>'name_en' FROM ecg.change WHERE after IS NULL"
     ) == [("wang_ops", "410400-H1", "Pingdingshan Hospital 1")]
+
+
+def test_nobody_waits_for_an_answer_and_what_was_agreed_to_is_what_happens(
+    facility: Command, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facility_csv.write(file, henan(22))
+    facility("import", file)
+    facility_csv.write(file, henan(20))
+
+    def meanwhile(question: str, *, yes: bool) -> None:
+        assert (question, yes) == ("Remove 2 facilities?", False)
+        monkeypatch.undo()
+        facility("remove", henan(22)[-1].code, "--yes")  # would wait for ever if the tree were held
+
+    monkeypatch.setattr(commands, "confirm", meanwhile)
+    assert "changed meanwhile" in facility.refused("import", file, "--remove")
+    assert len(stored(facility.url)) == 21
 
 
 def test_a_dry_run_lists_what_would_change_and_writes_nothing(facility: Command, file: Path) -> None:
