@@ -263,7 +263,7 @@ def password(
     by: By = OPERATOR,
     settings: SettingsFlags = None,
 ) -> None:
-    """Set the password of an account: at least 12 characters, of any kind.
+    """Set the password of an account: at least 15 characters, of any kind.
 
     For instance:
 

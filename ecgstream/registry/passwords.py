@@ -1,8 +1,8 @@
 """Passwords of accounts: which are accepted, how they are kept, how one is checked.
 
 What is asked of one is length and that it is none of the first to be tried, never kinds of characters (NIST
-SP 800-63B, "memorized secrets"). What is kept is an argon2id hash (RFC 9106), which names its own
-parameters, so that they can be raised later.
+SP 800-63B-4, 3.1.1.2: 15 characters where the password is the only factor). What is kept is an argon2id hash
+(RFC 9106), which names its own parameters, so that they can be raised later.
 """
 
 import secrets
@@ -16,7 +16,7 @@ from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from ecgstream.registry.errors import RegistryError
 
-LEAST = 12
+LEAST = 15
 MOST = 256
 _LEAST_SURPRISES = 6
 _OBVIOUS = ("ecgstream", "password")
