@@ -156,6 +156,19 @@ def _print(said: str, encoding: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def say(what: str) -> None:
+    """Tell a person on stderr, who may have sent the output elsewhere."""
+    print(what, file=sys.stderr)  # noqa: T201
+
+
+def say_counts(counts: Mapping[str, int], *, json: bool, dry_run: bool) -> None:
+    """Tell how many of what an import has changed or, dry, would change; as JSON on stdout if it is to be."""
+    if json and not dry_run:  # dry, JSON lists each of them
+        print_json([dict(counts)])
+        return
+    say(("Would be: " if dry_run else "") + ", ".join(f"{n:,} {what}" for what, n in counts.items()))
+
+
 def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 

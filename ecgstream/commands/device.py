@@ -1,6 +1,5 @@
 """``ecgstream device``: enrol devices, change, move and disable them, see how they are."""
 
-import sys
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,6 +21,8 @@ from ecgstream.commands.common import (
     print_json,
     progress,
     registry_connection,
+    say,
+    say_counts,
     show,
 )
 from ecgstream.registry import device_csv, device_store, devices, facility_store, text
@@ -95,7 +96,7 @@ def enrol(
     if json:
         print_json([{**as_texts(found.added[0]), **({"key": made} if key else {})}])
         return
-    _say(f"{wanted.device} is enrolled at {wanted.facility}, in shard {found.added[0].shard}")
+    say(f"{wanted.device} is enrolled at {wanted.facility}, in shard {found.added[0].shard}")
     if key:
         _print_key(made)
 
@@ -147,7 +148,7 @@ def export(file: File, /, *, under: Under = None, settings: SettingsFlags = None
         ecgstream device export devices.csv --under 410100
     """
     n = device_csv.write(file, [status.device for status in _statuses(settings, under)])
-    _say(f"{n:,} devices written to {file}")
+    say(f"{n:,} devices written to {file}")
 
 
 @app.command(name="list")
@@ -317,9 +318,9 @@ def _alter(
         device_store.apply(connection, found, account, since)
     changes = [*found.moved, *found.changed]
     for change in changes:
-        _say(f"{device}: {change.field} {change.before or 'none'} → {change.after or 'none'}")
+        say(f"{device}: {change.field} {change.before or 'none'} → {change.after or 'none'}")
     if not changes:
-        _say(f"{device}: nothing to change")
+        say(f"{device}: nothing to change")
 
 
 def _report(found: Plan, *, json: bool, dry_run: bool) -> None:
@@ -335,10 +336,7 @@ def _report(found: Plan, *, json: bool, dry_run: bool) -> None:
         "moved": len(found.moved),
         "unchanged": found.unchanged,
     }
-    if json and not dry_run:
-        print_json([counts])
-    else:
-        _say(("Would be: " if dry_run else "") + ", ".join(f"{n:,} {what}" for what, n in counts.items()))
+    say_counts(counts, json=json, dry_run=dry_run)
 
 
 def _statuses(
@@ -382,8 +380,4 @@ def _row(status: Status, *, json: bool) -> dict[str, object]:
 
 def _print_key(made: str) -> None:
     print(made)  # noqa: T201
-    _say("This key is shown once, and kept nowhere: put it into the device now.")
-
-
-def _say(what: str) -> None:
-    print(what, file=sys.stderr)  # noqa: T201
+    say("This key is shown once, and kept nowhere: put it into the device now.")

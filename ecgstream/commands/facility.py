@@ -1,6 +1,5 @@
 """``ecgstream facility``: the tree of facilities, from the international centre to the village clinic."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +23,8 @@ from ecgstream.commands.common import (
     print_tree,
     progress,
     registry_connection,
+    say,
+    say_counts,
     show,
 )
 from ecgstream.registry import facility_csv, facility_store
@@ -101,7 +102,7 @@ def export(file: File, /, *, settings: SettingsFlags = None) -> None:
     """
     with registry_connection(settings) as connection:
         n = facility_csv.write(file, facility_store.load(connection))
-    _say(f"{n:,} facilities written to {file}")
+    say(f"{n:,} facilities written to {file}")
 
 
 @app.command(name="list")
@@ -270,7 +271,7 @@ def generate(
         if not 1 <= institutions <= 1_000_000:
             raise RegistryError("--institutions is 1 to 1,000,000")
         n = facility_csv.write(file, henan(institutions))
-    _say(f"{n:,} facilities written to {file}")
+    say(f"{n:,} facilities written to {file}")
 
 
 def _loaded(settings: Settings | None, under: str | None, level: Level | None = None) -> list[Facility]:
@@ -312,10 +313,7 @@ def _change(
         "removed": len(found.removed),
         "unchanged": found.unchanged,
     }
-    if json and not dry_run:
-        print_json([counts])
-    else:
-        _say(("Would be: " if dry_run else "") + ", ".join(f"{n:,} {what}" for what, n in counts.items()))
+    say_counts(counts, json=json, dry_run=dry_run)
 
 
 def _agreed(found: Plan) -> tuple[Facility, ...]:
@@ -338,7 +336,3 @@ def _listed(found: Plan) -> list[dict[str, object]]:
     rows += [("moved", c.code, c.field, c.before, c.after) for c in found.moved]
     rows += [("removed", f.code, "", f.name, "") for f in found.removed]
     return [dict(zip(("change", "code", "field", "before", "after"), row, strict=True)) for row in rows]
-
-
-def _say(what: str) -> None:
-    print(what, file=sys.stderr)  # noqa: T201

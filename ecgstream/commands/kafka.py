@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 
 from ecgstream.broker.access import Service
 from ecgstream.broker.errors import BrokerError
-from ecgstream.commands.common import Json, SettingsFlags, Yes, confirm, show
+from ecgstream.commands.common import Json, SettingsFlags, Yes, confirm, say, show
 from ecgstream.registry.errors import RegistryError
 from ecgstream.settings import PREFIX, Settings
 
@@ -56,7 +56,7 @@ def grant(
         accounts.grant(admin, service, user, password)
         if generate:
             print(password)  # noqa: T201 - what was asked for
-        print(f"{user} may come in as {service}", file=sys.stderr)  # noqa: T201
+        say(f"{user} may come in as {service}")
 
 
 @app.command
@@ -76,7 +76,7 @@ def revoke(user: str, /, *, yes: Yes = False, settings: SettingsFlags = None) ->
             raise BrokerError(f"you are {user}: come in as another admin to revoke it")
         confirm(f"Shall {user} lose all its rights at {found.kafka}?", yes)
         accounts.revoke(admin, user)
-        print(f"{user} may do nothing any more", file=sys.stderr)  # noqa: T201
+        say(f"{user} may do nothing any more")
 
 
 @app.command(name="list")
@@ -118,7 +118,7 @@ def topics(*, settings: SettingsFlags = None) -> None:
     found = settings or Settings()
     with _admin(found):
         create_topics(found)
-        print(f"all topics are there, with {found.partitions} partitions", file=sys.stderr)  # noqa: T201
+        say(f"all topics are there, with {found.partitions} partitions")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from ecgstream.commands.common import (
     clear_errors,
     progress,
     registry_connection,
+    say,
     show,
 )
 from ecgstream.commands.patient_words import (
@@ -28,7 +29,6 @@ from ecgstream.commands.patient_words import (
     facts,
     identifiers,
     ring,
-    say,
     without_words,
 )
 from ecgstream.registry import (

@@ -13,8 +13,9 @@ from ecgstream.commands.common import (
     clear_errors,
     progress,
     registry_connection,
+    say,
 )
-from ecgstream.commands.patient_words import ring, say
+from ecgstream.commands.patient_words import ring
 from ecgstream.registry import identifiers, key_source
 from ecgstream.settings import PREFIX
 

@@ -79,16 +79,9 @@ def at(time: datetime | None, zone: str) -> str:
     utc = f"{time:%Y-%m-%d %H:%M:%S} UTC"
     try:
         local = time.astimezone(ZoneInfo(zone))
-    except (
-        ZoneInfoNotFoundError
-    ):  # this machine knows fewer zones than the one where the facility was entered
-        return utc
+    except ZoneInfoNotFoundError:
+        return utc  # this machine knows fewer zones than the one where the facility was entered
     return utc if zone == "UTC" else f"{local:%Y-%m-%d %H:%M:%S} {zone} = {utc}"
-
-
-def say(what: str) -> None:
-    """Tell a person, who may have sent the output elsewhere."""
-    print(what, file=sys.stderr)  # noqa: T201
 
 
 def facts(row: Mapping[str, object]) -> list[dict[str, object]]:

@@ -7,8 +7,17 @@ from typing import Annotated
 import psycopg
 from cyclopts import Parameter
 
-from ecgstream.commands.common import OPERATOR, By, Json, SettingsFlags, acting, registry_connection, show
-from ecgstream.commands.patient_words import Device, Pseudonym, at, facts, say
+from ecgstream.commands.common import (
+    OPERATOR,
+    By,
+    Json,
+    SettingsFlags,
+    acting,
+    registry_connection,
+    say,
+    show,
+)
+from ecgstream.commands.patient_words import Device, Pseudonym, at, facts
 from ecgstream.registry import associations, identity, patients, text
 from ecgstream.registry.associations import FOREVER, Place, PlaceKind, Worn
 from ecgstream.registry.errors import RegistryError

@@ -17,8 +17,9 @@ from ecgstream.commands.common import (
     acting,
     clear_errors,
     confirm,
-    print_json,
     registry_connection,
+    say,
+    say_counts,
     show,
 )
 from ecgstream.registry import facility_store, people, people_csv, roles
@@ -239,17 +240,13 @@ def import_(
             connection.rollback()
     if dry_run:
         show(_listed(found), json=json, columns=("change", "account", "what"))
-        return
     counts = {
         "added": len(found.added),
         "changed": len(found.changed),
         "positions": len(found.placed) + sum(len(person.positions) for person in found.added),
         "unchanged": found.unchanged,
     }
-    if json:
-        print_json([counts])
-    else:
-        _say(", ".join(f"{n:,} {what}" for what, n in counts.items()))
+    say_counts(counts, json=json, dry_run=dry_run)
 
 
 @app.command
@@ -292,7 +289,7 @@ def sql_login(
     with registry_connection(settings) as connection:
         people.get(connection, account)
         people.open_sql(connection, account, _password(file), acting(by))
-    _say(f"log in as {roles.role_of(account)}")
+    say(f"log in as {roles.role_of(account)}")
 
 
 @app.command(name="sql-logout")
@@ -354,7 +351,3 @@ def _listed(found: people_csv.Plan) -> list[dict[str, object]]:
         ("placed", account, f"{held.kind} at {held.facility}") for account, held in (*placed, *found.placed)
     ]
     return [dict(zip(("change", "account", "what"), row, strict=True)) for row in rows]
-
-
-def _say(what: str) -> None:
-    print(what, file=sys.stderr)  # noqa: T201
