@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shlex
 import stat
 import sys
 import time
@@ -272,7 +273,7 @@ def test_without_keys_the_error_says_what_to_set(file: Path) -> None:
 
 
 def python(code: str) -> str:
-    return f"{sys.executable} -c '{code}'"
+    return shlex.join([sys.executable, "-c", code])
 
 
 def test_a_command_gives_the_ring(file: Path) -> None:
