@@ -87,6 +87,24 @@ class Settings(BaseSettings):
     clock_rate: Annotated[float, Field(gt=0)] = Field(
         default=1.0, description="speed of wall-clock timers; above 1 only where signals run faster than life"
     )
+    late_s: Annotated[float, Field(gt=0)] = Field(
+        default=120.0,
+        description="s after which a condition that is over is a late finding, no longer a page",
+    )
+    # Addresses of hooks hold tokens: no flags.
+    notify_url: Annotated[SecretStr, Parameter(parse=False)] = Field(
+        default=SecretStr(""), description="webhook that pages are posted to; empty: none; not a flag"
+    )
+    heartbeat_url: Annotated[SecretStr, Parameter(parse=False)] = Field(
+        default=SecretStr(""),
+        description="dead man's switch that the watch calls while all is well; empty: none; not a flag",
+    )
+    spool: Path = Field(
+        default=Path("var/spool"), description="folder in which a gateway keeps what Kafka has not taken"
+    )
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        default=0, description="port of /metrics, /health and /ready on loopback; 0: none"
+    )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
     log_json: bool = Field(default=False, description="log lines as JSON objects")
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from schemas import columns
 from schemas.checks import device_list
 from schemas.errors import BadRecordError
+from schemas.records import Lane
 from schemas.registry import Schema, newest
 
 
@@ -42,7 +43,7 @@ class Rhythm(NamedTuple):
 
 
 class Trend(NamedTuple):
-    """One number of one minute: see ``avro/Trends-1.avsc``."""
+    """One number of one minute: see ``avro/Trends-2.avsc``."""
 
     device: str
     session: int
@@ -154,6 +155,7 @@ class Trends(Batch):
     low: NDArray[np.float32]
     high: NDArray[np.float32]
     offset: NDArray[np.int64]
+    lane: str = Lane.LIVE
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,11 @@ Record = (
     | records.Control
     | records.Condition
     | records.Alert
+    | records.Acknowledgement
+    | records.Notification
+    | records.Segment
     | records.Snapshot
+    | records.GatewayStatus
     | records.DeadLetter
     | records.Enrolment
     | Bundle
@@ -70,6 +74,7 @@ _CHANGES: dict[str, Callable[[dict[str, Any]], records.Change]] = {
     "ecgstream.Limits": lambda data: records.Limits(tuple(records.Limit(**row) for row in data["limits"])),
     "ecgstream.Settings": lambda data: records.Settings(records.Category(data["category"]), data["paced"]),
     "ecgstream.Enrolled": lambda data: records.Enrolled(**data | {"leads": tuple(data["leads"])}),
+    "ecgstream.BacklogEnd": lambda data: records.BacklogEnd(**data),
 }
 
 
@@ -87,12 +92,30 @@ def _enrolment_from_avro(data: dict[str, Any]) -> records.Enrolment:
 
 
 def _condition_from_avro(data: dict[str, Any]) -> records.Condition:
-    return records.Condition(**data | {"phase": records.Phase(data["phase"])})
+    return records.Condition(
+        **data | {"phase": records.Phase(data["phase"]), "lane": records.Lane(data["lane"])}
+    )
 
 
 def _alert_from_avro(data: dict[str, Any]) -> records.Alert:
     states = {"priority": records.Priority(data["priority"]), "state": records.AlertState(data["state"])}
     return records.Alert(**data | states)
+
+
+def _notification_from_avro(data: dict[str, Any]) -> records.Notification:
+    return records.Notification(**data | {"state": records.NotificationState(data["state"])})
+
+
+def _segment_from_avro(data: dict[str, Any]) -> records.Segment:
+    told = {"lane": records.Lane(data["lane"]), "start": records.Start(data["start"])}
+    return records.Segment(**data | told)
+
+
+def _snapshot_from_avro(data: dict[str, Any]) -> records.Snapshot:
+    # Version 1 told a position by its empty device.
+    kind = records.SnapshotKind(data["kind"] if data["device"] else "POSITION")
+    told = {"kind": kind, "lane": records.Lane(data["lane"]), "controls": tuple(data["controls"])}
+    return records.Snapshot(**data | told)
 
 
 _TO_AVRO: dict[str, Callable[[Any], dict[str, Any]]] = {
@@ -105,7 +128,11 @@ _FROM_AVRO: dict[str, Callable[[dict[str, Any]], Record]] = {
     "Control": _control_from_avro,
     "Condition": _condition_from_avro,
     "Alert": _alert_from_avro,
-    "Snapshot": lambda data: records.Snapshot(**data),
+    "Acknowledgement": lambda data: records.Acknowledgement(**data),
+    "Notification": _notification_from_avro,
+    "Segment": _segment_from_avro,
+    "Snapshot": _snapshot_from_avro,
+    "GatewayStatus": lambda data: records.GatewayStatus(**data),
     "DeadLetter": lambda data: records.DeadLetter(**data),
     "Enrolment": _enrolment_from_avro,
 }

@@ -33,11 +33,47 @@ class Priority(StrEnum):
 
 
 class AlertState(StrEnum):
-    """``LATCHED``: the condition is over, and nobody has acknowledged the alert."""
+    """Where in its life an alert stands.
+
+    ``LATCHED``: the condition is over, and nobody has acknowledged the alert. ``ACKNOWLEDGED``: somebody has,
+    and the condition lasts. ``LATE``: it was over long before it was known here, and is not acknowledged.
+    """
 
     ACTIVE = "ACTIVE"
     LATCHED = "LATCHED"
     ENDED = "ENDED"
+    ACKNOWLEDGED = "ACKNOWLEDGED"
+    LATE = "LATE"
+
+
+class Lane(StrEnum):
+    """Which way a signal came: as it was measured, or afterwards, behind a gap (``Segment``)."""
+
+    LIVE = "LIVE"
+    BACKFILL = "BACKFILL"
+
+
+class Start(StrEnum):
+    """How a segment began: without knowledge of the signal before, or with that from before the gap."""
+
+    COLD = "COLD"
+    RESTORED = "RESTORED"
+
+
+class SnapshotKind(StrEnum):
+    """What a snapshot is of: see ``avro/Snapshot-2.avsc``."""
+
+    DEVICE = "DEVICE"
+    POSITION = "POSITION"
+    GAP = "GAP"
+
+
+class NotificationState(StrEnum):
+    """Where a notification stands: still to be sent, taken by its channel, or given up."""
+
+    DUE = "DUE"
+    SENT = "SENT"
+    FAILED = "FAILED"
 
 
 class Category(StrEnum):
@@ -130,12 +166,17 @@ class Enrolled:
     disabled: bool
 
 
-Change = Association | Limits | Settings | Enrolled
+@dataclass(frozen=True, slots=True)
+class BacklogEnd:
+    """The gateway has sent all it has of a gap; on the backfill topic only."""
+
+
+Change = Association | Limits | Settings | Enrolled | BacklogEnd
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A change that changes results, valid from a stated sample: see ``avro/Control-2.avsc``."""
+    """A change that changes results, valid from a stated sample: see ``avro/Control-3.avsc``."""
 
     id: str
     device: str
@@ -148,7 +189,7 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One phase of an alarm condition: see ``avro/Condition-1.avsc``."""
+    """One phase of an alarm condition: see ``avro/Condition-2.avsc``."""
 
     id: str
     device: str
@@ -167,11 +208,12 @@ class Condition:
     offset: int
     generation: int
     version: str
+    lane: Lane = Lane.LIVE
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert in its newest state: see ``avro/Alert-1.avsc``."""
+    """An alert in its newest state: see ``avro/Alert-2.avsc``."""
 
     id: str
     device: str
@@ -192,17 +234,87 @@ class Alert:
     updated_ns: int
     partition: int
     offset: int
+    acknowledged_ns: int | None = None
+    acknowledged_by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """Somebody acknowledges an alert: see ``avro/Acknowledgement-1.avsc``."""
+
+    id: str
+    alert: str
+    by: str
+    reason: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """An entry of the pager's notification log: see ``avro/Notification-1.avsc``."""
+
+    key: str
+    alert: str
+    what: str
+    channel: str
+    state: NotificationState
+    attempts: int
+    reason: str
+    due_ns: int
+    done_ns: int | None
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch that the detectors went through without a break: see ``avro/Segment-1.avsc``."""
+
+    device: str
+    session: int
+    lane: Lane
+    from_sample: int
+    from_ns: int
+    to_sample: int | None
+    to_ns: int | None
+    start: Start
+    settings: str
+    partition: int
+    offset: int
+    generation: int
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A device's detector state, or with an empty device a partition's position."""
+    """What a worker must know to go on: see ``avro/Snapshot-2.avsc``."""
 
+    kind: SnapshotKind
+    lane: Lane
     device: str
+    session: int
+    sample: int
     offset: int
     generation: int
     version: str
     state: bytes
+    controls: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayStatus:
+    """How a gateway stands: see ``avro/GatewayStatus-1.avsc``."""
+
+    gateway: str
+    time_ns: int
+    devices: int
+    spooled_records: int
+    spooled_bytes: int
+    oldest_ns: int | None
+    backlog_records: int
+    refused: int
+    disk_free_bytes: int
+    version: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,18 +39,44 @@ def _compacted(lag_ms: int) -> dict[str, str]:
 # The broker's clock stamps the ingest topic: one clock for all gateways, never going back within a partition;
 # the lost-link timers run on it. Kept for a week: longer than the oldest rewind.
 INGEST = Topic("ecg.ingest", ("Bundle", "Control"), _kept(7, **{"message.timestamp.type": "LogAppendTime"}))
+# What came later than it could be filled in, in the same partition; stamped as the ingest topic is.
+BACKFILL = Topic(
+    "ecg.backfill", ("Bundle", "Control"), _kept(7, **{"message.timestamp.type": "LogAppendTime"})
+)
 BEATS = Topic("ecg.beats", ("Beats",), _kept(7))
 RHYTHMS = Topic("ecg.rhythms", ("Rhythms",), _kept(7))
 TRENDS = Topic("ecg.trends", ("Trends",), _kept(7))
 CONDITIONS = Topic("ecg.conditions", ("Condition",), _kept(7))
+SEGMENTS = Topic("ecg.segments", ("Segment",), _kept(7))
 STATUS = Topic("ecg.status", ("DeviceStatuses",), _kept(0.125))
 ALERTS = Topic("ecg.alerts", ("Alert",), _compacted(10 * MINUTE_MS))
+# The pager's notification log, keyed by idempotency key; what people say of alerts, in theirs.
+NOTIFICATIONS = Topic("ecg.notifications", ("Notification",), _compacted(10 * MINUTE_MS))
+ACKNOWLEDGEMENTS = Topic("ecg.acknowledgements", ("Acknowledgement",), _kept(7))
 SNAPSHOTS = Topic("ecg.snapshots", ("Snapshot",), _compacted(MINUTE_MS))
 DEAD_LETTERS = Topic("ecg.dead-letters", ("DeadLetter",), _kept(30))
 # Written by the registry, keyed by device; all that a gateway may read.
 ENROLMENT = Topic("ecg.enrolment", ("Enrolment",), _compacted(MINUTE_MS))
+# Keyed by gateway; how far each is behind.
+GATEWAYS = Topic("ecg.gateways", ("GatewayStatus",), _compacted(MINUTE_MS))
 
-ALL = (INGEST, BEATS, RHYTHMS, TRENDS, CONDITIONS, STATUS, ALERTS, SNAPSHOTS, DEAD_LETTERS, ENROLMENT)
+ALL = (
+    INGEST,
+    BACKFILL,
+    BEATS,
+    RHYTHMS,
+    TRENDS,
+    CONDITIONS,
+    SEGMENTS,
+    STATUS,
+    ALERTS,
+    NOTIFICATIONS,
+    ACKNOWLEDGEMENTS,
+    SNAPSHOTS,
+    DEAD_LETTERS,
+    ENROLMENT,
+    GATEWAYS,
+)
 
 
 def partition_of(shard: int, partitions: int) -> int:

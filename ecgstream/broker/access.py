@@ -64,8 +64,8 @@ class Access:
     def rights(self) -> frozenset[Right]:
         """Return what the broker must allow.
 
-        >>> sorted(map(str, ACCESS[Service.GATEWAY].rights()))
-        ['READ TOPIC ecg.enrolment', 'WRITE TOPIC ecg.ingest']
+        >>> sorted(map(str, ACCESS[Service.REGISTRY].rights()))
+        ['WRITE TOPIC ecg.enrolment', 'WRITE TOPIC ecg.ingest']
         """
         found = {Right("READ", "TOPIC", t.name) for t in self.reads}
         found |= {Right("WRITE", "TOPIC", t.name) for t in self.writes}
@@ -81,15 +81,18 @@ CLUSTER = "kafka-cluster"
 """What Kafka calls the cluster in its rules."""
 
 ACCESS: dict[Service, Access] = {
-    Service.GATEWAY: Access(reads=(topics.ENROLMENT,), writes=(topics.INGEST,)),
+    Service.GATEWAY: Access(
+        reads=(topics.ENROLMENT,), writes=(topics.INGEST, topics.BACKFILL, topics.GATEWAYS)
+    ),
     Service.WORKER: Access(
-        reads=(topics.INGEST, topics.SNAPSHOTS),
+        reads=(topics.INGEST, topics.BACKFILL, topics.SNAPSHOTS),
         writes=(
             topics.SNAPSHOTS,
             topics.BEATS,
             topics.RHYTHMS,
             topics.TRENDS,
             topics.CONDITIONS,
+            topics.SEGMENTS,
             topics.STATUS,
             topics.DEAD_LETTERS,
         ),
@@ -106,7 +109,11 @@ ACCESS: dict[Service, Access] = {
         ),
         group="sink",
     ),
-    Service.PAGER: Access(reads=(topics.CONDITIONS, topics.ALERTS), writes=(topics.ALERTS,), group="pager"),
+    Service.PAGER: Access(
+        reads=(topics.CONDITIONS, topics.ACKNOWLEDGEMENTS, topics.ALERTS, topics.NOTIFICATIONS),
+        writes=(topics.ALERTS, topics.NOTIFICATIONS),
+        group="pager",
+    ),
     Service.REGISTRY: Access(writes=(topics.ENROLMENT, topics.INGEST)),
     Service.ADMIN: Access(administers=True),
 }

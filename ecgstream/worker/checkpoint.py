@@ -24,7 +24,7 @@ import structlog
 import detectors
 from ecgstream.worker.detect import Partition
 from schemas import codec, topics
-from schemas.records import Snapshot
+from schemas.records import Lane, Snapshot, SnapshotKind
 
 log = structlog.get_logger()
 
@@ -113,7 +113,9 @@ class Checkpoints:
         return await asyncio.wait_for(sent, self._timeout_s)
 
     async def _save_position(self, partition: Partition, position: int) -> Awaitable[Any]:
-        record = Snapshot("", position, partition.generation, detectors.VERSION, b"")
+        record = Snapshot(
+            SnapshotKind.POSITION, Lane.LIVE, "", 0, 0, position, partition.generation, detectors.VERSION, b""
+        )
         return await self._save(partition, position_key(partition.number), record)
 
     async def _acknowledged(self, waiting: list[Awaitable[Any]]) -> None:

@@ -18,7 +18,7 @@ from ecgstream.worker.outputs import Output, Source
 from schemas import codec
 from schemas.bundle import Bundle, gather
 from schemas.errors import BadRecordError
-from schemas.records import Control, Enrolled, Snapshot
+from schemas.records import Control, Enrolled, Lane, Snapshot, SnapshotKind
 
 log = structlog.get_logger()
 
@@ -181,7 +181,11 @@ class Partition:
         self._dirty_since[due] = CLEAN
         return [
             Snapshot(
+                SnapshotKind.DEVICE,
+                Lane.LIVE,
                 self._devices[row],
+                0,
+                0,
                 self.next_offset,
                 self.generation,
                 STATE_VERSION,

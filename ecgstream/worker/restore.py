@@ -10,7 +10,7 @@ from ecgstream import clients
 from ecgstream.settings import Settings
 from schemas import codec, topics
 from schemas.errors import BadRecordError
-from schemas.records import Snapshot
+from schemas.records import Snapshot, SnapshotKind
 
 log = structlog.get_logger()
 
@@ -24,7 +24,7 @@ class Saved:
 
     def add(self, snapshot: Snapshot) -> None:
         """Take a record in; the highest offset holds, since a paused former owner may have written last."""
-        if not snapshot.device:
+        if snapshot.kind is SnapshotKind.POSITION:
             self.position = max(self.position, snapshot.offset)
             return
         known = self.devices.get(snapshot.device)

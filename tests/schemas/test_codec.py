@@ -56,19 +56,39 @@ changes = st.one_of(
     st.builds(records.Limits, st.lists(limits, max_size=3).map(tuple)),
     st.builds(records.Settings, st.sampled_from(records.Category), st.booleans()),
     st.builds(records.Enrolled, facilities, leads, st.booleans()),
+    st.just(records.BacklogEnd()),
 )
 controls = st.builds(records.Control, names, names, times, counts, times, names, changes)
 evidence = st.dictionaries(names, finite, max_size=4)
 conditions = st.builds(
     records.Condition, names, names, names, times, names, st.sampled_from(records.Phase), counts, times,
     counts, times, finite, evidence, times, st.integers(0, 99), counts, st.integers(0, 99), names,
+    st.sampled_from(records.Lane),
 )  # fmt: skip
 alerts = st.builds(
     records.Alert, names, names, names, times, names, st.sampled_from(records.Priority),
     st.sampled_from(records.AlertState), counts, times, counts, times, finite, st.none() | times, evidence,
-    times, times, times, st.integers(0, 99), counts,
+    times, times, times, st.integers(0, 99), counts, st.none() | times, names, names,
 )  # fmt: skip
-snapshots = st.builds(records.Snapshot, names, counts, st.integers(0, 99), names, st.binary(max_size=50))
+acknowledgements = st.builds(records.Acknowledgement, names, names, names, names, times)
+notifications = st.builds(
+    records.Notification, names, names, names, names, st.sampled_from(records.NotificationState),
+    st.integers(0, 99), names, times, st.none() | times, st.integers(0, 99),
+)  # fmt: skip
+segments = st.builds(
+    records.Segment, names, times, st.sampled_from(records.Lane), counts, times, st.none() | counts,
+    st.none() | times, st.sampled_from(records.Start), names, st.integers(0, 99), counts, st.integers(0, 99),
+    names,
+)  # fmt: skip
+snapshots = st.builds(
+    records.Snapshot, st.sampled_from(records.SnapshotKind), st.sampled_from(records.Lane), names, times,
+    counts, counts, st.integers(0, 99), names, st.binary(max_size=50),
+    st.lists(st.binary(max_size=20), max_size=3).map(tuple),
+)  # fmt: skip
+statuses = st.builds(
+    records.GatewayStatus, names, times, st.integers(0, 99), counts, counts, st.none() | times, counts,
+    counts, counts, names,
+)  # fmt: skip
 digests = st.just(b"") | st.binary(min_size=32, max_size=32)
 enrolments = st.builds(
     records.Enrolment, names, st.sampled_from(["bedside monitor", "床旁监护仪", ""]), facilities,
@@ -85,7 +105,21 @@ def same_packet(a: records.Packet, b: records.Packet) -> bool:
     return plain(a) == plain(b)
 
 
-@given(st.one_of(vitals, controls, conditions, alerts, snapshots, dead, enrolments))
+@given(
+    st.one_of(
+        vitals,
+        controls,
+        conditions,
+        alerts,
+        acknowledgements,
+        notifications,
+        segments,
+        snapshots,
+        statuses,
+        dead,
+        enrolments,
+    )
+)
 def test_rows_come_back_equal(record: codec.Record) -> None:
     assert codec.decode(codec.encode(record)) == record
 

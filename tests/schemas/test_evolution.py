@@ -10,8 +10,24 @@ from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from schemas import codec, columns, registry, topics
+from schemas.batches import Trends
 from schemas.errors import BadRecordError
-from schemas.records import Association, Category, Change, Control, Enrolled, Limit, Limits, Settings, Vital
+from schemas.records import (
+    Association,
+    Category,
+    Change,
+    Condition,
+    Control,
+    Enrolled,
+    Lane,
+    Limit,
+    Limits,
+    Phase,
+    Settings,
+    Snapshot,
+    SnapshotKind,
+    Vital,
+)
 from schemas.registry import Schema, newest
 
 FOLDER = Path(registry.__file__).parent / "avro"
@@ -97,7 +113,7 @@ def test_changes_that_version_1_knows_are_read_by_a_reader_of_version_1(
     change: Change, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raw = codec.encode(control(change))
-    assert raw.startswith(version("Control", 2).header)
+    assert raw.startswith(newest("Control").header)
     monkeypatch.setattr(codec, "newest", lambda name: version(name, 1))
     assert codec.decode(raw) == control(change)
 
@@ -113,7 +129,7 @@ def test_a_change_that_a_reader_of_version_1_does_not_know_is_the_one_error(
         knows_the_writer.setattr(codec, "newest", lambda name: version(name, 1))
         with pytest.raises(BadRecordError, match="Control"):
             codec.decode(raw)
-    known = {s.header: s for s in registry._versions() if (s.name, s.version) != ("Control", 2)}
+    known = {s.header: s for s in registry._versions() if (s.name, s.version) != ("Control", 3)}
     monkeypatch.setattr(registry, "_by_header", lambda: known)
     with pytest.raises(BadRecordError, match="a newer ecgstream"):
         codec.decode(raw)
@@ -133,3 +149,29 @@ def test_every_topic_carries_schemas_that_exist() -> None:
     for topic in topics.ALL:
         for name in topic.carries:
             assert newest(name).version >= 1
+
+
+def test_a_position_of_version_1_is_told_by_its_empty_device() -> None:
+    old = version("Snapshot", 1)
+    for device, kind in (("", SnapshotKind.POSITION), ("dev-1", SnapshotKind.DEVICE)):
+        out = io.BytesIO()
+        row = {"device": device, "offset": 9, "generation": 2, "version": "1", "state": b"s"}
+        schemaless_writer(out, old.parsed, row)
+        read = codec.decode_as(Snapshot, old.header + out.getvalue())
+        assert read == Snapshot(kind, Lane.LIVE, device, 0, 0, 9, 2, "1", b"s")
+
+
+def test_conditions_and_trends_of_version_1_are_of_the_live_lane() -> None:
+    old = version("Trends", 1)
+    values = {f["name"]: b"" for f in old.source["fields"]} | {
+        "partition": 4,
+        "generation": 1,
+        "version": "v",
+    }
+    out = io.BytesIO()
+    schemaless_writer(out, old.parsed, values)
+    assert codec.decode_as(Trends, old.header + out.getvalue()).lane == Lane.LIVE
+    phase = Condition("i", "d", "", 1, "ASYSTOLE", Phase.ONSET, 1, 2, 3, 4, 0.5, {}, 5, 0, 6, 7, "v")
+    out = io.BytesIO()
+    schemaless_writer(out, version("Condition", 1).parsed, codec._shallow(phase))
+    assert codec.decode(version("Condition", 1).header + out.getvalue()) == phase

@@ -17,14 +17,22 @@ def test_only_the_pager_writes_pages_and_only_the_registry_enrols() -> None:
     writers = {t.name: {s for s, a in ACCESS.items() if t in a.writes} for t in topics.ALL}
     assert writers[topics.ALERTS.name] == {Service.PAGER}
     assert writers[topics.ENROLMENT.name] == {Service.REGISTRY}
+    assert writers[topics.NOTIFICATIONS.name] == {Service.PAGER}
     assert writers[topics.INGEST.name] == {Service.GATEWAY, Service.REGISTRY}
-    results = set(writers) - {topics.ALERTS.name, topics.ENROLMENT.name, topics.INGEST.name}
+    assert writers[topics.BACKFILL.name] == writers[topics.GATEWAYS.name] == {Service.GATEWAY}
+    others = (
+        *(topics.ALERTS, topics.NOTIFICATIONS, topics.ACKNOWLEDGEMENTS, topics.ENROLMENT, topics.INGEST),
+        *(topics.BACKFILL, topics.GATEWAYS),
+    )
+    results = set(writers) - {t.name for t in others}
     assert all(writers[name] == {Service.WORKER} for name in results)
 
 
 def test_a_gateway_writes_what_it_receives_and_reads_who_is_enrolled() -> None:
     assert ACCESS[Service.GATEWAY].rights() == {
         Right("WRITE", "TOPIC", "ecg.ingest"),
+        Right("WRITE", "TOPIC", "ecg.backfill"),
+        Right("WRITE", "TOPIC", "ecg.gateways"),
         Right("READ", "TOPIC", "ecg.enrolment"),
     }
 

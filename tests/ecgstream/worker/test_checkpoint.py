@@ -9,7 +9,7 @@ import pytest
 from ecgstream.worker.checkpoint import Checkpoints, position_key
 from ecgstream.worker.outputs import Output
 from schemas import codec, topics
-from schemas.records import Snapshot
+from schemas.records import Lane, Snapshot, SnapshotKind
 
 
 class GaveUpError(Exception):
@@ -38,7 +38,11 @@ class FakePartition:
 
     def snapshots(self, turn: int, turns: int) -> list[Snapshot]:
         self.saved = self.next_offset
-        return [Snapshot("dev", self.next_offset, self.generation, "v", b"state")]
+        return [
+            Snapshot(
+                SnapshotKind.DEVICE, Lane.LIVE, "dev", 0, 0, self.next_offset, self.generation, "v", b"state"
+            )
+        ]
 
     def position(self) -> int:
         return self.saved
