@@ -103,7 +103,11 @@ class Settings(BaseSettings):
         default=Path("var/spool"), description="folder in which a gateway keeps what Kafka has not taken"
     )
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = Field(
-        default=0, description="port of /metrics, /health and /ready on loopback; 0: none"
+        default=0, description="port of /metrics, /health and /ready; 0: none"
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1",
+        description="address on which that port listens; 0.0.0.0 in a container with a network of its own",
     )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
     log_json: bool = Field(default=False, description="log lines as JSON objects")
