@@ -78,7 +78,9 @@ class Bank:
         packet = np.zeros((rows.size, _PACKET_COLUMNS), np.int64)
         packet[:, 0] = np.arange(rows.size)
         nothing = (packet, np.zeros((0, 4), np.int64), np.zeros((0, 3), np.float64))
-        return self._run(_NOTHING, np.ascontiguousarray(rows, np.int64), np.zeros(rows.size, np.int64), nothing)
+        return self._run(
+            _NOTHING, np.ascontiguousarray(rows, np.int64), np.zeros(rows.size, np.int64), nothing
+        )
 
     def _run(
         self, bundle: Bundle, rows: NDArray[np.int64], parts: NDArray[np.int64], columns: Columns
@@ -245,7 +247,8 @@ def _allocate(rows: Sequence[int]) -> Out:
         *(DEVICE, SIGNAL),
     )
     lengths = (*rows, rows[-1], rows[-1])
-    return Out(*(np.zeros(n, kind) for n, kind in zip(lengths, kinds, strict=True)), np.zeros(7, np.int64))
+    filled = (np.zeros(n, kind) for n, kind in zip(lengths, kinds, strict=True))
+    return Out._make((*filled, np.zeros(len(rows) + 1, np.int64)))
 
 
 def _grown(out: Out) -> Out:

@@ -143,7 +143,7 @@ def _session(d: Any, s: Any, out: Any, session: int) -> bool:
     for old in d.seen:
         if old == session and d.has_session:
             return False
-    stop(d, s, out, True)
+    stop(d, s, out, missing=True)
     if d.has_session:
         for i in range(len(d.seen) - 1, 0, -1):
             d.seen[i] = d.seen[i - 1]

@@ -35,7 +35,7 @@ def push(
                 if not room(out, 0.0):
                     return False
                 out.n[ENTRY] = p[P_ENTRY]
-                stop(device[row], signal[row], out, False)
+                stop(device[row], signal[row], out, missing=False)
                 signal[row] = blank[0]
             elif row >= 0:
                 if not room(out, longest(signal, row, p, channel_i, channel_f)):

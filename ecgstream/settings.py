@@ -78,6 +78,10 @@ class Settings(BaseSettings):
     snapshot_spread_s: Annotated[float, Field(gt=0)] = Field(
         default=10.0, description="s over which the snapshots of all devices are spread"
     )
+    rebuild_s: Annotated[float, Field(gt=0)] = Field(
+        default=300.0,
+        description="s of the log that a device is rebuilt from where another version's snapshot is refused",
+    )
     session_timeout_s: Annotated[float, Field(ge=6)] = Field(
         default=10.0, description="s of silence after which the broker gives a worker's partitions away"
     )

@@ -1,24 +1,23 @@
 """The backfill lane: what gateways send afterwards, behind gaps that are too long to fill in order.
 
-A device's stretch begins with the state that the live lane had before the gap, and ends with ``BacklogEnd``. A
-stretch whose gap is not known begins cold, with the settings that the device had last.
+A device's stretch begins with the state that the live lane had before the gap, and ends with ``BacklogEnd``.
+A stretch whose gap is not known begins cold, with the settings that the device had last.
 """
 
 from collections.abc import Sequence
 
-import numpy as np
 import structlog
 
 from detectors.bank import StateError
 from ecgstream.worker import outputs
 from ecgstream.worker.detect import CLEAN, Partition, Record
 from ecgstream.worker.live import Live
-from ecgstream.worker.snapshots import Saved, identity
+from ecgstream.worker.snapshots import Saved
 from ecgstream.worker.unfinished import decoded
 from schemas import codec, topics
 from schemas.bundle import Bundle
 from schemas.errors import BadRecordError
-from schemas.records import BacklogEnd, Condition, Control, Lane, Phase, Snapshot, SnapshotKind
+from schemas.records import BacklogEnd, Condition, Control, Lane, Snapshot, SnapshotKind
 
 log = structlog.get_logger()
 
@@ -95,6 +94,8 @@ def _first_packets(bundle: Bundle) -> dict[int, tuple[int, int]]:
     """Return the session and the first sample of the first packet of each entry that has one."""
     p = bundle.packet
     first: dict[int, tuple[int, int]] = {}
-    for entry, session, sample in zip(p.device.tolist(), p.session.tolist(), p.first_sample.tolist(), strict=True):
+    for entry, session, sample in zip(
+        p.device.tolist(), p.session.tolist(), p.first_sample.tolist(), strict=True
+    ):
         first.setdefault(entry, (session, sample))
     return first

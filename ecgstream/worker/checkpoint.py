@@ -8,13 +8,13 @@ the checkpoint before; rows that are written twice carry the same ids.
 1. All outputs up to that moment are acknowledged by the broker.
 2. The device snapshots are acknowledged.
 3. The positions are acknowledged: from here on a restart begins at the new ones.
-4. The positions of the ingest topic are committed to the consumer group, for lag monitors and for Faust's own
-   seek. A refusal means that another rebalance is coming; it harms nothing, since the position record owns the
-   position.
+4. The positions of the ingest topic are committed to the consumer group, for lag monitors and for Faust's
+   own seek. A refusal means that another rebalance is coming; it harms nothing, since the position record
+   owns the position.
 5. Keys that hold no more are given up: tombstones, acknowledged before the next checkpoint ends.
 
-If one of 1 to 3 or 5 fails or takes too long, the process ends: the broker may or may not have the record, and
-going on could commit what is not there.
+If one of 1 to 3 or 5 fails or takes too long, the process ends: the broker may or may not have the record,
+and going on could commit what is not there.
 """
 
 import asyncio

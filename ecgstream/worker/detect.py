@@ -57,6 +57,10 @@ class Partition(ABC):
         self.next_offset = saved.position
         self.keys = keys
         self.outbox: list[Output] = []
+        self.device_seconds = 0.0
+        """Signal taken in since we own it, s."""
+        self.refused = 0
+        """Records that became dead letters since we own it."""
         self._bank = Bank()
         self._controls = Controls()
         self._unfinished = Unfinished()
@@ -78,9 +82,7 @@ class Partition(ABC):
                     continue
                 self._push(waiting)
                 waiting = []
-                if not isinstance(content, Control):
-                    raise BadRecordError(f"a {type(content).__name__} on {self.topic.name}")
-                self._control(record, content)
+                self._control(record, self._as_control(content))
             except BadRecordError as error:
                 self._refuse(record, str(error))
         self._push(waiting)
@@ -88,6 +90,11 @@ class Partition(ABC):
             self.next_offset = records[-1].offset + 1
             if self._resume and self.next_offset >= max(self._resume.values()):
                 self._resume.clear()
+
+    def _as_control(self, content: codec.Record) -> Control:
+        if not isinstance(content, Control):
+            raise BadRecordError(f"a {type(content).__name__} on {self.topic.name}")
+        return content
 
     @abstractmethod
     def _control(self, record: Record, control: Control) -> None:
@@ -102,6 +109,7 @@ class Partition(ABC):
             return
         try:
             self._take(waiting)
+            self.device_seconds += sum(_seconds(bundle) for _, bundle in waiting)
         except Exception as error:
             # A bank takes every valid bundle; this is a fault of ours. It must not stop the other devices:
             # they go in one by one, and what went in before it failed is known to the bank as duplicates.
@@ -115,6 +123,7 @@ class Partition(ABC):
     def _refuse(self, record: Record, reason: str) -> None:
         at = {"topic": self.topic.name, "partition": self.number, "offset": record.offset}
         log.warning("dead_letter", reason=reason, **at)
+        self.refused += 1
         self.outbox.append(
             outputs.of_dead_letter(self.topic.name, self.number, record.offset, reason, record.value)
         )
@@ -172,9 +181,7 @@ class Partition(ABC):
         dirty = np.flatnonzero(self._dirty_since != CLEAN)
         due = dirty[dirty % turns == turn % turns]
         self._dirty_since[due] = CLEAN
-        return [
-            self._snapshot(SnapshotKind.DEVICE, self._devices[row], self._state(row)) for row in due.tolist()
-        ]
+        return [self._snapshot(self._devices[row], self._state(row)) for row in due.tolist()]
 
     def position(self) -> int:
         """Return the offset below which the snapshots taken so far hold everything."""
@@ -182,15 +189,21 @@ class Partition(ABC):
 
     def position_record(self, position: int) -> Snapshot:
         """Return the record that says so."""
-        return Snapshot(
-            SnapshotKind.POSITION, self.lane, "", 0, 0, position, self.generation, VERSION, b""
-        )
+        return Snapshot(SnapshotKind.POSITION, self.lane, "", 0, 0, position, self.generation, VERSION, b"")
 
-    def _snapshot(
-        self, kind: SnapshotKind, device: str, state: bytes, session: int = 0, sample: int = 0
-    ) -> Snapshot:
+    def _snapshot(self, device: str, state: bytes) -> Snapshot:
         return Snapshot(
-            *(kind, self.lane, device, session, sample, self.next_offset, self.generation, VERSION, state),
+            *(
+                SnapshotKind.DEVICE,
+                self.lane,
+                device,
+                0,
+                0,
+                self.next_offset,
+                self.generation,
+                VERSION,
+                state,
+            ),
             self._controls.of(device),
             self._unfinished.encoded(device),
         )
@@ -211,9 +224,7 @@ class Partition(ABC):
         for device, snapshot in saved.devices.items():
             self._rows([device])
             try:
-                if snapshot.version != VERSION:
-                    raise StateError(f"of version {snapshot.version}, this is {VERSION}")
-                self._set_state(device, snapshot.state)
+                self._set_state(device, _readable(snapshot))
             except StateError as error:
                 log.warning("snapshot_refused", device=device, lane=self.lane, reason=str(error))
                 for control in self._controls.restore(snapshot.controls):
@@ -223,3 +234,17 @@ class Partition(ABC):
             self._controls.restore(snapshot.controls)
             self._unfinished.restore(snapshot.open)
             self._resume[device] = snapshot.offset
+
+
+def _readable(snapshot: Snapshot) -> bytes:
+    """Return a snapshot's state; raise ``StateError`` where another version wrote it."""
+    if snapshot.version != VERSION:
+        raise StateError(f"of version {snapshot.version}, this is {VERSION}")
+    return snapshot.state
+
+
+def _seconds(bundle: Bundle) -> float:
+    """Return how much signal a bundle holds, s of all its devices."""
+    p, c = bundle.packet, bundle.channel
+    first = np.cumsum(p.channels, dtype=np.int64) - p.channels
+    return float((c.samples[first] / c.rate[first]).sum())

@@ -12,7 +12,7 @@ from ecgstream.worker.detect import Partition, Record
 from ecgstream.worker.links import LinkEvent, Links
 from ecgstream.worker.outputs import Output, Source
 from ecgstream.worker.rebuild import Rebuild, loud
-from ecgstream.worker.snapshots import Keys, Saved, identity
+from ecgstream.worker.snapshots import VERSION, Keys, Saved, identity
 from ecgstream.worker.unfinished import decoded
 from schemas import codec, topics
 from schemas.bundle import Bundle, gather
@@ -49,11 +49,13 @@ class Live(Partition):
 
     def process(self, records: Sequence[Record]) -> None:
         """See ``Partition.process``."""
-        super().process(records)
-        if records:
-            self.log_ms = max(self.log_ms, records[-1].log_ms)
-        if self._rebuild and self.next_offset >= self._rebuild.until:
-            self._finish_rebuild()
+        told = [r for r in records if r.offset < self._rebuild.until] if self._rebuild else []
+        for part in (told, records[len(told) :]):
+            super().process(part)
+            if part:
+                self.log_ms = max(self.log_ms, part[-1].log_ms)
+            if self._rebuild and self.next_offset >= self._rebuild.until:
+                self._finish_rebuild()
 
     def _control(self, record: Record, control: Control) -> None:
         self._note_links(self._links.advance(record.log_ms), record.offset, record.log_ms)
@@ -90,7 +92,7 @@ class Live(Partition):
         parts = np.repeat(np.arange(len(waiting)), counts)
         events = self._bank.push(gathered, rows, parts)
         for gap in events.gaps:
-            self._keep_gap(gathered.devices[gap["entry"]], gap)
+            self._keep_gap(gathered.devices[gap["entry"]], gap, int(source.offset[gap["entry"]]))
         if self._rebuild:
             events = self._without_what_was_told(events, gathered.devices, source)
         self._put_out(events, gathered.devices, source)
@@ -121,9 +123,10 @@ class Live(Partition):
 
     # -- gaps
 
-    def _keep_gap(self, device: str, gap: np.void) -> None:
-        found = self._snapshot(
-            SnapshotKind.GAP, device, gap["state"], int(gap["session"]), int(gap["sample"])
+    def _keep_gap(self, device: str, gap: np.void, offset: int) -> None:
+        found = Snapshot(
+            *(SnapshotKind.GAP, self.lane, device, int(gap["session"]), int(gap["sample"]), offset),
+            *(self.generation, VERSION, gap["state"], self._controls.of(device)),
         )
         kept = self._gaps.setdefault(device, [])
         kept[:] = [g for g in kept if identity(g) != identity(found)]
@@ -157,7 +160,7 @@ class Live(Partition):
     # -- what of the log is gone
 
     def lose(self, oldest: int, wall_ms: int) -> None:
-        """Go on at ``oldest``, since what lies before it is gone: no device goes on with a state from there."""
+        """Go on at ``oldest``, what lies before it is gone: no device goes on with its state from there."""
         expected, self.next_offset = self.next_offset, oldest
         rows = np.arange(len(self._devices))
         n = rows.size
@@ -165,13 +168,15 @@ class Live(Partition):
         self._put_out(self._bank.stop(rows), self._devices, source)
         self._mark_dirty(rows, oldest)
         self._resume.clear()
-        lost = outputs.of_lost_records(self.topic.name, self.number, (expected, oldest), self.generation, wall_ms)
+        lost = outputs.of_lost_records(
+            self.topic.name, self.number, (expected, oldest), self.generation, wall_ms
+        )
         self.outbox += lost
 
     # -- checkpoint and restore
 
     def snapshots(self, turn: int = 0, turns: int = 1) -> list[Snapshot]:
-        """See ``Partition.snapshots``; none while devices are rebuilt: they would stand for less than before."""
+        """See ``Partition.snapshots``; none during a rebuild: they would stand for less than those before."""
         return [] if self._rebuild else super().snapshots(turn, turns)
 
     def _state(self, row: int) -> bytes:

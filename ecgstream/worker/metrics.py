@@ -1,20 +1,25 @@
 """What a worker counts and measures, for Prometheus.
 
-A label ``partition`` is one of at most 1,024; what a worker no longer owns is taken out (``forget``).
+A label ``partition`` is one of at most 1,024; what a worker no longer owns is taken out.
 """
 
-from contextlib import suppress
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from ecgstream.worker.checkpoint import Checkpoints
+from ecgstream.worker.detect import Partition, Record
+
 RECORDS = Counter("ecgstream_worker_records_total", "Records taken from the log.")
-BUNDLES = Counter("ecgstream_worker_bundles_total", "Of these, bundles of signal and numbers.")
 DEVICE_SECONDS = Counter(
     "ecgstream_worker_device_seconds_total", "Signal processed, in s: a second of ten devices counts ten."
 )
-BANK_SECONDS = Counter("ecgstream_worker_bank_seconds_total", "Time spent in the detector bank, in s.")
-OUTPUTS = Counter("ecgstream_worker_outputs_total", "Records handed to the producer.", ["topic"])
-DEAD_LETTERS = Counter("ecgstream_worker_dead_letters_total", "Records refused.", ["reason"])
+PROCESS_SECONDS = Counter(
+    "ecgstream_worker_process_seconds_total", "Time spent in decoding, detecting and encoding, in s."
+)
+DEAD_LETTERS = Counter("ecgstream_worker_dead_letters_total", "Records refused.")
 
 CHECKPOINTS = Counter(
     "ecgstream_worker_checkpoints_total",
@@ -28,23 +33,42 @@ CHECKPOINT_SECONDS = Histogram(
 )
 
 PARTITIONS = Gauge("ecgstream_worker_partitions", "Partitions owned.")
-UNCOMMITTED = Gauge(
-    "ecgstream_worker_uncommitted_records",
-    "Records processed behind the last checkpoint: what a restart would process again.",
-    ["partition"],
-)
 LAG_SECONDS = Gauge(
     "ecgstream_worker_lag_seconds",
-    "From the publication of a record until it was processed, in s, of the newest one.",
+    "From a record's arrival in the log until it was processed, in s, of the newest one.",
     ["partition"],
 )
 
-REASONS = ("undecodable", "unexpected", "unprocessable")
-"""Of dead letters: no record of ours, one that does not belong on the topic, one on which the bank failed."""
+_seconds_before: dict[Partition, float] = {}
+_refused_before: dict[Partition, int] = {}
 
 
-def forget(partition: int) -> None:
-    """Take out what was measured of a partition that is no longer owned."""
-    for gauge in (UNCOMMITTED, LAG_SECONDS):
+def processed(partition: Partition, records: Sequence[Record], took_s: float) -> None:
+    """Count records that a partition has just processed."""
+    if not records:
+        return
+    RECORDS.inc(len(records))
+    PROCESS_SECONDS.inc(took_s)
+    DEVICE_SECONDS.inc(partition.device_seconds - _seconds_before.get(partition, 0.0))
+    DEAD_LETTERS.inc(partition.refused - _refused_before.get(partition, 0))
+    _seconds_before[partition], _refused_before[partition] = partition.device_seconds, partition.refused
+    LAG_SECONDS.labels(partition.number).set(max(0.0, time.time() - records[-1].log_ms / 1000))
+
+
+@contextmanager
+def checkpoint(checkpoints: Checkpoints) -> Iterator[None]:
+    """Measure a checkpoint."""
+    refused = checkpoints.refused
+    with CHECKPOINT_SECONDS.time():
+        yield
+    CHECKPOINTS.labels("refused" if checkpoints.refused > refused else "taken").inc()
+
+
+def assigned(partitions: Collection[Partition]) -> None:
+    """Count from now on for these partitions, and forget those that are another's."""
+    for number in {p.number for p in _seconds_before} - {p.number for p in partitions}:
         with suppress(KeyError):  # nothing was measured yet
-            gauge.remove(str(partition))
+            LAG_SECONDS.remove(str(number))
+    _seconds_before.clear()
+    _refused_before.clear()
+    PARTITIONS.set(len(partitions))

@@ -59,9 +59,7 @@ class Rebuild:
                         yield ended(record, generation)
                     continue
                 end = max((sample, time_ns), (record.from_sample, record.from_ns))
-                yield replace(
-                    record, to_sample=end[0], to_ns=end[1], offset=offset, generation=generation
-                )
+                yield replace(record, to_sample=end[0], to_ns=end[1], offset=offset, generation=generation)
         self._until.clear()
         self._open.clear()
 

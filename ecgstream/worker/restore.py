@@ -90,7 +90,9 @@ async def _skip_what_is_gone(reader: AIOKafkaConsumer, found: dict[int, Saved]) 
         lane = lanes[tp]
         if lane.position >= beginning:
             continue
-        log.error("records_gone", topic=tp.topic, partition=tp.partition, expected=lane.position, oldest=beginning)
+        log.error(
+            "records_gone", topic=tp.topic, partition=tp.partition, expected=lane.position, oldest=beginning
+        )
         if tp.topic == topics.INGEST.name:
             found[tp.partition].oldest = beginning
         else:

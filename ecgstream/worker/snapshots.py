@@ -1,9 +1,9 @@
 """What the snapshot topic holds of a partition: keys, and which record of several holds.
 
 A record's key names what it is of and the generation that wrote it. Within a key records follow each other as
-their one writer wrote them, so the last holds, and compaction keeps it; among the keys of different generations
-the **highest offset** holds. So a paused former owner, whose records may come last, overwrites nothing, neither
-here nor in compaction. Keys that lost are given up (tombstones) by the present owner.
+their one writer wrote them, so the last holds, and compaction keeps it; among the keys of several generations
+the **highest offset** holds. So a paused former owner, whose records may come last, overwrites nothing,
+neither here nor in compaction. Keys that lost are given up (tombstones) by the present owner.
 """
 
 from collections.abc import Iterable
@@ -73,11 +73,16 @@ class Saved:
             try:
                 snapshot = codec.decode_as(Snapshot, value)
             except BadRecordError:
-                saved.stale.append(key)  # of a later version that was undone, or damaged: rebuilt from the log
+                saved.stale.append(
+                    key
+                )  # of a later version that was undone, or damaged: rebuilt from the log
                 continue
             what = identity(snapshot)
             known = newest.get(what)
-            if known is not None and (known.offset, known.generation) > (snapshot.offset, snapshot.generation):
+            if known is not None and (known.offset, known.generation) > (
+                snapshot.offset,
+                snapshot.generation,
+            ):
                 saved.stale.append(key)
                 continue
             if known is not None:
