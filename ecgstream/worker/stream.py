@@ -110,6 +110,7 @@ class Worker:
         self._room = asyncio.Event()
         self._looked_s = time.monotonic()
         self._trusts_wall_from_s = 0.0
+        self._has_been_assigned = False
         names = [t.name for t in topics.ALL]
         self._topics = {n: app.topic(n, value_type=bytes, value_serializer="raw") for n in names}
         turns = max(1, round(settings.snapshot_spread_s / settings.checkpoint_s))
@@ -258,6 +259,7 @@ class Worker:
 
     async def _assigned(self, *_: Any, **__: Any) -> None:
         """Restore; Faust waits for this, then seeks to the committed offsets and lets records flow."""
+        self._has_been_assigned = True
         generation = self._app.consumer_generation_id
         mine = sorted(
             tp.partition for tp in self._app.consumer.assignment() if tp.topic == topics.INGEST.name
@@ -300,6 +302,9 @@ class Worker:
 
     def is_member(self) -> bool:
         """See ``watchdog.Patient``. Faust and aiokafka tell it to nobody."""
+        # Faust makes its consumer when it is first asked for, and must not be asked from this thread.
+        if not self._has_been_assigned:
+            return False
         if self._checkpoints.refused * self._settings.checkpoint_s > self._settings.session_timeout_s:
             return False
         thread: Any = getattr(self._app.consumer, "_thread", None)
