@@ -3,15 +3,13 @@
 import dataclasses
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, TopicPartition
 
-from ecgstream.centre import GROUPS
-from ecgstream.demo.settle import settle
 from ecgstream.embedded.kafka import EmbeddedKafka, Security
 from ecgstream.embedded.process import end
 from ecgstream.settings import Settings
@@ -19,14 +17,12 @@ from ecgstream.topics import create_topics
 from ecgstream.worker.snapshots import key_of
 from ecgstream.worker.stream import GAVE_UP
 from schemas import codec, topics
-from schemas.bundle import Bundle
 from schemas.records import Condition, Segment, Snapshot, SnapshotKind
 from tests.system.conftest import started
-from tests.system.workers import Workers, everything, one_pass, sources, written
+from tests.system.workers import Log, Workers, done, everything, one_pass, written
 
 PARTITIONS = 2
 SESSION_S = 6.0
-START_NS = 1_790_000_000_000_000_000
 # Compaction as it happens within hours, in seconds.
 QUICK_CLEANER = Security("log.cleaner.backoff.ms=200\nlog.segment.delete.delay.ms=1000\n")
 QUICK_SNAPSHOTS = dataclasses.replace(
@@ -51,43 +47,10 @@ def workers(tmp_path: Path) -> Iterator[Workers]:
 
 
 @pytest.fixture
-def log(workers: Workers) -> Iterator["Log"]:
-    found = Log(workers.settings.kafka, 150)
+def log(workers: Workers) -> Iterator[Log]:
+    found = Log(workers.settings, 150)
     yield found
     found.close()
-
-
-class Log:
-    """The ingest topic, second by second: a packet of each device a record."""
-
-    def __init__(self, kafka: str, seconds: int) -> None:
-        self._producer = KafkaProducer(bootstrap_servers=kafka, acks="all")
-        made = [list(s.emissions(START_NS)) for s in sources(seconds, PARTITIONS)]
-        self._packets = [[e.item for e in of_device] for of_device in made]
-        self.second = 0
-
-    def send(self, seconds: int, *, silent: Sequence[int] = ()) -> None:
-        """Send so much more of all devices but the silent ones."""
-        for at in range(self.second, self.second + seconds):
-            for device, packets in enumerate(self._packets):
-                packet: Any = packets[at]
-                bundle = Bundle.of("gw", device, packet.start_ns, [packet], [])
-                if device not in silent:
-                    self._producer.send(topics.INGEST.name, bundle.encode(), partition=device)
-        self._producer.flush()
-        self.second += seconds
-
-    def close(self) -> None:
-        self._producer.close()
-
-    def append(self, topic: topics.Topic, partition: int, key: bytes, value: bytes) -> None:
-        """Append any record."""
-        self._producer.send(topic.name, value, key=key, partition=partition).get(10)
-
-
-def done(workers: Workers) -> None:
-    """Wait until all is processed, and in a checkpoint."""
-    assert settle(workers.settings, GROUPS["worker"], (topics.INGEST,), 60) == 0, workers.logs()
 
 
 def snapshots(settings: Settings) -> list[Any]:
@@ -113,7 +76,7 @@ def is_as_one_pass(settings: Settings) -> bool:
 
 
 @pytest.mark.timeout(300)
-def test_a_frozen_owner_ends_itself_and_changes_nothing(workers: Workers, log: "Log") -> None:
+def test_a_frozen_owner_ends_itself_and_changes_nothing(workers: Workers, log: Log) -> None:
     frozen = workers.start("a")
     log.send(40)
     done(workers)
@@ -134,7 +97,7 @@ def test_a_frozen_owner_ends_itself_and_changes_nothing(workers: Workers, log: "
 
 @pytest.mark.timeout(300)
 def test_compaction_keeps_a_silent_devices_snapshot_whatever_a_former_owner_appends(
-    workers: Workers, log: "Log"
+    workers: Workers, log: Log
 ) -> None:
     settings = workers.settings
     worker = workers.start("a")
@@ -168,7 +131,7 @@ def test_compaction_keeps_a_silent_devices_snapshot_whatever_a_former_owner_appe
 
 
 @pytest.mark.timeout(300)
-def test_states_of_another_version_are_rebuilt_from_the_log(workers: Workers, log: "Log") -> None:
+def test_states_of_another_version_are_rebuilt_from_the_log(workers: Workers, log: Log) -> None:
     settings = workers.settings
     worker = workers.start("a")
     log.send(80)
@@ -199,7 +162,7 @@ def test_states_of_another_version_are_rebuilt_from_the_log(workers: Workers, lo
 
 
 @pytest.mark.timeout(300)
-def test_a_log_that_is_gone_is_an_alarm_and_a_new_beginning(workers: Workers, log: "Log") -> None:
+def test_a_log_that_is_gone_is_an_alarm_and_a_new_beginning(workers: Workers, log: Log) -> None:
     settings = workers.settings
     worker = workers.start("a")
     log.send(30)

@@ -7,27 +7,30 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from detectors.bank import Bank
 from devices.recordings import toy_ecg
 from devices.source import Source
+from ecgstream.centre import GROUPS
+from ecgstream.demo.settle import settle
 from ecgstream.embedded.process import spawn
 from ecgstream.settings import Settings
 from ecgstream.topics import create_topics
-from schemas import codec
+from schemas import codec, topics
 from schemas.batches import Beats
 from schemas.bundle import Bundle
 from schemas.topics import Topic
 
 GARBAGE = b"no record of ours"
 PATIENCE_S = 90.0
+START_NS = 1_790_000_000_000_000_000
 
 
 class Workers:
@@ -72,6 +75,52 @@ class Workers:
             if process.poll() is None:
                 process.kill()
                 process.wait()
+
+
+class Log:
+    """The ingest topic, second by second: a packet of each device a record."""
+
+    def __init__(self, settings: Settings, seconds: int) -> None:
+        self._producer = KafkaProducer(bootstrap_servers=settings.kafka, acks="all")
+        made = [list(s.emissions(START_NS)) for s in sources(seconds, settings.partitions)]
+        self._packets = [[e.item for e in of_device] for of_device in made]
+        self.second = 0
+
+    def send(self, seconds: int, *, silent: Sequence[int] = ()) -> None:
+        """Send so much more of all devices but the silent ones."""
+        for at in range(self.second, self.second + seconds):
+            for device, packets in enumerate(self._packets):
+                packet: Any = packets[at]
+                bundle = Bundle.of("gw", device, packet.start_ns, [packet], [])
+                if device not in silent:
+                    self._producer.send(topics.INGEST.name, bundle.encode(), partition=device)
+        self._producer.flush()
+        self.second += seconds
+
+    def skip_to(self, second: int) -> None:
+        """Go on at a later second."""
+        self.second = second
+
+    def send_backlog(self, first: int, last: int) -> None:
+        """Send what was skipped, on the backfill topic."""
+        for at in range(first, last):
+            for device, packets in enumerate(self._packets):
+                bundle = Bundle.of("gw", device, packets[at].start_ns, [packets[at]], [])
+                self._producer.send(topics.BACKFILL.name, bundle.encode(), partition=device)
+        self._producer.flush()
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._producer.close()
+
+    def append(self, topic: topics.Topic, partition: int, key: bytes, value: bytes) -> None:
+        """Append any record."""
+        self._producer.send(topic.name, value, key=key, partition=partition).get(10)
+
+
+def done(workers: Workers) -> None:
+    """Wait until all is processed, and in a checkpoint."""
+    assert settle(workers.settings, GROUPS["worker"], (topics.INGEST,), 60) == 0, workers.logs()
 
 
 def with_topics(settings: Settings) -> Settings:
