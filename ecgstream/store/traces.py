@@ -11,50 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pcodec
 from numpy.typing import NDArray
-from pcodec import standalone
 
 from schemas.bundle import Bundle, ChannelColumns
 from schemas.records import MISSING
 
 BLOCK_S = 10
-CODEC = "pcodec"
 MAX_SESSION_S = 1e9
 """A first sample later than 31 years in its session is no index."""
 MAX_OPEN_BYTES = 512 * 1_048_576
-
-_CONFIG = pcodec.ChunkConfig(compression_level=8)
-
-
-class TraceError(ValueError):
-    """A stored block that cannot be decoded."""
-
-
-def encode_block(samples: NDArray[np.int16]) -> bytes:
-    """Return ``samples``, shape (n,), as bytes of the codec ``CODEC``."""
-    data: bytes = standalone.simple_compress(samples, _CONFIG)
-    return data
-
-
-def decode_block(codec: str, data: bytes, n: int) -> NDArray[np.int16]:
-    """Return the ``n`` samples of a stored block, shape (n,), bit for bit as they were measured.
-
-    Raises:
-        TraceError: another codec, or bytes that are none of its.
-
-    >>> decode_block("pcodec", encode_block(np.array([1, -32768, 3], np.int16)), 3).tolist()
-    [1, -32768, 3]
-    """
-    if codec != CODEC:
-        raise TraceError(f"a trace block of codec {codec!r}, known here is {CODEC!r}")
-    try:
-        samples = standalone.simple_decompress(data)
-    except (RuntimeError, TypeError) as error:
-        raise TraceError(f"a trace block that is no {CODEC}: {error}") from error
-    if samples is None or samples.dtype != np.int16 or samples.size != n:
-        raise TraceError(f"a trace block that does not hold {n} int16 samples")
-    return np.asarray(samples)
 
 
 def block_samples(rate: float) -> int:

@@ -8,7 +8,8 @@ import structlog
 from ecgstream.store import tables
 from ecgstream.store.rows import Rows
 from ecgstream.store.tables import Row, Table
-from ecgstream.store.traces import CODEC, Block, TraceError, Wave, decode_block, encode_block, merge
+from ecgstream.store.trace_codec import CODEC, TraceError, decode_block, encode_block
+from ecgstream.store.traces import Block, Wave, merge
 
 _LOCKS = 0x65636701  # first key of the advisory locks; the second is the partition
 

@@ -6,18 +6,13 @@ import random
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from ecgstream.store.traces import (
     Block,
     TraceBuilder,
-    TraceError,
     block_samples,
-    decode_block,
-    encode_block,
     merge,
 )
 from ecgstream.store.writer import block_of, row_of
@@ -58,27 +53,6 @@ def stored(blocks: list[Block]) -> dict[tuple[str, int, int, int], Block]:
 
 def rows(found: dict[tuple[str, int, int, int], Block]) -> list[tuple[object, ...]]:
     return [row_of(found[key]) for key in sorted(found)]
-
-
-@given(arrays(np.int16, st.integers(1, 3000)))
-def test_a_block_is_the_same_bit_for_bit_after_the_codec(samples: np.ndarray) -> None:
-    back = decode_block("pcodec", encode_block(samples), samples.size)
-    assert back.dtype == np.int16
-    assert np.array_equal(back, samples)
-
-
-@pytest.mark.parametrize(
-    ("codec", "data", "n"),
-    [
-        ("flac", b"", 1),
-        ("pcodec", b"", 1),
-        ("pcodec", b"pco!nonsense", 1),
-        ("pcodec", encode_block(np.zeros(3, np.int16)), 4),
-    ],
-)
-def test_what_cannot_be_decoded_is_one_error(codec: str, data: bytes, n: int) -> None:
-    with pytest.raises(TraceError):
-        decode_block(codec, data, n)
 
 
 def test_a_packet_over_a_boundary_is_listed_where_it_begins() -> None:
