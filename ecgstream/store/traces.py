@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgstream.store.trace_codec import encode_block
 from schemas.bundle import Bundle, ChannelColumns
 from schemas.records import MISSING
 
@@ -29,6 +30,15 @@ def block_samples(rate: float) -> int:
     (2500, 625, 1)
     """
     return max(1, round(BLOCK_S * rate))
+
+
+def nominal_ns(origin_ns: int, first_sample: int, rate: float) -> int:
+    """Return when a block begins whose session has its sample 0 at ``origin_ns``: part of the row's key.
+
+    >>> nominal_ns(1_700_000_000_000_000_000, 2500, 250.0)
+    1700000010000000000
+    """
+    return origin_ns + round(first_sample / rate * 1e9)
 
 
 def position(first_sample: int, rate: float, rate_0: float) -> int:
@@ -74,16 +84,19 @@ class Block:
     paces: set[int] = field(default_factory=set)
     partition: int = 0
     offset: int = 0
+    _data: bytes = field(default=b"", repr=False, compare=False)
+
+    @property
+    def data(self) -> bytes:
+        """The samples as bytes of the codec: encoded once, however often the database has to be tried."""
+        if not self._data:
+            self._data = encode_block(self.samples)
+        return self._data
 
     @property
     def key(self) -> tuple[str, int, int, int]:
         """The block's identity."""
         return self.device, self.session, self.channel, self.first_sample
-
-    @property
-    def ordered(self) -> list[tuple[int, int, int, bool]]:
-        """The packets in order: (seq, first_sample, start_ns, lead_off)."""
-        return [(*key, *value) for key, value in sorted(self.packets.items())]
 
 
 def merge(stored: Block, new: Block) -> Block:

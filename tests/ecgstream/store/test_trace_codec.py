@@ -56,7 +56,7 @@ def test_a_view_with_a_stride_is_encoded_too() -> None:
 
 
 def test_a_block_of_an_earlier_version_is_read() -> None:
-    """Written on 2026-07-30 by the code that wrote the standalone form."""
+    """Written by a version that wrote the standalone form."""
     data = base64.b64decode(OLD)
     assert decode_block("pcodec", data, 9).tolist() == [0, 1, -1, 32767, -32768, -32768, 5, 6, 7]
 
