@@ -2,7 +2,10 @@
 
 import json
 import platform
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -25,15 +28,39 @@ def run(json_file: Path | None) -> None:
         except CannotMeasureError as error:
             console.print(f"Skipped: {error}")
             continue
-        table = Table(box=None, show_header=False)
-        for figure, value in found[name].items():
-            table.add_row(figure.replace("_", " "), value if isinstance(value, str) else f"{value:,}")
-        console.print(table)
+        show(found[name])
+    write(json_file, {"run": machine(), **found})
+
+
+def run_one(bench: Callable[[], Mapping[str, Any]], json_file: Path | None) -> None:
+    """Run one bench; with ``json_file`` write its figures. What it lacks ends the program."""
+    try:
+        found = bench()
+    except CannotMeasureError as error:
+        sys.exit(f"ecgstream: {error}")
+    show(found)
+    write(json_file, {"run": machine(), **found})
+
+
+def machine() -> dict[str, str]:
+    """Return what a figure is worth nothing without."""
+    return {
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "ecgstream": __version__,
+    }
+
+
+def show(figures: Mapping[str, Any]) -> None:
+    """Print figures, one a line."""
+    table = Table(box=None, show_header=False)
+    for figure, value in figures.items():
+        table.add_row(figure.replace("_", " "), value if isinstance(value, str) else f"{value:,}")
+    Console().print(table)
+
+
+def write(json_file: Path | None, figures: Mapping[str, Any]) -> None:
+    """Write figures to a file, if there is to be one."""
     if json_file is not None:
-        machine = {
-            "machine": platform.machine(),
-            "python": platform.python_version(),
-            "ecgstream": __version__,
-        }
-        json_file.write_text(json.dumps({"run": machine, **found}, indent=2) + "\n", "utf-8")
-        console.print(f"Written to {json_file}")
+        json_file.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
+        Console().print(f"Written to {json_file}")

@@ -37,7 +37,8 @@ class Writer:
         try:
             self._write(joined, blocks)
         except psycopg.errors.UniqueViolation:
-            # Somebody without the partition's lock stored a block after we had looked for it: now it is seen.
+            # A block that the writer held for new is stored: now the database is asked for each.
+            self._blocks.forget()
             self._write(joined, blocks)
 
     def _write(self, rows: Mapping[str, list[Row]], blocks: Sequence[Block]) -> None:
@@ -47,9 +48,10 @@ class Writer:
                     self._upsert(table, rows[table.name])
             devices = {row[0] for row in rows.get(tables.DEVICE.name, ())} - self._devices
             self._follow_rhythms(devices | {row[0] for row in rows.get(tables.RHYTHM.name, ())})
-            origins = self._blocks.write(blocks) if blocks else {}
+            known = self._blocks.write(blocks) if blocks else None
         self._devices |= devices
-        self._blocks.remember(origins)
+        if known is not None:
+            self._blocks.remember(known)
 
     def _follow_rhythms(self, devices: set[str]) -> None:
         """Give devices their newest rhythm; a new device's rhythms may have come before it."""

@@ -165,6 +165,47 @@ def _of_partition(partition: int, of: Block) -> Block:
     return of
 
 
+def test_a_writer_that_was_overtaken_merges_all_the_same(url: str, reader: psycopg.Connection) -> None:
+    """A paused sink holds for new what another one stored meanwhile."""
+    paused, other = (Writer(connect(url, role="ecg_sink")) for _ in range(2))
+    paused.write([], [block(0, [1])])
+    other.write([], [block(2500, [2, MISSING, 4]), block(5000, [5])])
+    paused.write([], [block(2500, [2, 3]), block(5000, [5, 6]), block(7500, [7])])
+    assert [_read(reader, first).tolist() for first in (0, 2500, 5000, 7500)] == [[1], [2, 3, 4], [5, 6], [7]]
+    paused.write([], [block(2500, [MISSING, MISSING, MISSING, 8]), block(10_000, [9])])
+    assert [_read(reader, first).tolist() for first in (2500, 10_000)] == [[2, 3, 4, 8], [9]]
+    paused.close()
+    other.close()
+
+
+def test_what_is_known_to_be_new_is_not_asked_for(url: str, reader: psycopg.Connection) -> None:
+    connection = connect(url, role="ecg_sink")
+    writer = Writer(connection)
+    writer.write([], [block(0, [1])])
+    asked = _spied(connection)
+    writer.write([], [block(2500, [2])])
+    assert not asked
+    writer.write([], [block(2500, [2, 3]), block(5000, [4])])
+    writer.write([], [block(0, [1, 2]), block(7500, [5])])
+    assert len(asked) == 2
+    assert [_read(reader, first).tolist() for first in (0, 2500)] == [[1, 2], [2, 3]]
+    writer.close()
+
+
+def _spied(connection: psycopg.Connection) -> list[Any]:
+    """What the connection copies of keys from now on."""
+    asked: list[Any] = []
+
+    class Spied(psycopg.Cursor[Any]):
+        def copy(self, statement: Any, *args: Any, **more: Any) -> Any:
+            if statement == tables.BLOCK_KEY.copy:
+                asked.append(statement)
+            return super().copy(statement, *args, **more)
+
+    connection.cursor_factory = Spied
+    return asked
+
+
 def test_a_rolled_back_origin_is_not_remembered(url: str, reader: psycopg.Connection) -> None:
     writer = Writer(connect(url, role="ecg_sink"))
     bad = block(0, [1])
@@ -219,9 +260,8 @@ def test_blocks_stay_in_their_rows_in_chunks_that_are_there_too(database_url: st
         assert sizes[-1] == (2500 * DAY_S, False)
 
 
-def _read(reader: psycopg.Connection) -> Any:
-    row = reader.execute(
-        "SELECT codec, data, n FROM ecg.trace WHERE first_sample = 0", binary=True
-    ).fetchone()
+def _read(reader: psycopg.Connection, first_sample: int = 0) -> Any:
+    query = "SELECT codec, data, n FROM ecg.trace WHERE first_sample = %s"
+    row = reader.execute(query, (first_sample,), binary=True).fetchone()
     assert row is not None
     return decode_block(*row)
