@@ -5,7 +5,7 @@ import platform
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.table import Table
@@ -14,6 +14,7 @@ from ecgstream import __version__
 from ecgstream.bench import bundles, detectors, registry
 from ecgstream.bench.measure import CannotMeasureError
 
+T = TypeVar("T")
 BENCHES = {"bundles": bundles.run, "detectors": detectors.run, "registry": registry.run}
 
 
@@ -32,14 +33,12 @@ def run(json_file: Path | None) -> None:
     write(json_file, {"run": machine(), **found})
 
 
-def run_one(bench: Callable[[], Mapping[str, Any]], json_file: Path | None) -> None:
-    """Run one bench; with ``json_file`` write its figures. What it lacks ends the program."""
+def found_by(bench: Callable[[], T]) -> T:
+    """Return what a bench found; what it lacks ends the program."""
     try:
-        found = bench()
+        return bench()
     except CannotMeasureError as error:
         sys.exit(f"ecgstream: {error}")
-    show(found)
-    write(json_file, {"run": machine(), **found})
 
 
 def machine() -> dict[str, str]:
@@ -56,6 +55,17 @@ def show(figures: Mapping[str, Any]) -> None:
     table = Table(box=None, show_header=False)
     for figure, value in figures.items():
         table.add_row(figure.replace("_", " "), value if isinstance(value, str) else f"{value:,}")
+    Console().print(table)
+
+
+def show_beside(found: Mapping[str, Mapping[str, float]]) -> None:
+    """Print the same figures of several ways, a way a line."""
+    table = Table(box=None, header_style="bold")
+    table.add_column()
+    for figure in next(iter(found.values())):
+        table.add_column(figure.replace("_", " "), justify="right")
+    for way, figures in found.items():
+        table.add_row(way, *(f"{value:,}" for value in figures.values()))
     Console().print(table)
 
 

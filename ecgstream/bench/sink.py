@@ -53,7 +53,7 @@ def run(server: str) -> dict[str, Any]:
             edition = str(detect(owner))
         writer = Writer(connect(url, role="ecg_sink"))
         try:
-            taken = typical(_ways(writer), TURNS)
+            taken = typical(ways(writer), TURNS)
         finally:
             writer.close()
     figures: dict[str, Any] = {"edition": edition}
@@ -66,7 +66,7 @@ def run(server: str) -> dict[str, Any]:
     return figures
 
 
-def _ways(writer: Writer) -> dict[str, Callable[[], None]]:
+def ways(writer: Writer) -> dict[str, Callable[[], None]]:
     """Return what is measured; all that comes in is made beforehand, for every turn anew."""
     turns = range(TURNS + 1)
     trends = iter([_trend_records(turn) for turn in turns])

@@ -28,6 +28,31 @@ def sink(*, json: JsonFile = None, settings: SettingsFlags = None) -> None:
     They go into a database of the bench's own, which is removed again.
     """
     from ecgstream.bench import sink as bench
-    from ecgstream.bench.run import run_one
+    from ecgstream.bench.run import found_by, machine, show, write
 
-    run_one(lambda: bench.run((settings or Settings()).database.get_secret_value()), json)
+    found = found_by(lambda: bench.run(_database(settings)))
+    show(found)
+    write(json, {"run": machine(), **found})
+
+
+@app.command
+def traces(folder: Path, /, *, json: JsonFile = None, settings: SettingsFlags = None) -> None:
+    """Measure how small and how quick trace blocks of real recordings are, beside WFDB, zstd and plain rows.
+
+    A row a sample goes into a table of the named database or, where none is named, the embedded PostgreSQL.
+
+    Args:
+        folder: WFDB records, also in folders below.
+        json: also write codec to bytes_per_sample, encode_ns and decode_ns to this file.
+        settings: see `ecgstream settings`.
+    """
+    from ecgstream.bench import traces as bench
+    from ecgstream.bench.run import found_by, show_beside, write
+
+    found = found_by(lambda: bench.run(folder, _database(settings)))
+    show_beside(found)
+    write(json, found)
+
+
+def _database(settings: Settings | None) -> str:
+    return (settings or Settings()).database.get_secret_value()

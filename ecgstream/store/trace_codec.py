@@ -25,6 +25,8 @@ CODEC = "pcodec-wrapped"
 
 _LEVEL = 8
 _WORTH_DECODING_LONGER = 7 / 8
+_ORDER = 10
+_BATCH = 512
 
 
 class TraceError(ValueError):
@@ -37,7 +39,7 @@ def _config(delta: DeltaSpec) -> ChunkConfig:
 
 
 _DIFFERENCES = tuple(_config(DeltaSpec.try_consecutive(order)) for order in (1, 2))
-_LINEAR = _config(DeltaSpec.try_conv1(10))
+_LINEAR = _config(DeltaSpec.try_conv1(_ORDER))
 _COMPRESSOR = wrapped.FileCompressor()
 _HEADER: bytes = _COMPRESSOR.write_header()
 
@@ -48,8 +50,23 @@ def encode_block(samples: NDArray[np.int16]) -> bytes:
     first = np.diff(samples)
     second = np.diff(first)
     plain = _wrapped(samples, _DIFFERENCES[int(np.abs(second).sum() < np.abs(first).sum())])
-    linear = _wrapped(samples, _LINEAR)
-    return linear if len(linear) < _WORTH_DECODING_LONGER * len(plain) else plain
+    linear = _linear(samples, _WORTH_DECODING_LONGER * len(plain))
+    return plain if linear is None else linear
+
+
+def _linear(samples: NDArray[np.int16], below: float) -> bytes | None:
+    """Return a block by linear prediction, ``None`` where it is no smaller or not to be relied on.
+
+    In pcodec this prediction is young. Version 1.1 panics where the last of the batches that it works in is
+    shorter than what it predicts from. What else may be wrong with it is not known, so a block is read back
+    before it is kept.
+    """
+    if 0 < samples.size % _BATCH < _ORDER:
+        return None
+    data = _wrapped(samples, _LINEAR)
+    if len(data) < below and np.array_equal(decode_block(CODEC, data, samples.size), samples):
+        return data
+    return None
 
 
 def _wrapped(samples: NDArray[np.int16], config: ChunkConfig) -> bytes:

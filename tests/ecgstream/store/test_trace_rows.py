@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecgstream.store.tables import BLOCK_KEY, TRACE
@@ -35,6 +35,7 @@ def blocks(draw: st.DrawFn) -> Block:
     )
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(blocks(), int63), max_size=5))
 def test_blocks_arrive_as_they_are(placed: list[tuple[Block, int]]) -> None:
     found = rows(b"".join(packed(placed)), TRACE)
@@ -54,6 +55,7 @@ def test_blocks_arrive_as_they_are(placed: list[tuple[Block, int]]) -> None:
         assert values["pace"] == sorted(block.paces)
 
 
+@settings(deadline=None)
 @given(blocks())
 def test_a_block_is_the_same_when_it_is_read_back(block: Block) -> None:
     found = row(block)

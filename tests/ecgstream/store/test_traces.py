@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecgstream.store.trace_rows import block_of
@@ -83,6 +83,7 @@ def histories(draw: st.DrawFn) -> list[Packet]:
     return packets
 
 
+@settings(deadline=None)
 @given(histories(), st.randoms(use_true_random=False))
 def test_any_order_cut_and_repetition_gives_the_same_blocks(
     packets: list[Packet], rng: random.Random
@@ -108,6 +109,7 @@ def test_any_order_cut_and_repetition_gives_the_same_blocks(
     assert rows(stored(pieces + pieces)) == expected
 
 
+@settings(deadline=None)
 @given(histories())
 def test_each_packet_is_in_one_block_of_channel_0(packets: list[Packet]) -> None:
     builder = TraceBuilder()
