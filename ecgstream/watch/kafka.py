@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from kafka.errors import ClusterAuthorizationFailedError, KafkaError
+from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 from kafka.protocol.consumer.offsets import OffsetSpec
 
@@ -202,12 +202,11 @@ class BrokerDisksLook:
         self._admin = Admin(settings)
 
     def __call__(self, _now_s: float) -> Mapping[str, Disk]:
-        """Return them by name; none where we may not know."""
+        """Return them by name."""
         with self._admin as admin:
-            try:
-                said = admin.describe_log_dirs([topics.GATEWAYS.name])
-            except ClusterAuthorizationFailedError:
-                return {}
+            said = admin.describe_log_dirs([topics.GATEWAYS.name])
+            if not all(broker["log_dirs"] for broker in said):
+                raise BrokerError("Kafka shows no disks to us: we may not DESCRIBE CLUSTER")
         disks = [_disk(broker["broker"], folder) for broker in said for folder in broker["log_dirs"]]
         return {disk.name: disk for disk in disks if disk.total > 0 or disk.trouble}
 
