@@ -4,7 +4,6 @@ It takes rights to see topics and groups, and to read what gateways say of thems
 it reads nothing.
 """
 
-import logging
 import time
 from collections.abc import Iterable, Mapping
 from itertools import chain
@@ -36,7 +35,6 @@ GONE_S = 7 * 86_400.0
 _UNKNOWN_GROUP = ("GroupIdNotFound", "GROUP_ID_NOT_FOUND")
 
 log = structlog.get_logger()
-logging.getLogger("kafka.admin._groups").setLevel(logging.ERROR)  # Faust's members say what it cannot read
 
 
 class Admin:

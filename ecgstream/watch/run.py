@@ -1,5 +1,6 @@
 """The watch's process: probes, rules, alarms, and those who tell."""
 
+import logging
 import os
 import sys
 import threading
@@ -152,6 +153,8 @@ class Watch:
 def run(settings: Settings) -> None:
     """Run the watch until SIGTERM or Ctrl-C. It starts whatever is away: that is its work."""
     set_up_logging(settings, "watch")
+    # It would say with every try what the probes say once; and of Faust's members, that it cannot read them.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
     folder = settings.data / "watch"
     if lock_directory(folder) is None:
         sys.exit(f"ecgstream watch: another watch uses {folder}: give this one its own {PREFIX}DATA")

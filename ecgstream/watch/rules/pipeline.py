@@ -95,7 +95,7 @@ class Stalled:
     def judge(self, sight: Sight, now_s: float) -> list[Finding] | None:
         """See ``Rule``."""
         log = _fresh(sight, now_s)
-        if log is None:
+        if log is None or log.groups[WORKERS].members is None:
             return None
         step_s = self._steps.to(log.asked_s)
         found = []

@@ -176,7 +176,7 @@ def test_a_partition_that_stands_is_not_told_as_slow_besides(world: World) -> No
 
 def test_a_new_cluster_has_a_minute_for_its_services_to_come(world: World) -> None:
     world.members = dict.fromkeys(world.members, None)
-    world.go_on(59)
+    world.go_on(59, world.devices_send, world.sink_works)
     assert world.told == []
     world.go_on(10)
     assert sorted(world.told) == [(61, "RAISED", "PAGER_STALLED"), (61, "RAISED", "PIPELINE_STALLED")]
