@@ -23,7 +23,7 @@ WORKERS, SINK, PAGER = (ACCESS[s].group for s in (Service.WORKER, Service.SINK, 
 FOLLOWED = {
     WORKERS: (topics.INGEST,),
     SINK: ACCESS[Service.SINK].reads,
-    PAGER: (topics.CONDITIONS,),
+    PAGER: (topics.CONDITIONS, topics.ACKNOWLEDGEMENTS),
 }
 """The topics in which a group commits its place."""
 SIGNS = (topics.STATUS, topics.DEAD_LETTERS)
@@ -199,8 +199,8 @@ class PagerStalled:
             return []
         stood_s, waiting = found
         text = (
-            f"{waiting} alarm conditions wait for the pager, for {stood_s:.0f} s: nobody is paged. Restart "
-            "`ecgstream pager`; its log says why it stands."
+            f"{waiting} alarm conditions or acknowledgements wait for the pager, for {stood_s:.0f} s: nobody "
+            "is paged. Restart `ecgstream pager`; its log says why it stands."
         )
         evidence = {"stood_s": stood_s, "records": float(waiting)}
         return [Finding(Code.PAGER_STALLED, "conditions", "", stood_s, text, evidence)]
@@ -241,7 +241,8 @@ def _longest_wait(
     """Return how long a group has stood where it has stood longest, and how many records wait in all."""
     step_s = steps.to(log.asked_s)
     waiting = _waiting(log, group)
+    found = log.groups[group]
     for spot, count in waiting.items():
-        place[spot].see(log.groups[group].done[spot], step_s, waits=count > 0)
+        place[spot].see((found.done[spot], found.notes.get(spot)), step_s, waits=count > 0)
     longest = max((place[spot].stood_s for spot in waiting), default=0.0)
     return (longest, sum(waiting.values())) if longest else None

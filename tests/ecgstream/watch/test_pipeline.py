@@ -232,7 +232,9 @@ def test_a_killed_pager_is_told_when_conditions_wait_and_when_the_broker_misses_
     world.members[PAGER] = 0  # after the session's time-out
     world.go_on(60, *work)
     assert world.since(mark) == [(16, "RAISED", "PAGER_STALLED"), (25, "RAISED", "PAGER_STALLED")]
-    assert world.pages[0].text.startswith("3 alarm conditions wait for the pager, for 15 s: nobody is paged.")
+    assert world.pages[0].text.startswith(
+        "3 alarm conditions or acknowledgements wait for the pager, for 15 s"
+    )
     mark = world.now_s
     world.members[PAGER] = 1
     world.go_on(40, world.all_is_well)
@@ -244,6 +246,21 @@ def test_conditions_that_are_answered_at_once_are_no_alarm(world: World) -> None
         world.ends[CONDITIONS, 0] += 1
 
     world.go_on(120, world.all_is_well, a_condition)
+    assert world.told == []
+
+
+def test_a_pager_that_holds_a_condition_and_answers_others_is_no_alarm(world: World) -> None:
+    """The offset stands while an old condition waits for its end; the note says that the pager works."""
+    world.go_on(30, world.all_is_well)
+    held = world.done[PAGER][CONDITIONS, 0]
+
+    def answers_others() -> None:
+        world.ends[CONDITIONS, 0] += 1
+        world.all_is_well()
+        world.done[PAGER][CONDITIONS, 0] = held
+        world.notes[CONDITIONS, 0] = f"answered up to {world.now_s}"
+
+    world.go_on(60, answers_others)
     assert world.told == []
 
 
