@@ -1,4 +1,4 @@
-"""The watch on a real centre: each fault is told in time, and its end, though the watch is killed meanwhile."""
+"""The watch on a real centre: each fault is told in time, and its end, though the watch is killed between."""
 
 from __future__ import annotations
 
@@ -6,23 +6,27 @@ import os
 import re
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 from pydantic import SecretStr
 
+from devices.bundler import Bundler, Instant
+from devices.recordings import toy_ecg
+from ecgstream import clients
 from ecgstream.centre import SERVICES, Centre
-from ecgstream.demo.seed import seed
 from ecgstream.embedded.kafka import EmbeddedKafka
 from ecgstream.embedded.postgres import EmbeddedPostgres
-from ecgstream.play import demo_devices
 from ecgstream.settings import Settings
 from ecgstream.watch.probes import DatabaseLook
 from ecgstream.watch.sight import Contact
+from schemas import topics
 from tests.ecgstream.watch.receiver import Receiver, Request, until
 from tests.system.conftest import started
 
@@ -42,6 +46,38 @@ def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
+
+
+class Devices:
+    """A device in every partition that sends in real time, until it is stopped."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._send)
+        self.start = self._thread.start
+
+    def stop(self) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _send(self) -> None:
+        sources = [replace(toy_ecg(), device=f"d-{n}", shard=n) for n in range(self._settings.partitions)]
+        producer = clients.producer(self._settings)
+        bundler = Bundler("gw-test")
+        began_s, began_ns = time.monotonic(), time.time_ns()
+        try:
+            for emissions in zip(*(source.emissions(began_ns) for source in sources), strict=True):
+                if self._stop.wait(began_s + emissions[0].at_s - time.monotonic()):
+                    return
+                now = Instant(time.monotonic(), time.time_ns())
+                for source, emission in zip(sources, emissions, strict=True):
+                    bundler.add(source.shard, emission.item, now)
+                for bundle in bundler.flush(now):
+                    producer.send(topics.INGEST.name, bundle.encode(), partition=bundle.shard)
+        finally:
+            producer.close(timeout=5)
 
 
 class Faults:
@@ -64,16 +100,17 @@ class Faults:
             metrics_port=free_port(),
         )
         self.centre = Centre(self.settings, lambda _: None)
+        self.devices = Devices(self.settings)
 
     def start(self) -> None:
         self.centre.start_services()
-        seed(self.settings, demo_devices(None))
-        self.centre.start("gateway", ["gateway", "--demo"])
-        self.await_(lambda: self.value("worker", "ecgstream_worker_device_seconds_total") > 30, 60)
+        self.devices.start()
+        self.await_(lambda: self.value("sink", "ecgstream_sink_rows_total") > 0, 60)
         self.await_(lambda: self.receiver.beats(), 30)
 
     def log(self) -> str:
-        return (self.centre.logs / "watch.log").read_text()[-4000:]
+        logs = (self.centre.logs / f"{service}.log" for service in SERVICES)
+        return "\n".join(f"{log.stem}:\n{log.read_text()[-3000:]}" for log in logs)
 
     def await_(self, holds: Callable[[], object], patience_s: float) -> None:
         until(holds, self.log, patience_s)
@@ -110,6 +147,7 @@ def faults(kafka: str, tmp_path: Path, receiver: Receiver) -> Iterator[Faults]:
             made.start()
             yield made
     finally:
+        made.devices.stop()
         made.postgres.stop()
         made.kafka.stop()
 
@@ -117,7 +155,7 @@ def faults(kafka: str, tmp_path: Path, receiver: Receiver) -> Iterator[Faults]:
 @pytest.mark.timeout(300)
 def test_every_fault_is_told_in_time_and_its_end_and_nothing_else(faults: Faults) -> None:
     receiver, centre = faults.receiver, faults.centre
-    for service in SERVICES:
+    for service in [s for s in SERVICES if s != "pager"]:
         assert [faults.ask(service, path).status_code for path in ("/health", "/ready")] == [200, 200], (
             service
         )
@@ -166,8 +204,7 @@ def test_every_fault_is_told_in_time_and_its_end_and_nothing_else(faults: Faults
     assert conditions == {"DATABASE_AWAY", "PIPELINE_STALLED", "PAGER_STALLED"}
 
     # The broker is away; and when the watch is gone too, the dead man's switch is called no more.
-    gateway = centre.process("gateway")
-    gateway.send_signal(signal.SIGKILL)
+    faults.devices.stop()
     began_s = time.monotonic()
     faults.kafka.stop()
     faults.told("BROKER_AWAY", "RAISED", began_s, 10)
