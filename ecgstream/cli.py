@@ -148,6 +148,22 @@ def registry(*, all: bool = False, settings: SettingsFlags = None) -> None:  # n
     run(found, everything=all)
 
 
+@app.command(group=SERVICES)
+def watch(*, settings: SettingsFlags = None) -> None:
+    """Watch the system itself: alarm where detection, paging or storing stands still, or a disk fills up.
+
+    It tells the webhook ECGSTREAM_NOTIFY_URL, and needs neither workers, Kafka nor database for it. While it
+    works and can see, it calls the dead man's switch ECGSTREAM_HEARTBEAT_URL: let that alarm when none come.
+
+    Args:
+        settings: see `ecgstream settings`; stall_s, away_s, disks, disk_free_percent and others are its own.
+    """
+    found = _needs(_settings(settings), "kafka")
+    from ecgstream.watch.run import run
+
+    run(found)
+
+
 for _name, _help in {
     "facility": "The tree of facilities, from province to village.",
     "device": "Devices: enrol, move, disable, see how they are.",

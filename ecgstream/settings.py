@@ -103,6 +103,25 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         description="dead man's switch that the watch calls while all is well; empty: none; not a flag",
     )
+    heartbeat_s: Annotated[float, Field(ge=1)] = Field(
+        default=30.0, description="s between two calls of the dead man's switch"
+    )
+    stall_s: Annotated[float, Field(ge=12)] = Field(
+        default=15.0,
+        description="s without progress after which the watch alarms; a planned hand-over takes up to 10",
+    )
+    away_s: Annotated[float, Field(ge=3)] = Field(
+        default=10.0, description="s within which the watch tells that Kafka or the database is away"
+    )
+    disks: str = Field(
+        default="", description="folders whose disks the watch looks at besides its own, separated by :"
+    )
+    disk_free_percent: Annotated[float, Field(ge=0, lt=100)] = Field(
+        default=15.0, description="share of a disk, below which what is free is told as too little"
+    )
+    database_volume_gb: Annotated[float, Field(ge=0)] = Field(
+        default=0.0, description="size of the database's disk, which it cannot tell itself; 0: not looked at"
+    )
     spool: Path = Field(
         default=Path("var/spool"), description="folder in which a gateway keeps what Kafka has not taken"
     )

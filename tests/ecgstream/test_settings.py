@@ -53,7 +53,7 @@ def test_settings_are_printed_with_their_origin_and_secrets_masked(monkeypatch: 
     assert "hunter2" not in said.stdout
 
 
-@pytest.mark.parametrize("service", ["worker", "sink", "pager", "gateway"])
+@pytest.mark.parametrize("service", ["worker", "sink", "pager", "gateway", "watch"])
 def test_a_service_without_an_address_says_what_to_do(service: str) -> None:
     said = run(service)
     assert said.returncode != 0
@@ -78,6 +78,7 @@ COMMANDS = [
     "sink",
     "pager",
     "registry",
+    "watch",
     "migrate",
     "prepare",
     "settings",
