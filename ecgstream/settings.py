@@ -208,7 +208,7 @@ class Settings(BaseSettings):
 
 
 def origin(settings: Settings, name: str) -> str:
-    """Return where a setting's value came from: ``flag``, ``environment``, ``secrets``, a file, or ``default``.
+    """Return where a value came from: ``flag``, ``environment``, ``secrets``, the file's name, ``default``.
 
     >>> origin(Settings(partitions=2), "partitions")
     'flag'
