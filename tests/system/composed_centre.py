@@ -28,6 +28,7 @@ from tests.system.tools import tool
 
 CONTAINERFILE = DEPLOY / "images" / "Containerfile"
 _KAFKA, _DATABASE = "kafka:9093", "timescaledb:5432/ecgstream"
+_NOBODY = "127.0.0.1:9"
 _END_OF_NODE = "# --- The same on all"
 _DOORS = """
 listeners=CLIENTS://127.0.0.1:{broker},OUTSIDE://127.0.0.1:0,INTERNAL://127.0.0.1:0,CONTROLLER://127.0.0.1:{controller}
@@ -95,7 +96,6 @@ class Composed:
 
     def environment(self, name: str) -> dict[str, str]:
         """Return what a service is told."""
-        assert self.kafka is not None
         told = {**image_settings(), **self.services[name].get("environment", {})}
         own = self.folder / "own" / name
         own.mkdir(parents=True, exist_ok=True)
@@ -104,7 +104,7 @@ class Composed:
             "/run/secrets": str(self._here(name)),
             "/var/lib/ecgstream": str(own),
             "/disks/kafka:/disks/timescaledb": str(self.folder),
-            _KAFKA: self.kafka.bootstrap,
+            _KAFKA: _NOBODY if self.kafka is None else self.kafka.bootstrap,
         }
         for was, becomes in replaced.items():
             told = {key: str(value).replace(was, becomes) for key, value in told.items()}

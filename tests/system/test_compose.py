@@ -66,10 +66,6 @@ def centre(
     url = new_database(timescale_url)
     found = Composed(tmp_path, url)
     try:
-        try:
-            found.start_kafka()
-        except ServiceUnavailableError as error:
-            lacking(error)
         yield found
     finally:
         found.stop()
@@ -79,8 +75,18 @@ def centre(
                     connection.execute(f"DROP OWNED BY {login}; DROP ROLE {login}")  # type: ignore[arg-type]
 
 
+def start_kafka(centre: Composed) -> None:
+    try:
+        centre.start_kafka()
+        return
+    except ServiceUnavailableError as error:
+        why = error
+    lacking(why)
+
+
 @pytest.mark.timeout(400)
 def test_what_it_starts_comes_up_and_goes_down(centre: Composed) -> None:
+    start_kafka(centre)
     for name in ("kafka-users", "migrate", "logins"):
         assert name in ONCE
         centre.once(name)
