@@ -197,16 +197,12 @@ def prepare(*, settings: SettingsFlags = None) -> None:
     detectors.warm_up()
 
 
-@app.command(group=UPKEEP)
-def bench(*, json: Path | None = None) -> None:
-    """Measure how fast the parts are, each beside what it is compared with.
-
-    Args:
-        json: also write the figures to this file.
-    """
-    from ecgstream.bench.run import run
-
-    run(json)
+app.command(
+    "ecgstream.commands.bench:app",
+    name="bench",
+    group=UPKEEP,
+    help="Measure how fast the parts are, each beside what it is compared with.",
+)
 
 
 @app.command(name="settings", group=UPKEEP)
