@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cyclopts import App, Group
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich.console import Console
 from rich.table import Table
 
@@ -242,6 +243,9 @@ def main() -> None:
             name = ".".join(str(part) for part in e["loc"])
             said = e["msg"].removeprefix("Value error, ")
             print(f"ecgstream: setting {name} ({PREFIX}{name.upper()}): {said}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
+    except SettingsError as error:
+        print(f"ecgstream: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
     except KeyboardInterrupt:  # at a question; services end in order
         sys.exit(130)
