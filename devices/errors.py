@@ -19,3 +19,19 @@ class CacheError(ValueError):
 
 class EnrolmentsUnknownError(RuntimeError):
     """Neither the broker nor a file says which devices are enrolled."""
+
+
+class SpoolError(RuntimeError):
+    """A spool that cannot be used; the message says what to do."""
+
+
+class SpoolDamagedError(SpoolError):
+    """The spool's file is not whole. It was set aside; a new one is made at the next start."""
+
+
+class PlayError(ValueError):
+    """A play that cannot go on as it is asked to."""
+
+
+class LineError(RuntimeError):
+    """Kafka does not take what it is sent, now; the message says why."""
