@@ -5,10 +5,6 @@ class RecordingError(ValueError):
     """A recording that cannot be played: unreadable, without an ECG lead, or beyond what int16 holds."""
 
 
-class PublishError(RuntimeError):
-    """Kafka has not acknowledged in time: what was in flight may or may not be there."""
-
-
 class NotAdmittedError(RuntimeError):
     """A device that may not send; the message names the command that lets it."""
 

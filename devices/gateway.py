@@ -31,6 +31,7 @@ STOP_PATIENCE_S = 5.0
 """How long a play that is stopped waits for Kafka before it leaves the rest in the spool."""
 _LAG_LOG_S = 5.0
 _ROOM_S = 0.1
+_SETTLE_S = 0.5
 _MAX_READY = 16
 
 _log = structlog.get_logger()
@@ -80,8 +81,8 @@ class Sink(Protocol):
     def refuse(self) -> None:
         """Count a packet or number that was not taken."""
 
-    def flush(self, stop: threading.Event, patience_s: float) -> bool:
-        """Wait for all acknowledgements, but once ``stop`` is set no longer than the patience."""
+    def settled(self, patience_s: float) -> bool:
+        """Return whether Kafka has acknowledged everything; wait so long for it."""
 
     def account(self) -> Account:
         """Return what Kafka has acknowledged of the play."""
@@ -204,8 +205,19 @@ def play(
         )
     player = _Player(publisher, clock, Bundler(gateway, flush_s=flush_s, max_bytes=max_bytes), found, marks)
     complete = player.run(_timeline(sources, found.start_ns, packet_s), stop)
-    publisher.flush(stop, STOP_PATIENCE_S)
+    _settle(publisher, clock, stop)
     return _report(gateway, found, sources, player, publisher, clock, complete=complete)
+
+
+def _settle(publisher: Sink, clock: Clock, stop: threading.Event) -> None:
+    """Wait until Kafka has acknowledged everything, or a while after we were stopped."""
+    deadline_s = float("inf")
+    while not publisher.settled(_SETTLE_S):
+        now_s = clock.now().steady_s
+        if stop.is_set():
+            deadline_s = min(deadline_s, now_s + STOP_PATIENCE_S)
+        if now_s > deadline_s:
+            return
 
 
 def _report(

@@ -166,8 +166,10 @@ class Ledger:
         marks: dict[str, Mark] = {}
         for (device, session), sent in self.account.sent.items():
             mark = marks.setdefault(device, Mark())
-            mark.packet = max(mark.packet, (session, sent.last_seq))
-            mark.vital = max(mark.vital, (session, sent.last_vital_ns, sent.last_vital_code))
+            if sent.packets:
+                mark.packet = max(mark.packet, (session, sent.last_seq))
+            if sent.vitals:
+                mark.vital = max(mark.vital, (session, sent.last_vital_ns, sent.last_vital_code))
         for part in (part for parts in spooled for part in parts):
             mark = marks.setdefault(part.device, Mark())
             for run in part.runs:

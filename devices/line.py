@@ -112,7 +112,7 @@ class Line:
         except (KafkaError, ValueError) as error:
             raise LineError(_said(error)) from error
         future.add_callback(lambda _: self._tell(Outcome(token, "")))
-        future.add_errback(lambda error: self._tell(Outcome(token, _said(error) or "refused")))
+        future.add_errback(lambda error: self._tell(Outcome(token, _said(error))))
 
     def outcomes(self) -> list[Outcome]:
         """Return what has become known since."""
@@ -136,4 +136,4 @@ class Line:
 
 
 def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+    return str(error) or type(error).__name__

@@ -18,11 +18,12 @@ from devices.errors import LineError
 from devices.ledger import Account, Mark, Play
 from devices.line import Line
 from devices.parts import parts_of
-from devices.shipper import Shipper
+from devices.shipper import Shipped, Shipper
 from devices.spool import Record, Spool
 from devices.standing import Standing
 from schemas.bundle import Bundle
 from schemas.codec import encode
+from schemas.records import GatewayStatus
 from schemas.topics import BACKFILL, GATEWAYS, INGEST
 
 TOPICS = (INGEST, BACKFILL, GATEWAYS)
@@ -49,6 +50,7 @@ class Publisher:
         security: what more kafka-python must be told to come in at a closed broker.
         version: of ecgstream, for the record of how the gateway stands.
         gap_s: above so much waiting signal of a device, its newest packet goes first.
+        on_standing: called every few seconds, from the publisher's thread.
         line: connects, for tests.
     """
 
@@ -62,10 +64,12 @@ class Publisher:
         security: Mapping[str, Any] = MappingProxyType({}),
         version: str = "",
         gap_s: float = GAP_S,
+        on_standing: Callable[[GatewayStatus, Shipped], None] = lambda _status, _shipped: None,
         line: Callable[..., Line] = Line,
     ) -> None:
         self.standing = Standing(gateway, version, spool.path.parent)
         self._spool = spool
+        self._on_standing = on_standing
         self._shipper = Shipper(spool, gateway=gateway, partitions=partitions, gap_s=gap_s)
         self._address = (gateway.encode(), zlib.crc32(gateway.encode()) % partitions)
         self._new: queue.SimpleQueue[Record] = queue.SimpleQueue()
@@ -77,7 +81,7 @@ class Publisher:
         self._connected = threading.Event()
         self._settled = threading.Event()
         self._why_away = ""
-        self._committed_s = self._told_s = self._said_s = float("-inf")
+        self._committed_s = self._told_s = float("-inf")
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
 
@@ -125,25 +129,18 @@ class Publisher:
             self._new.put(record)
         self._wake.set()
 
-    def flush(self, stop: threading.Event, patience_s: float) -> bool:
-        """Wait until Kafka has acknowledged everything; return whether it has.
-
-        Args:
-            stop: once it is set, no longer than the patience.
-            patience_s: of that.
+    def settled(self, patience_s: float) -> bool:
+        """Return whether Kafka has acknowledged everything; wait so long for it.
 
         Raises:
             SpoolError: as ``publish``.
         """
-        deadline = float("inf")
-        while not self._spool.is_empty:
-            self._raise_failure()
-            if stop.is_set():
-                deadline = min(deadline, time.monotonic() + patience_s)
-            if time.monotonic() > deadline:
-                return False
-            self._settled.wait(_TICK_S)
+        self._raise_failure()
+        if not self._spool.is_empty:
+            self._settled.wait(patience_s)
             self._settled.clear()
+        if not self._spool.is_empty:
+            return False
         self._spool.commit()
         return True
 
@@ -177,7 +174,7 @@ class Publisher:
             while not self._stop.is_set():
                 self._try()
                 self._take_in()
-                self._say(time.monotonic())
+                self._tell(None)
                 self._stop.wait(_RETRY_S)
         except Exception as error:
             self._failure = error
@@ -195,6 +192,8 @@ class Publisher:
             return
         try:
             self._connected.set()
+            self._why_away = ""
+            self._tell(line, anyway=True)
             self._ship(line)
             in_order = self._shipper.waits_since_s == float("inf")
         except LineError as error:
@@ -213,8 +212,7 @@ class Publisher:
             is_slow = now.steady_s - self._shipper.waits_since_s > SLOW_S
             self._why_away = "it acknowledges nothing" if is_slow else ""
             self._commit(now.steady_s)
-            self._say(now.steady_s)
-            self._tell(line, now, anyway=is_last)
+            self._tell(line, anyway=is_last)
             if is_last:
                 return
             self._wake.wait(max(0.0, min(next_s - now.steady_s, _TICK_S)))
@@ -235,16 +233,21 @@ class Publisher:
             self._committed_s = now_s
             self._spool.commit()
 
-    def _say(self, now_s: float) -> None:
-        if now_s < self._said_s + STATUS_S:
-            return
-        self._said_s = now_s
-        self.standing.say(now_s, self._spool.held(), away=self._why_away, trouble=self._spool.trouble)
+    def _say(self, now: Instant) -> GatewayStatus:
+        """Say to this machine how the gateway stands."""
+        held = self._spool.held()
+        self.standing.say(now.steady_s, held, away=self._why_away, trouble=self._spool.trouble)
+        status = self.standing.status(now.utc_ns, held, self._shipper.backlog())
+        self._on_standing(status, self._shipper.shipped)
+        return status
 
-    def _tell(self, line: Line, now: Instant, *, anyway: bool) -> None:
+    def _tell(self, line: Line | None, *, anyway: bool = False) -> None:
+        """Say every few seconds how the gateway stands, also to Kafka where it is there."""
+        now = Instant(time.monotonic(), time.time_ns())
         if now.steady_s < self._told_s + STATUS_S and not anyway:
             return
         self._told_s = now.steady_s
-        status = self.standing.status(now.utc_ns, self._spool.held(), self._shipper.backlog())
-        key, partition = self._address
-        line.send(GATEWAYS, partition, encode(status), STATUS_TOKEN, key=key)
+        status = self._say(now)
+        if line is not None:
+            key, partition = self._address
+            line.send(GATEWAYS, partition, encode(status), STATUS_TOKEN, key=key)

@@ -26,6 +26,13 @@ BACKLOG_SHARE = 0.5
 _MAX_FLYING_BYTES = 32 * 1_048_576
 
 
+class Shipped(NamedTuple):
+    """What Kafka has acknowledged to this process."""
+
+    records: int
+    bytes: int
+
+
 class _Flying(NamedTuple):
     """What was sent and is not acknowledged: parts of a record, or the end of a gap."""
 
@@ -63,6 +70,7 @@ class Shipper:
         self._tokens = 0
         self._flying: dict[int, tuple[_Flying, float]] = {}
         self._flying_bytes = 0
+        self.shipped = Shipped(0, 0)
         self._shards: dict[int, _Shard] = {}
         self._restore()
 
@@ -170,6 +178,7 @@ class Shipper:
             raise LineError(outcome.error)
         sent, _ = self._flying.pop(outcome.token)
         self._flying_bytes -= sent.size
+        self.shipped = Shipped(self.shipped.records + 1, self.shipped.bytes + sent.size)
         shard = self._shards[sent.shard]
         if sent.gap is not None:
             shard.lanes.close(sent.gap)

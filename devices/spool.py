@@ -71,6 +71,7 @@ class Spool:
         self.path = path
         self.trouble = ""
         """Why the disk does not take what is to be kept; empty: it does."""
+        self._damage: SpoolDamagedError | None = None
         self._lock = threading.RLock()
         self._new: OrderedDict[int, _New] = OrderedDict()
         self._new_bytes = 0
@@ -89,8 +90,9 @@ class Spool:
     def close(self) -> None:
         """Write what can be written, and let go of the file."""
         with self._lock:
-            self.commit()
-            self._connection.close()
+            if self._damage is None:
+                self.commit()
+                self._connection.close()
 
     # -- records
 
@@ -275,7 +277,8 @@ class Spool:
         """Give pages back that an outage has left, a few at a time."""
         free = self._connection.execute("PRAGMA freelist_count").fetchone()[0]
         if free > _SPARE_PAGES:
-            self._connection.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})").fetchall()
+            # By a script: Python's execute would step once, and give back one page.
+            self._connection.executescript(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})")
 
     def _count(self, record: Record, sign: int) -> None:
         self._records += sign
@@ -284,6 +287,8 @@ class Spool:
     @contextmanager
     def _guarded(self) -> Iterator[None]:
         """Turn what SQLite says into what to do."""
+        if self._damage is not None:
+            raise self._damage
         try:
             yield
         except sqlite3.DatabaseError as error:
@@ -293,7 +298,8 @@ class Spool:
 
     def _damaged(self, why: str) -> SpoolDamagedError:
         self._connection.close()
-        return spool_file.set_aside(self.path, why)
+        self._damage = spool_file.set_aside(self.path, why)
+        return self._damage
 
 
 _SELECT = "SELECT number, shard, size, parts, live FROM record"

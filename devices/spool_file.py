@@ -21,6 +21,7 @@ PATIENCE_S = 5.0
 """How long a process that is being ended may still have the file."""
 _APPLICATION = int.from_bytes(b"ecgs", "big")
 _VERSION = 1
+_CHECKED_PAGES = 16 * 1024  # 64 MB, a fraction of a second; of larger ones, damage is found where it is read
 _WAL_BYTES = 16 * 1_048_576
 _PRAGMAS = (
     "auto_vacuum=INCREMENTAL",
@@ -97,6 +98,11 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         raise SpoolError(f"{path} is a database of something else: name another folder for the spool")
     elif version != _VERSION:
         raise SpoolError(f"the spool {path} is of version {version}, not {_VERSION}: use the newer ecgstream")
+    elif number("PRAGMA page_count") <= _CHECKED_PAGES:
+        (said,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if said != "ok":
+            connection.close()
+            raise set_aside(path, said.splitlines()[-1])
 
 
 def is_damage(error: sqlite3.Error) -> bool:

@@ -66,7 +66,7 @@ class Standing:
         self._disk = disk
         self._log = log if log is not None else structlog.get_logger().bind(gateway=gateway)
         self._heard_ns: dict[str, int] = {}
-        self._said_s: dict[str, float] = {}
+        self._said: dict[str, tuple[float, str]] = {}
 
     def hear(self, devices: Iterable[str], now_ns: int) -> None:
         """Hear that these devices have given something."""
@@ -133,11 +133,7 @@ class Standing:
         )
 
     def _say(self, what: str, now_s: float, level: str, bad: str, good: str, **figures: Any) -> None:
-        said_s = self._said_s.get(what)
-        if not level:
-            if said_s is not None:
-                del self._said_s[what]
-                self._log.info(good, **figures)
-        elif said_s is None or now_s >= said_s + SAY_EVERY_S:
-            self._said_s[what] = now_s
-            getattr(self._log, level)(bad, **figures)
+        said_s, said = self._said.get(what, (0.0, ""))
+        if level != said or (level and now_s >= said_s + SAY_EVERY_S):
+            self._said[what] = (now_s, level)
+            getattr(self._log, level or "info")(bad if level else good, **figures)
