@@ -32,6 +32,7 @@ STOP_PATIENCE_S = 5.0
 _LAG_LOG_S = 5.0
 _ROOM_S = 0.1
 _SETTLE_S = 0.5
+_SAY_S = 2.0
 _MAX_READY = 16
 
 _log = structlog.get_logger()
@@ -211,9 +212,13 @@ def play(
 
 def _settle(publisher: Sink, clock: Clock, stop: threading.Event) -> None:
     """Wait until Kafka has acknowledged everything, or a while after we were stopped."""
-    deadline_s = float("inf")
+    begin_s, deadline_s = clock.now().steady_s, float("inf")
+    said = False
     while not publisher.settled(_SETTLE_S):
         now_s = clock.now().steady_s
+        if not said and now_s > begin_s + _SAY_S:
+            said = True
+            _log.info("no more to take; the rest waits for Kafka", records=publisher.waiting())
         if stop.is_set():
             deadline_s = min(deadline_s, now_s + STOP_PATIENCE_S)
         if now_s > deadline_s:

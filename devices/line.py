@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from devices.errors import LineError
+from devices.reach import reach
 from schemas.topics import Topic
 
 with warnings.catch_warnings():
@@ -46,7 +47,7 @@ class Line:
         partitions: how many each of them has.
         security: what more kafka-python must be told to come in at a closed broker.
         wake: called from another thread whenever an outcome is to be had.
-        make: makes the producer, for tests.
+        reached: raises where nobody listens there; for tests, as ``make``, which makes the producer.
 
     Raises:
         LineError: Kafka is not there, or not as it must be; the message says why.
@@ -60,10 +61,12 @@ class Line:
         *,
         security: Mapping[str, Any] = MappingProxyType({}),
         wake: Callable[[], None] = lambda: None,
+        reached: Callable[[str, float], None] = reach,
         make: Callable[..., Any] = KafkaProducer,
     ) -> None:
         self._wake = wake
         self._outcomes: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        reached(bootstrap, _CONNECT_MS / 1000)
         try:
             self._producer = make(
                 bootstrap_servers=bootstrap,

@@ -1,5 +1,6 @@
 """``ecgstream gateway``: recordings and simulated devices, played as live devices into Kafka."""
 
+import logging
 import re
 import sys
 import threading
@@ -89,6 +90,8 @@ def run(settings: Settings, wanted: Wanted) -> None:
             "ecgstream gateway: a gateway's name is 1 to 64 letters, digits, dots, dashes or underscores"
         )
     set_up_logging(settings, "gateway")
+    # It says ten times a second that a broker is away; we say it once a minute.
+    logging.getLogger("kafka").setLevel(logging.ERROR)
     is_there = kafka_is_there(settings)
     try:
         with stop_on_signals() as stop, serve(settings, "gateway") as health:

@@ -58,6 +58,10 @@ class Producer:
         self.closed_with = timeout
 
 
+def listens(address: str, patience_s: float) -> None:
+    assert address == "nowhere:1"
+
+
 def connected(partitions: int = 2, **more: Any) -> tuple[Line, Producer]:
     made: list[Producer] = []
 
@@ -67,7 +71,7 @@ def connected(partitions: int = 2, **more: Any) -> tuple[Line, Producer]:
         return made[-1]
 
     woken = more.get("wake", lambda: None)
-    return Line("nowhere:1", [INGEST, BACKFILL], partitions, wake=woken, make=make), made[0]
+    return Line("nowhere:1", [INGEST, BACKFILL], partitions, wake=woken, reached=listens, make=make), made[0]
 
 
 def test_what_is_sent_is_told_of_once_each_whatever_became_of_it() -> None:
@@ -108,7 +112,20 @@ def test_a_broker_that_is_not_there_is_said() -> None:
         raise KafkaError("NoBrokersAvailable")
 
     with pytest.raises(LineError, match="no broker answers at nowhere:1"):
-        Line("nowhere:1", [INGEST], 2, make=absent)
+        Line("nowhere:1", [INGEST], 2, reached=listens, make=absent)
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("127.0.0.1:1", r"no broker answers at 127\.0\.0\.1:1 \(Connection refused\)"),
+        ("127.0.0.1:1,[::1]:1", r"127\.0\.0\.1:1 .*, \[::1\]:1 "),
+        ("127.0.0.1", "no broker answers at 127"),
+    ],
+)
+def test_where_nobody_listens_no_producer_is_made(address: str, says: str) -> None:
+    with pytest.raises(LineError, match=says):
+        Line(address, [INGEST], 2, make=lambda **_: pytest.fail("made"))
 
 
 def test_a_topic_that_is_not_as_it_must_be_is_said_and_the_connection_let_go() -> None:
