@@ -167,6 +167,8 @@ class Lanes:
 
     def split(self, number: int, parts: Sequence[Part]) -> tuple[list[Part], list[Part]]:
         """Return the parts of a record that go live, and those that go as backlog."""
+        if not self._gaps:
+            return list(parts), []
         live: list[Part] = []
         backlog: list[Part] = []
         for part in parts:
@@ -265,6 +267,8 @@ class _Device:
     def add(self, number: int, part: Part, gap_s: float) -> list[int]:
         """Take a part; return the numbers of those that will not go live any more."""
         self._waiting.append(self._waits(number, part))
+        if len(self._waiting) == 1:
+            return []
         overtaker = self._overtaker(gap_s)
         self.late = overtaker > 0
         middle = [self._waiting[i].number for i in range(1, overtaker)]

@@ -7,7 +7,7 @@ others for as long as that one took: half of the line is the live signal's, howe
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from devices.backlog import GAP_S, WINDOW, Gap, Lanes, Part
@@ -50,6 +50,7 @@ class _Shard:
     going_back: int = 0  # sent on the backlog's lane and not acknowledged
     went_s: float = 0.0
     may_go_s: float = -math.inf
+    fresh: dict[int, Record] = field(default_factory=dict)  # the newest, which need not be looked up
 
 
 class Shipper:
@@ -89,9 +90,13 @@ class Shipper:
 
     def take(self, record: Record) -> None:
         """Take a record that was spooled just now."""
-        if record.shard not in self._shards:
-            self._shards[record.shard] = _Shard(Lanes(self._gap_s))
-        self._shards[record.shard].lanes.add(record.number, record.parts)
+        shard = self._shards.get(record.shard)
+        if shard is None:
+            shard = self._shards[record.shard] = _Shard(Lanes(self._gap_s))
+        shard.lanes.add(record.number, record.parts)
+        shard.fresh[record.number] = record
+        if len(shard.fresh) > WINDOW:
+            del shard.fresh[next(iter(shard.fresh))]
 
     def step(self, line: Line, now: Instant) -> float:
         """Hear what became of what was sent, and send what may be sent now.
@@ -144,7 +149,8 @@ class Shipper:
         following = lanes.next_live()
         if following is None:
             return False
-        record, value = self._spool.read(following)
+        record = shard.fresh.pop(following, None) or self._spool.record(following)
+        value = self._spool.read(following)
         live, late = lanes.split(record.number, record.parts)
         if late:
             value = _only(value, live)
@@ -164,7 +170,7 @@ class Shipper:
             self._send(line, BACKFILL, value, _Flying(number, len(value), gap=gap), now)
         if not ended and record is not None:
             live, late = lanes.split(record.number, record.parts)
-            value = self._spool.read(record.number)[1]
+            value = self._spool.read(record.number)
             if live:
                 value = _only(value, late)
             self._send(line, BACKFILL, value, _Flying(number, len(value), record, late), now)

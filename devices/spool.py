@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from devices import spool_file
 from devices.backlog import Gap, Part, Plan
@@ -111,16 +111,19 @@ class Spool:
         """Whether more can be taken; false only where the disk takes nothing, and neither does Kafka."""
         return self._new_bytes < MAX_UNWRITTEN_BYTES
 
-    def read(self, number: int) -> tuple[Record, bytes]:
-        """Return a record, and the bundle as it was put."""
+    def record(self, number: int) -> Record:
+        """Return what is known of a record."""
         with self._lock, self._guarded():
             if number in self._new:
-                return self._new[number].record, self._new[number].value
-            query = "SELECT number, shard, size, parts, live, value FROM record JOIN body USING (number)"
-            row = self._connection.execute(f"{query} WHERE number = ?", (number,)).fetchone()
-            if row is None:
-                raise self._damaged(f"record {number} is not there")
-            return _record(row[:-1]), row[-1]
+                return self._new[number].record
+            return _record(self._row(f"{_SELECT} WHERE number = ?", number))
+
+    def read(self, number: int) -> bytes:
+        """Return a record as it was put."""
+        with self._lock, self._guarded():
+            if number in self._new:
+                return self._new[number].value
+            return bytes(self._row("SELECT value FROM body WHERE number = ?", number)[0])
 
     def records(self) -> Iterator[Record]:
         """Yield all records, oldest first; for the start: nothing else must be done meanwhile."""
@@ -273,6 +276,12 @@ class Spool:
         self._shrink()
         return ""
 
+    def _row(self, query: str, number: int) -> tuple[Any, ...]:
+        row: tuple[Any, ...] | None = self._connection.execute(query, (number,)).fetchone()
+        if row is None:
+            raise self._damaged(f"record {number} is not there")
+        return row
+
     def _shrink(self) -> None:
         """Give pages back that an outage has left, a few at a time."""
         free = self._connection.execute("PRAGMA freelist_count").fetchone()[0]
@@ -305,6 +314,6 @@ class Spool:
 _SELECT = "SELECT number, shard, size, parts, live FROM record"
 
 
-def _record(row: tuple[int, int, int, str, int]) -> Record:
+def _record(row: tuple[Any, ...]) -> Record:
     number, shard, size, parts, live = row
     return Record(number, shard, size, from_text(parts), bool(live))
