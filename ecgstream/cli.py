@@ -89,23 +89,35 @@ def gateway(
     demo: bool = False,
     speed: float = 1.0,
     gateway: str = "gw-recordings",
+    play: str = "",
+    start_ns: int | None = None,
     report: Path | None = None,
     settings: SettingsFlags = None,
 ) -> None:
     """Play recordings or simulated devices as live devices into Kafka.
 
+    What devices give is first kept in the gateway's spool (a file in the folder --spool), and deleted once
+    Kafka has acknowledged it. While Kafka is away, at the start or later, the gateway goes on. Once a minute
+    it says so, with what waits and how much of the disk is free; which devices may send, it knows from its
+    last contact. When Kafka is back, a device of which no more than 60 s are missing is filled in in order.
+    Of others the newest goes first, and what is missing follows beside it, on ecg.backfill. A gateway that is
+    ended before that, or killed, sends what waits when it is started again under the same name.
+
     Args:
         records: WFDB headers (.hea) or EDF files; each becomes a device, which must be enrolled.
         demo: play the eight devices of the demo.
         speed: seconds of signal a second.
-        gateway: name that the gateway goes by.
+        gateway: name that the gateway goes by; two that run must have two.
+        play: name of the play. A gateway that is started again with the same goes on where it was, as if
+            devices had kept what they measured meanwhile. Another name, or none, begins anew.
+        start_ns: device time at which the play begins, UTC ns; by default now.
         report: when done, write what Kafka has acknowledged to this JSON file.
         settings: see `ecgstream settings`.
     """
     found = _needs(_settings(settings), "kafka")
-    from ecgstream.play import run
+    from ecgstream.play import Wanted, run
 
-    run(found, records or [], demo=demo, speed=speed, gateway=gateway, report=report)
+    run(found, Wanted(tuple(records or ()), demo, speed, gateway, play, start_ns, report))
 
 
 @app.command(group=SERVICES)

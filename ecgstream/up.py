@@ -2,6 +2,7 @@
 
 import logging
 import shlex
+from pathlib import Path
 
 from rich.console import Console
 
@@ -23,7 +24,7 @@ def run(settings: Settings, *, ward: bool) -> int:
     console = Console()
     set_up_logging(settings, "up", at_least=logging.WARNING)
     try:
-        named = settings.model_copy(update={"worker": settings.worker or WORKER})
+        named = settings.model_copy(update={"worker": settings.worker or WORKER} | _spool(settings))
         with stop_on_signals() as stop, Centre(named, console.print) as centre:
             centre.start_services()
             if ward:
@@ -37,6 +38,11 @@ def run(settings: Settings, *, ward: bool) -> int:
         console.print(f"[bold red]ecgstream up:[/] {error}")
         return 1
     return 0
+
+
+def _spool(settings: Settings) -> dict[str, Path]:
+    """Let the ward's gateway keep its spool with the centre's data, unless another place is named."""
+    return {} if "spool" in settings.model_fields_set else {"spool": settings.data / "spool"}
 
 
 def _tell(console: Console, centre: Centre, *, ward: bool) -> None:

@@ -75,6 +75,8 @@ def at_speed(settings: Settings, speed: float) -> Settings:
     }
     if "data" not in settings.model_fields_set:
         values["data"] = fresh_folder(RUNS)
+    if "spool" not in settings.model_fields_set:
+        values["spool"] = values.get("data", settings.data) / "spool"
     return Settings(**settings.model_dump() | values)
 
 

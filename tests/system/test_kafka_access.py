@@ -18,7 +18,6 @@ from kafka.errors import TopicAuthorizationFailedError
 
 from devices.enrolment_follower import Follower
 from devices.gateway import play
-from devices.publisher import Publisher
 from devices.recordings import toy_ecg
 from ecgstream import clients
 from ecgstream.broker import accounts
@@ -42,6 +41,7 @@ from tests.system.closed_kafka import (
 )
 from tests.system.conftest import started
 from tests.system.kafka_acts import Somebody, acts
+from tests.system.publishing import publishing
 
 
 @pytest.fixture(scope="module")
@@ -252,9 +252,8 @@ def test_all_services_do_their_work_and_nothing_of_a_secret_is_said(closed: Clos
             tell(closed, enrolment("dev-2", 4))
             await_(lambda: known.enrolments.device("dev-2") is not None, lambda: "dev-2 is not heard of", 10)
         gateway = closed.of(Service.GATEWAY)
-        publisher = Publisher(gateway.kafka, partitions=PARTITIONS, security=clients.security(gateway))
-        report = play([source], publisher, speed=100, flush_s=0.05)
-        publisher.close()
+        with publishing(gateway, tmp_path, security=clients.security(gateway)) as publisher:
+            report = play([source], publisher, speed=100, flush_s=0.05)
         assert (report.complete, report.devices[0].shard) == (True, 3)
         # The link that is lost at the end makes a condition, and so an alert.
         await_(has_seen_all, said)
