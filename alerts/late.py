@@ -11,8 +11,8 @@ waits
   once. A log that is being caught up brings it nearer, for signal comes faster than it was measured. A device
   whose clock is wrong does not, and neither does a worker that hangs.
 
-What waits is nowhere but here. Its offset is not committed (``State.held``), so that after a crash, or with
-the next owner, it is read again: the log is what tells of it, and there is no second truth that could differ.
+What waits is nowhere but here. After a crash, or by the next owner, it is read again from where it began
+(``State.held``): the log is what tells of it, and there is no second truth that could differ.
 """
 
 from collections.abc import Sequence

@@ -10,8 +10,7 @@ Two ages of offsets are kept, so that what is forgotten always lies before ``unt
 committed offset of the conditions topic, as its metadata.
 """
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.records import Condition, Lane
@@ -65,19 +64,15 @@ class Told:
         self.until, self.next = self.next, dict(self.newest)
         return over_ns
 
-    def __str__(self) -> str:
-        """Return it as it travels."""
-        return json.dumps(asdict(self))
-
     @classmethod
-    def of(cls, text: str, now_ns: int) -> "Told":
-        """Return what ``str`` gave; of a text that nobody here has written, one that knows nothing.
+    def of(cls, found: Any, now_ns: int) -> "Told":
+        """Return what ``dataclasses.asdict`` gave; of anything else, one that knows nothing.
 
-        >>> Told.of(str(Told(since_ns=5)), 7).since_ns, Told.of("", 7).since_ns
+        >>> from dataclasses import asdict
+        >>> Told.of(asdict(Told(since_ns=5)), 7).since_ns, Told.of(None, 7).since_ns
         (5, 7)
         """
         try:
-            found = json.loads(text)
             times = int(found["over_ns"]), int(found["since_ns"])
             return cls(_lanes(found["until"]), _lanes(found["next"]), *times, _lanes(found["newest"]))
         except (ValueError, KeyError, TypeError):

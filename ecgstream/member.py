@@ -97,8 +97,7 @@ class Member:
             if partition not in mine:
                 self._safe.pop(partition, None)
             elif partition in self._safe:
-                with suppress(ValueError):  # it is not ours any more
-                    self._consumer.seek(partition, self._safe[partition])
+                self.read_from(partition, self._safe[partition])
 
     def commit(
         self, offsets: Mapping[TopicPartition, int], notes: Mapping[TopicPartition, str] | None = None
@@ -130,6 +129,11 @@ class Member:
         """
         found = self._consumer.committed(partition, metadata=True, timeout_ms=PATIENCE_MS)
         return None if found is None else (found.offset, found.metadata)
+
+    def read_from(self, partition: TopicPartition, offset: int) -> None:
+        """Read a partition on from an offset, where it is ours."""
+        with suppress(ValueError):
+            self._consumer.seek(partition, offset)
 
     def pause(self) -> None:
         """Read nothing for now, but stay in the group."""

@@ -6,7 +6,7 @@ A step:
 2. the alerts that changed are written to the partition that they came from, and the broker's acknowledgement
    is awaited;
 3. what is to be told of them is written to the notification log as DUE, and that is awaited;
-4. the offsets are committed, as far as no condition waits (``alerts.late``);
+4. the offsets are committed, with a note of what must be read again since it waits (``note``);
 5. pages that are DUE go to the sender, which hands them to the channel on a thread of its own;
 6. what the channel has taken is written as SENT, in the next step.
 
@@ -34,7 +34,6 @@ from kafka.errors import KafkaError
 
 from alerts.notify import Webhook
 from alerts.state import Event
-from alerts.told import Told
 from ecgstream import clients
 from ecgstream.broker.access import Service
 from ecgstream.broker.ready import be_ready
@@ -42,6 +41,7 @@ from ecgstream.lifecycle import set_up_logging, stop_on_signals
 from ecgstream.member import Member
 from ecgstream.metrics import Health, serve
 from ecgstream.pager import metrics
+from ecgstream.pager.note import Note
 from ecgstream.pager.pages import Pages
 from ecgstream.pager.partition import Partition, Tombstone
 from ecgstream.pager.recorded import Entry, read
@@ -103,7 +103,8 @@ class Pager:
         self._late_s = late_s
         self._clock_ns = clock_ns
         self._partitions: dict[int, Partition] = {}
-        self._next: dict[TopicPartition, int] = {}
+        self._read: dict[TopicPartition, int] = {}
+        self._committed: dict[TopicPartition, int] = {}
         self._measured_ns = 0
 
     def run(self, stop: threading.Event, health: Health | None = None) -> None:
@@ -127,7 +128,7 @@ class Pager:
         revoked, found = self._member.poll(POLL_S)
         self._lose(revoked)
         try:
-            self._rebuild()
+            self._rebuild(found)
             self._report()
             left = self._answer(found)
             self._commit()
@@ -137,7 +138,7 @@ class Pager:
             metrics.FAILURES.inc()
             log.warning("not_answered", error=type(error).__name__)
             self._partitions.clear()
-            self._next.clear()
+            self._read.clear()
             self._member.rewind(self._member.assignment | set(found))
             return False
         self._member.rewind(left)  # taken away meanwhile; or ours again, then reread
@@ -148,31 +149,38 @@ class Pager:
     def _lose(self, revoked: Collection[TopicPartition]) -> None:
         for source in revoked:
             self._partitions.pop(source.partition, None)
-            self._next.pop(source, None)
+            self._read.pop(source, None)
         if revoked:
             self._pages.keep_only(self._partitions)
 
-    def _rebuild(self) -> None:
-        """Learn the alerts of partitions that are new to us, and what of them still must be told."""
+    def _rebuild(self, found: dict[TopicPartition, list[Any]]) -> None:
+        """Learn the alerts of partitions that are new to us, and what of them still must be told.
+
+        Where conditions wait that lie before what is ``found`` of a partition, that is read again.
+        """
         owned = {p.partition for p in self._member.assignment if p.topic == topics.CONDITIONS.name}
         new = sorted(owned - set(self._partitions))
         if not new:
             return
         now_ns = self._clock_ns()
-        made = {number: self._partition(number, now_ns) for number in new}
+        made = {number: self._partition(number, now_ns, found) for number in new}
         for entry in self._recorded(new):
             made[entry.partition].learn(entry)
         self._write([n for p in made.values() for n in p.owe(list(p.state.alerts.values()), now_ns)])
         self._partitions |= made
         log.info("alerts_rebuilt", partitions=new, alerts=sum(len(p.state.alerts) for p in made.values()))
 
-    def _partition(self, number: int, now_ns: int) -> Partition:
+    def _partition(self, number: int, now_ns: int, found: dict[TopicPartition, list[Any]]) -> Partition:
         source = TopicPartition(topics.CONDITIONS.name, number)
         noted = self._member.noted(source)
+        offset, text = noted or (0, "")
+        note = Note.of(offset, text, now_ns)
         if noted is not None:
-            self._next[source] = noted[0]
-        told = Told.of("" if noted is None else noted[1], now_ns)
-        return Partition(number, self._late_s, told, pages=self._pages.sender is not None)
+            self._committed[source], self._read[source] = offset, note.read_from
+        if note.read_from < offset:
+            self._member.read_from(source, note.read_from)
+            found.pop(source, None)
+        return Partition(number, self._late_s, note.told, pages=self._pages.sender is not None)
 
     def _answer(self, found: dict[TopicPartition, list[Any]]) -> set[TopicPartition]:
         """Write what records and the time call for; return the partitions whose records are not ours."""
@@ -198,7 +206,7 @@ class Pager:
         self.counts.alerts += len(alerts)
         for alert in alerts:
             metrics.ALERTS.labels(str(alert.priority)).inc()
-        self._next |= answered
+        self._read |= answered
         return set(found) - set(answered)
 
     def _events(self, source: TopicPartition, records: Sequence[Any]) -> Iterator[Event]:
@@ -244,13 +252,15 @@ class Pager:
         """Commit what is answered; then what has long been over may be forgotten."""
         now_ns = self._clock_ns()
         over = {number: partition.turn(now_ns) for number, partition in self._partitions.items()}
-        offsets, notes = dict(self._next), {}
+        offsets, notes = dict(self._read), {}
         for number, partition in self._partitions.items():
             source = TopicPartition(topics.CONDITIONS.name, number)
-            held = partition.state.held()
-            if source in offsets:
-                notes[source] = str(partition.state.told)
-                offsets[source] = offsets[source] if held is None else min(held, offsets[source])
+            if source not in self._read:
+                continue  # nothing was ever read of it
+            held, read = partition.state.held(), self._read[source]
+            notes[source] = str(Note(read if held is None else held, partition.state.told))
+            # What is read again for what waits in it is behind what was committed.
+            offsets[source] = self._committed[source] = max(self._committed.get(source, 0), read)
         if self._member.commit(offsets, notes):
             for number, alerts in over.items():
                 self._partitions[number].may_forget(alerts)

@@ -174,9 +174,14 @@ class FakeMember:
     ) -> bool:
         wanted = {p: (offset, (notes or {}).get(p, "")) for p, offset in offsets.items()}
         wanted = {p: told for p, told in wanted.items() if self._world.committed.get(p) != told}
+        for source, (offset, _) in wanted.items():
+            assert offset >= self._world.committed.get(source, (0, ""))[0], "progress goes back"
         if wanted:
             self._world.act("commit", lambda: self._world.committed.update(wanted))
         return True
+
+    def read_from(self, source: TopicPartition, offset: int) -> None:
+        self._position[source] = offset
 
     def noted(self, partition: TopicPartition) -> tuple[int, str] | None:
         return self._world.committed.get(partition)

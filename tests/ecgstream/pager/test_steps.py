@@ -12,7 +12,9 @@ from kafka import TopicPartition
 from prometheus_client import REGISTRY
 
 from alerts.notify import NotifyError, Reason
+from alerts.told import Told
 from ecgstream.pager import service
+from ecgstream.pager.note import Note
 from schemas import topics
 from schemas.records import Acknowledgement, Alert, AlertState, Condition, NotificationState, Phase, Priority
 from tests.alerts.timeline import SESSION, condition
@@ -186,19 +188,41 @@ def test_what_waits_moves_with_its_partition() -> None:
     found = world(HOUR, condition(4, ONSET), condition(5, ONSET, "LEAD_OFF"))
     first = Process(found)
     first.pager.step()
-    assert found.committed.get(CONDITIONS, (0, ""))[0] == 0
     assert found.alerts() == {}
+    offset, note = found.committed[CONDITIONS]
+    assert (offset, Note.of(offset, note, 0).read_from) == (
+        2,
+        0,
+    )  # it has read them, and they must be read again
     found.condition(condition(9, END))
     Process(found).settle(1)  # the next owner
     assert states(found) == {"ASYSTOLE dev-1": LATE}
-    assert found.committed[CONDITIONS][0] == 1  # the lead that is off still waits
+    offset, note = found.committed[CONDITIONS]
+    assert (offset, Note.of(offset, note, 0).read_from) == (3, 1)  # the lead that is off still waits
+
+
+@pytest.mark.parametrize("steps", range(8))
+def test_while_it_is_read_again_a_crash_forgets_nothing_that_waits(steps: int) -> None:
+    """The first that waits is told while the second has not been read again."""
+    codes = ("ASYSTOLE", "SPO2_LOW", "VENTRICULAR_TACHYCARDIA")
+    onsets = [condition(4 + n, ONSET, code) for n, code in enumerate(codes)]
+    found = world(HOUR, onsets[0], condition(20, END), *onsets[1:])
+    found.committed[CONDITIONS] = (4, str(Note(0, Told.of(None, found.now_ns))))
+    interrupted = Process(found, batch=1)
+    for _ in range(steps):
+        interrupted.pager.step()
+    for code in codes[1:]:
+        found.condition(condition(30, END, code))
+    Process(found, batch=1).settle()
+    assert set(states(found).values()) == {LATE}
+    assert len(found.told()) == 3
 
 
 def test_records_of_a_partition_that_is_not_ours_are_left_to_its_owner() -> None:
     found = World(SESSION + 12 * SECOND, partitions=(0, 1))
     found.condition(STORY[0], partition=1)
     process = Process(found)
-    process.pager._rebuild()
+    process.pager._rebuild({})
     found.partitions = {0}
     process.pager._lose({TopicPartition(topics.CONDITIONS.name, 1)})
     left = process.pager._answer({TopicPartition(topics.CONDITIONS.name, 1): found.log[CONDITIONS]})
