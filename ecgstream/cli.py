@@ -16,7 +16,8 @@ from ecgstream.settings import PREFIX, Settings, origin
 SERVICES = Group("Services (each also part of `ecgstream up`)", sort_key=1)
 BEGIN = Group("To begin with", sort_key=0)
 REGISTRY = Group("Who and where (each has commands of its own)", sort_key=2)
-UPKEEP = Group("Upkeep", sort_key=3)
+FINDINGS = Group("What is found", sort_key=3)
+UPKEEP = Group("Upkeep", sort_key=4)
 
 app = App(
     name="ecgstream",
@@ -140,9 +141,15 @@ def sink(*, settings: SettingsFlags = None) -> None:
 
 @app.command(group=SERVICES)
 def pager(*, settings: SettingsFlags = None) -> None:
-    """Turn alarm conditions into alerts, kept on a topic of their own, so that the database may be away."""
+    """Turn alarm conditions into alerts and pages; needs no database.
+
+    ECGSTREAM_NOTIFY_URL names the webhook that pages are posted to.
+
+    Args:
+        settings: see `ecgstream settings`.
+    """
     found = _needs(_settings(settings), "kafka")
-    from ecgstream.pager import run
+    from ecgstream.pager.service import run
 
     run(found)
 
@@ -187,6 +194,11 @@ for _name, _help in {
 }.items():
     # By name: a gateway has none of the packages that most of these need.
     app.command(f"ecgstream.commands.{_name}:app", name=_name, group=REGISTRY, help=_help)
+
+
+app.command(
+    "ecgstream.commands.alert:app", name="alert", group=FINDINGS, help="Alerts: see them, acknowledge them."
+)
 
 
 @app.command(group=UPKEEP)

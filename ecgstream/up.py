@@ -56,6 +56,7 @@ def _tell(console: Console, centre: Centre, *, ward: bool) -> None:
         console.print("Eight devices play in real time; those named sim-… are SIMULATED.")
     line("Logs", str(centre.logs))
     line("Kafka", f"export ECGSTREAM_KAFKA={centre.settings.kafka}")
+    line("Alerts", "ecgstream alert list")
     if not centre.database_given:
         # An embedded database is on a socket that only this user can reach; its address holds no password.
         url = centre.settings.database.get_secret_value()

@@ -40,6 +40,7 @@ from tests.system.closed_kafka import (
     closed_kafka,
 )
 from tests.system.conftest import started
+from tests.system.desk import an_alert_is_acknowledged_at_the_desk
 from tests.system.kafka_acts import Somebody, acts
 from tests.system.publishing import publishing
 
@@ -162,7 +163,8 @@ def test_a_service_without_a_right_is_told_which_and_what_to_do(closed: Closed) 
     said = ecgstream(closed.of(Service.SINK), "pager")
     assert (said.returncode, said.stderr) == (
         1,
-        "ecgstream pager: user sink-1 may not READ GROUP pager, WRITE TOPIC ecg.alerts: "
+        "ecgstream pager: user sink-1 may not READ GROUP pager, READ TOPIC ecg.acknowledgements, "
+        "READ TOPIC ecg.notifications, WRITE TOPIC ecg.alerts, WRITE TOPIC ecg.notifications: "
         "an admin must run `ecgstream kafka grant pager sink-1`\n",
     )
 
@@ -257,6 +259,7 @@ def test_all_services_do_their_work_and_nothing_of_a_secret_is_said(closed: Clos
         assert (report.complete, report.devices[0].shard) == (True, 3)
         # The link that is lost at the end makes a condition, and so an alert.
         await_(has_seen_all, said)
+        await_(lambda: an_alert_is_acknowledged_at_the_desk(closed, ecgstream), lambda: "no alert is open")
     finally:
         written.leave()
         status = [end(process) for process in processes]
