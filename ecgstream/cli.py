@@ -245,6 +245,14 @@ app.command(
 )
 
 
+app.command(
+    "ecgstream.commands.sizing:app",
+    name="sizing",
+    group=UPKEEP,
+    help="How many machines a number of devices needs, from what the benches have measured.",
+)
+
+
 @app.command(name="settings", group=UPKEEP)
 def show_settings(*, settings: SettingsFlags = None) -> None:
     """Print every setting with its value, where the value comes from, and what it means."""
