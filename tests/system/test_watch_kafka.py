@@ -13,6 +13,7 @@ import pytest
 from kafka.errors import KafkaError
 
 from ecgstream import __version__, clients
+from ecgstream.broker.errors import BrokerError
 from ecgstream.member import Member
 from ecgstream.settings import Settings
 from ecgstream.topics import create_topics
@@ -62,7 +63,7 @@ def first(look: LogLook) -> Log:
     seen: list[Log] = []
 
     def sees() -> bool:
-        with suppress(KafkaError):
+        with suppress(KafkaError, BrokerError):
             seen.append(look(1.0))
         return bool(seen)
 
