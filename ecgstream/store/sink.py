@@ -159,15 +159,15 @@ class Sink:
         content = decode(record.value)
         if not isinstance(content, Bundle):
             return {}  # a control record, for the worker
-        self._builder.add(content, source.partition, record.offset, self._clock())
+        self._builder.add(content, source, record.offset, self._clock())
         return rows.of_bundle(content, record.offset)
 
     def _forget(self, revoked: set[TopicPartition]) -> None:
         for gone in revoked:
             self._next.pop(gone, None)
             if gone.topic == topics.INGEST.name:
-                self._builder.discard(gone.partition)
-                self._blocks = [b for b in self._blocks if b.partition != gone.partition]
+                self._builder.discard(gone)
+                self._blocks = [b for b in self._blocks if b.source != gone]
         if revoked:
             self._taken = [t for t in self._taken if t.source not in revoked]
             self._waiting_rows = sum(len(r) for t in self._taken for r in t.rows.values())
@@ -207,7 +207,7 @@ class Sink:
             self.counts.bad += 1
             metrics.BAD.inc()
             at = [(t.source.topic, t.source.partition, t.offset) for t in taken]
-            at += [(topics.INGEST.name, b.partition, b.offset) for b in blocks]
+            at += [(*b.source, b.offset) for b in blocks]
             log.warning("record_refused", error=type(error).__name__, sqlstate=error.sqlstate, at=at)
         self.counts.flushes += 1
         metrics.FLUSHES.inc()
@@ -226,8 +226,7 @@ class Sink:
         low = self._builder.low()
         offsets = {}
         for source, offset in self._next.items():
-            done = low.get(source.partition, offset) if source.topic == topics.INGEST.name else offset
-            offsets[source] = min(offset, done)
+            offsets[source] = min(offset, low.get(source, offset))
         self._member.commit(offsets)
 
 

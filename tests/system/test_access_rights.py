@@ -155,7 +155,7 @@ def test_the_sink_writes_with_its_login_and_new_chunks_are_nobodys(
     with closing(Writer(world.login_as(logins["ecg_sink"].info.user))) as writer:
         for seq in range(25):
             bundle = Bundle.decode(made.bundle(["d-sink"], seq))
-            builder.add(bundle, 0, seq)
+            builder.add(bundle, (topics.INGEST.name, 0), seq)
             writer.write([rows.of_bundle(bundle, seq)], builder.take())
         for _ in range(2):  # the second time as an update
             writer.write(found, builder.drain())
