@@ -38,7 +38,8 @@ from schemas.codec import decode
 from schemas.errors import BadRecordError
 
 GROUP = "sink"
-TOPICS = (topics.INGEST.name, *rows.OF)
+SIGNALS = (topics.INGEST.name, topics.BACKFILL.name)
+TOPICS = (*SIGNALS, *rows.OF)
 FLUSH_S = 0.25
 FLUSH_ROWS = 20_000
 IDLE_S = 15.0  # after which the open blocks of a silent device are written
@@ -154,7 +155,7 @@ class Sink:
     def _rows(self, source: TopicPartition, record: Any) -> Rows:
         if record.value is None:
             return {}  # the tombstone of a compacted topic
-        if source.topic != topics.INGEST.name:
+        if source.topic not in SIGNALS:
             return rows.OF[source.topic](record.value)
         content = decode(record.value)
         if not isinstance(content, Bundle):
@@ -165,9 +166,8 @@ class Sink:
     def _forget(self, revoked: set[TopicPartition]) -> None:
         for gone in revoked:
             self._next.pop(gone, None)
-            if gone.topic == topics.INGEST.name:
-                self._builder.discard(gone)
-                self._blocks = [b for b in self._blocks if b.source != gone]
+            self._builder.discard(gone)
+            self._blocks = [b for b in self._blocks if b.source != gone]
         if revoked:
             self._taken = [t for t in self._taken if t.source not in revoked]
             self._waiting_rows = sum(len(r) for t in self._taken for r in t.rows.values())

@@ -129,6 +129,10 @@ class World:
             self._shares(registry)
         with connect(url, role="ecg_sink") as sink:
             self._measurements(sink)
+        with connect(url, role="ecg_housekeeping") as housekeeping:
+            for s, moment, _ in _moments():
+                hour = {"time": moment, "code": 147842, "parts": 60, "n": 60, "mean": 70}
+                insert(housekeeping, "trend_hour", device=s.device, **hour)
 
     def account(self, kind: Kind | str, at: str = OWN) -> str:
         return f"t{self.mark}_{kind}_{at.lower()}"
@@ -223,10 +227,16 @@ class World:
         for device in DEVICES:
             seen = {"session": 1, "first_seen_ns": 1, "last_seen_ns": 2}
             insert(sink, "device", device=device, gateway="g", **seen)
-        for number, s in enumerate(STRETCHES):
-            for moment in s.moments:
-                for table, row in _rows(s, moment, 1000 * number + (moment - DAY0).days):
-                    insert(sink, table, device=s.device, session=1, **row)
+        for s, moment, n in _moments():
+            for table, row in _rows(s, moment, n):
+                insert(sink, table, device=s.device, session=1, **row)
+
+
+def _moments() -> Iterator[tuple[Stretch, datetime, int]]:
+    """Every moment of every stretch, with a number of its own."""
+    for number, s in enumerate(STRETCHES):
+        for moment in s.moments:
+            yield s, moment, 1000 * number + (moment - DAY0).days
 
 
 def _rows(s: Stretch, at: datetime, n: int) -> Iterator[tuple[str, dict[str, object]]]:
@@ -241,6 +251,8 @@ def _rows(s: Stretch, at: datetime, n: int) -> Iterator[tuple[str, dict[str, obj
     yield "beat", {"sample": n, "time_ns": ns, "time": at, "code": "N", "rr_s": 1, "hr_bpm": 60, **by}
     yield "rhythm", {"sample": n, "time_ns": ns, "time": at, "rhythm": "N", **by}
     yield "vital", {"code": 150456, "time_ns": ns, "time": at, "value": 97, **decided}
+    ran = {"lane": "LIVE", "from_sample": n, "from_ns": ns, "time": at, "start": "COLD", "settings": "{}"}
+    yield "segment", {**ran, **by}
     yield "trend", {"minute_ns": ns, "time": at, "code": 147842, "n": 60, "mean": 70, **by}
     onset = {
         "onset_sample": n,

@@ -1,12 +1,26 @@
 """Records made for tests: small, and like those that gateways, workers and the pager write."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from schemas import mdc
 from schemas.batches import Beats, Rhythms, Trends
 from schemas.bundle import Bundle
 from schemas.ids import event_id
-from schemas.records import Alert, AlertState, Channel, Condition, Packet, Phase, Priority, Vital
+from schemas.records import (
+    Alert,
+    AlertState,
+    Channel,
+    Condition,
+    Lane,
+    Packet,
+    Phase,
+    Priority,
+    Segment,
+    Start,
+    Vital,
+)
 from schemas.wfdb import RHYTHMS
 
 RATE = 250
@@ -77,6 +91,26 @@ def trend(device: str, mean: float = 70.0) -> Trends:
         *numbers,
         one,
     )
+
+
+def segment(device: str, **more: object) -> Segment:
+    """A stretch that begins; ``more``: what differs."""
+    began = Segment(
+        device=device,
+        session=SESSION,
+        lane=Lane.LIVE,
+        from_sample=0,
+        from_ns=SESSION,
+        to_sample=None,
+        to_ns=None,
+        start=Start.COLD,
+        settings='{"category": "ADULT"}',
+        partition=0,
+        offset=5,
+        generation=1,
+        version="1",
+    )
+    return replace(began, **more)
 
 
 def condition(device: str, phase: Phase, sample: int, offset: int = 5) -> Condition:

@@ -39,6 +39,7 @@ from tests.system.made import (
     bundle,
     condition,
     rhythm,
+    segment,
     trend,
     wave,
 )
@@ -125,7 +126,7 @@ def work(sink: Sink, until: Callable[[], bool]) -> None:
 def everything(stream: Stream) -> dict[str, list[tuple[Any, ...]]]:
     """All tables but what names a wall clock."""
     found = {}
-    for table in ("device", "session", "trace", "beat", "rhythm", "vital", "trend", "condition"):
+    for table in ("device", "session", "trace", "beat", "rhythm", "vital", "trend", "segment", "condition"):
         of_ours = f"FROM ecg.{table} AS t WHERE device LIKE '{stream.name}%'"
         found[table] = stream.rows(f"SELECT t.* {of_ours} ORDER BY t")
     found["alert"] = stream.rows(
@@ -142,6 +143,7 @@ def send_all(stream: Stream, packets: range = range(25)) -> None:
     stream.send(topics.BEATS, beats(device, [100, 350]).encode())
     stream.send(topics.RHYTHMS, rhythm(device).encode())
     stream.send(topics.TRENDS, trend(device).encode())
+    stream.send(topics.SEGMENTS, encode(segment(device)))
     for phase, sample in ((Phase.ONSET, 2000), (Phase.UPDATE, 2250), (Phase.END, 2500)):
         stream.send(topics.CONDITIONS, encode(condition(device, phase, sample)))
     stream.last_alert = stream.send(topics.ALERTS, encode(alert(device, AlertState.ACTIVE, 5, 1)))
