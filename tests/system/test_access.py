@@ -20,6 +20,9 @@ from ecgstream.store.connection import connect
 from tests.system import access_catalogue as catalogue
 from tests.system.access_document import NO_SUCH_ROW, NOBODY, kinds, table
 from tests.system.access_world import (
+    DAY,
+    DAY0,
+    DEVICES,
     END,
     MINUTE,
     MOVE,
@@ -291,6 +294,41 @@ def test_at_the_root_people_see_all_as_their_childs(
             else:
                 with refused():
                     rows(login, "api", view, view)
+
+
+FUNCTIONS: dict[str, tuple[LiteralString, LiteralString]] = {
+    "trace_blocks": (
+        "SELECT count(*) FROM api.trace(%s, 'ECG', %s, %s)",
+        "SELECT count(*) FROM api.trace_blocks WHERE device = %s",
+    ),
+    "trends": (
+        "SELECT sum(n) FROM api.trend(%s, %s::timestamptz + interval '1 s', %s, '1 d')",
+        "SELECT sum(n) FROM api.trends WHERE device = %s",
+    ),
+    "trends_hourly": (
+        "SELECT sum(n) FROM api.trend(%s, %s, %s, '1 d')",
+        "SELECT sum(n) FROM api.trends_hourly WHERE device = %s",
+    ),
+}
+"""View to a function over it, of all times, and what that must give."""
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_functions_show_what_the_views_show(world: World, kind: Kind) -> None:
+    with world.login(kind) as login:
+        for view, (by_function, by_view) in FUNCTIONS.items():
+            seen = 0
+            for device in DEVICES:
+                at = (DAY0 - 30 * DAY, DAY0 + 30 * DAY)
+                if kind is Kind.OPERATOR or (kind is Kind.SERVICE and view == "trace_blocks"):
+                    with refused():
+                        login.execute(by_function, (device, *at))
+                    continue
+                (found,) = login.execute(by_function, (device, *at)).fetchone() or (None,)
+                assert (found,) == login.execute(by_view, (device,)).fetchone(), (view, device)
+                seen += bool(found)
+            assert seen < len(DEVICES), view
+            assert seen > 0 or kind in (Kind.OPERATOR, Kind.SERVICE), view
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -77,6 +77,10 @@ SELECT pg_advisory_lock(1)
 SELECT pg_try_advisory_xact_lock_shared(1, 1)
 SELECT * FROM ecg.my_place
 SELECT ecg.at_ns(1)
+SELECT ecg.drop_chunk('trace', '-infinity', now())
+SELECT ecg.old_chunks('trace', now())
+CREATE OR REPLACE FUNCTION api.lead_code(name text) RETURNS bigint LANGUAGE sql RETURN 1
+ALTER FUNCTION api.trend SECURITY DEFINER
 SELECT 'ecg.beat'::regclass
 SELECT currval('ecg.change_id_seq')
 SELECT last_value FROM ecg.tell_id_seq

@@ -14,6 +14,7 @@ from psycopg.errors import (
     GeneratedAlways,
     InsufficientPrivilege,
     ObjectNotInPrerequisiteState,
+    WrongObjectType,
 )
 
 from ecgstream.registry import people
@@ -93,7 +94,7 @@ def may(login: psycopg.Connection, statement: str, *names: str | tuple[str, ...]
             login.execute(sql.SQL(statement).format(*parts))
     except InsufficientPrivilege:
         return False
-    except (ObjectNotInPrerequisiteState, FeatureNotSupported, GeneratedAlways):
+    except (ObjectNotInPrerequisiteState, FeatureNotSupported, GeneratedAlways, WrongObjectType):
         return False  # a view, or its column, that cannot be written whoever one is
     except psycopg.IntegrityError:
         return True
@@ -205,6 +206,16 @@ def test_the_sink_writes_with_its_login_and_new_chunks_are_as_their_tables(
         ("ecg_registry", "ALTER ROLE ecg_web LOGIN"),
         ("ecg_registry", "UPDATE ecg.change SET account = 'x'"),
         ("ecg_registry", "SELECT * FROM api.credentials"),
+        ("ecg_housekeeping", "SET ROLE ecg_sink"),
+        ("ecg_housekeeping", "SET ROLE ecg_views"),
+        ("ecg_housekeeping", "SELECT data FROM ecg.trace"),
+        ("ecg_housekeeping", "SELECT code FROM ecg.beat"),
+        ("ecg_housekeeping", "SELECT patient FROM ecg.alert"),
+        ("ecg_housekeeping", "SELECT * FROM api.alerts"),
+        ("ecg_housekeeping", "SELECT * FROM ecg.patient"),
+        ("ecg_housekeeping", "UPDATE ecg.alert SET state = 'ENDED'"),
+        ("ecg_housekeeping", "TRUNCATE ecg.trend"),
+        ("ecg_housekeeping", "CREATE TEMPORARY TABLE t (n int)"),
         ("ecg_web", "SET ROLE ecg_sink"),
         ("ecg_web", "SET ROLE ecg_registry"),
         ("ecg_web", "SET ROLE ecg_views"),
@@ -219,6 +230,15 @@ def test_a_service_cannot_reach_beyond_its_own(
     world: World, logins: dict[str, psycopg.Connection], role: str, statement: str
 ) -> None:
     assert not may(logins[role], statement.format(person=world.role(Kind.CLINIC)))
+
+
+@pytest.mark.parametrize("name", ["change", "alert", "trace; DROP TABLE ecg.trace", "enrolment"])
+def test_housekeeping_drops_chunks_of_measurements_only(
+    logins: dict[str, psycopg.Connection], name: str
+) -> None:
+    drop = "SELECT ecg.drop_chunk(%s, '-infinity', 'infinity')"
+    with pytest.raises(psycopg.errors.RaiseException, match="no table of measurements"):
+        logins["ecg_housekeeping"].execute(drop, (name,))
 
 
 def test_the_registry_cannot_forge_its_own_log(logins: dict[str, psycopg.Connection]) -> None:
