@@ -11,8 +11,10 @@ from schemas.ids import event_id
 from schemas.records import (
     Alert,
     AlertState,
+    BacklogEnd,
     Channel,
     Condition,
+    Control,
     Lane,
     Packet,
     Phase,
@@ -45,6 +47,10 @@ def packet(device: str, seq: int, session: int = SESSION) -> Packet:
 def bundle(devices: list[str], seq: int) -> bytes:
     vitals = [Vital(d, SESSION, SESSION + seq * SECOND, mdc.SPO2, 97.0) for d in devices]
     return Bundle.of("gw-1", 0, SESSION, [packet(d, seq) for d in devices], vitals).encode()
+
+
+def backlog_end(device: str, from_sample: int) -> Control:
+    return Control("end", device, SESSION, from_sample, SESSION, "gw-1", BacklogEnd())
 
 
 def beats(device: str, samples: list[int], generation: int = 1, offset: int = 0, code: str = "N") -> Beats:
