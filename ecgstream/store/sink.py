@@ -7,12 +7,13 @@ A flush, at most every quarter of a second:
 
 Ended between 1 and 2, the records are read again and change nothing. With the database away the sink stops
 reading, keeps what it has, and tries again; nothing is committed, so nothing is lost if it ends meanwhile.
+When it comes back, and wherever more waits than can be written, ``precedence`` says what is read first.
 At a rebalance, what is not flushed of a partition is forgotten, and its owner reads it again (``member``).
 """
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ from ecgstream.metrics import Health, serve
 from ecgstream.settings import Settings
 from ecgstream.store import metrics, rows
 from ecgstream.store.connection import connect
+from ecgstream.store.precedence import Precedence
 from ecgstream.store.rows import Rows
 from ecgstream.store.traces import Block, TraceBuilder
 from ecgstream.store.writer import Writer
@@ -38,7 +40,8 @@ from schemas.codec import decode
 from schemas.errors import BadRecordError
 
 GROUP = "sink"
-TOPICS = (topics.INGEST.name, *rows.OF)
+SIGNALS = (topics.INGEST.name, topics.BACKFILL.name)
+TOPICS = (*SIGNALS, *rows.OF)
 FLUSH_S = 0.25
 FLUSH_ROWS = 20_000
 IDLE_S = 15.0  # after which the open blocks of a silent device are written
@@ -90,6 +93,8 @@ class Sink:
         self._taken: list[_Taken] = []
         self._blocks: list[Block] = []
         self._waiting_rows = 0
+        self._precedence = Precedence()
+        self._known: set[TopicPartition] = set()  # of which we know where they end
         self._next: dict[TopicPartition, int] = {}
         self._flush_at = clock() + FLUSH_S
         self._backoff_s = 0.0  # above 0: the database is away
@@ -116,11 +121,23 @@ class Sink:
         for source, records in found.items():
             for record in records:
                 self._take(source, record)
-        if self._backoff_s:
-            self._member.pause()
+        self._hold(found)
         full = self._waiting_rows >= FLUSH_ROWS and not self._backoff_s
         if full or self._clock() >= self._flush_at:
             self._flush()
+
+    def _hold(self, came: Collection[TopicPartition]) -> None:
+        """Read nothing while the database is away, else what comes first."""
+        mine = self._member.assignment
+        if self._backoff_s:
+            self._known = set()
+            self._member.hold(mine)
+            return
+        if self._known != mine:
+            self._known = mine
+            self._precedence = Precedence()
+            self._member.look()
+        self._member.hold(self._precedence.held(self._member.waiting(), came, self._clock()))
 
     def finish(self) -> None:
         """Write what is open, so that the next sink need not read it again."""
@@ -154,20 +171,19 @@ class Sink:
     def _rows(self, source: TopicPartition, record: Any) -> Rows:
         if record.value is None:
             return {}  # the tombstone of a compacted topic
-        if source.topic != topics.INGEST.name:
+        if source.topic not in SIGNALS:
             return rows.OF[source.topic](record.value)
         content = decode(record.value)
         if not isinstance(content, Bundle):
             return {}  # a control record, for the worker
-        self._builder.add(content, source.partition, record.offset, self._clock())
+        self._builder.add(content, source, record.offset, self._clock())
         return rows.of_bundle(content, record.offset)
 
     def _forget(self, revoked: set[TopicPartition]) -> None:
         for gone in revoked:
             self._next.pop(gone, None)
-            if gone.topic == topics.INGEST.name:
-                self._builder.discard(gone.partition)
-                self._blocks = [b for b in self._blocks if b.partition != gone.partition]
+            self._builder.discard(gone)
+            self._blocks = [b for b in self._blocks if b.source != gone]
         if revoked:
             self._taken = [t for t in self._taken if t.source not in revoked]
             self._waiting_rows = sum(len(r) for t in self._taken for r in t.rows.values())
@@ -190,7 +206,6 @@ class Sink:
         if self._backoff_s:
             self._backoff_s = 0.0
             metrics.DATABASE_AWAY.set(0)
-            self._member.resume()
             log.info("database_back")
 
     def _write(self, taken: Sequence[_Taken], blocks: Sequence[Block]) -> None:
@@ -207,7 +222,7 @@ class Sink:
             self.counts.bad += 1
             metrics.BAD.inc()
             at = [(t.source.topic, t.source.partition, t.offset) for t in taken]
-            at += [(topics.INGEST.name, b.partition, b.offset) for b in blocks]
+            at += [(*b.source, b.offset) for b in blocks]
             log.warning("record_refused", error=type(error).__name__, sqlstate=error.sqlstate, at=at)
         self.counts.flushes += 1
         metrics.FLUSHES.inc()
@@ -226,8 +241,7 @@ class Sink:
         low = self._builder.low()
         offsets = {}
         for source, offset in self._next.items():
-            done = low.get(source.partition, offset) if source.topic == topics.INGEST.name else offset
-            offsets[source] = min(offset, done)
+            offsets[source] = min(offset, low.get(source, offset))
         self._member.commit(offsets)
 
 

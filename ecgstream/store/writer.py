@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import psycopg
 
-from ecgstream.store import tables
+from ecgstream.store import events, tables
 from ecgstream.store.block_writer import BlockWriter
 from ecgstream.store.rows import Rows
 from ecgstream.store.tables import Row, Table
 from ecgstream.store.traces import Block
+
+UPSERTED = (*tables.MEASURED, *events.EVENTS)
 
 
 class Writer:
@@ -21,7 +23,7 @@ class Writer:
         with connection.transaction():
             # Of staging tables the planner knows nothing: by its guess it would compile short queries.
             connection.execute("SET jit = off")
-            for table in tables.UPSERTED:
+            for table in UPSERTED:
                 connection.execute(table.stage)
 
     def close(self) -> None:
@@ -43,7 +45,7 @@ class Writer:
 
     def _write(self, rows: Mapping[str, list[Row]], blocks: Sequence[Block]) -> None:
         with self._connection.transaction():
-            for table in tables.UPSERTED:
+            for table in UPSERTED:
                 if rows.get(table.name):
                     self._upsert(table, rows[table.name])
             devices = {row[0] for row in rows.get(tables.DEVICE.name, ())} - self._devices
