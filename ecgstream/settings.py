@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     )
     clock_offset_ns: int | None = Field(
         default=None,
-        description="ns that, added to the wall clock x clock_rate, give the time of played signals; none: no play",
+        description="ns that make wall clock x clock_rate the time of the signals in a play; none: no play",
     )
     late_s: Annotated[float, Field(gt=0)] = Field(
         default=120.0,

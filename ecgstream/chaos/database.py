@@ -51,12 +51,14 @@ class Server:
         self._made.append(name)
         with self._connection() as connection:
             connection.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                    sql.Identifier(name), sql.Identifier(template)
+                )
             )
         return make_conninfo(self._url, dbname=name)
 
     def close_to_all(self, name: str) -> None:
-        """Let nobody into a database any more, so that it can be a template (TimescaleDB's workers come too)."""
+        """Let nobody into a database any more, so that it can be a template; TimescaleDB's workers too."""
         with self._connection() as connection:
             database = sql.Identifier(name)
             connection.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(database))
@@ -67,7 +69,9 @@ class Server:
     def drop(self, name: str) -> None:
         """Drop a database, whoever is connected."""
         with self._connection() as connection:
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+            connection.execute(
+                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+            )
 
     def drop_all(self) -> None:
         """Drop what was made."""

@@ -48,6 +48,11 @@ class Line:
         listener.listen(64)
         return listener
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether nothing comes through."""
+        return not self._whole.is_set()
+
     def cut(self, *, silent: bool = False) -> None:
         """Let nothing through."""
         self._whole.clear()

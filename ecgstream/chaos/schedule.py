@@ -53,12 +53,18 @@ _AT_GATEWAYS = frozenset({Kind.KILL_GATEWAY, Kind.BURST})
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault: ``target`` is the service, gateway, device or broker that it strikes."""
+    """A fault.
+
+    Attributes:
+        target: the service, gateway, device or broker that it strikes.
+        silent: what cannot be reached says nothing, instead of refusing.
+    """
 
     kind: Kind
     target: str
     at_s: float
     lasts_s: float
+    silent: bool = False
 
     @property
     def end_s(self) -> float:
@@ -201,7 +207,8 @@ def _fault(kind: Kind, turn: int, cast: Cast, rng: Random) -> Fault:
         Kind.PAUSE: (WORKER,) if turn % 2 == 0 else (SINK, PAGER, *cast.gateways),
     }[kind]
     target = rng.choice(targets)
-    return Fault(kind, target, 0.0, weight(kind, target).lasts_s)
+    silent = kind is Kind.DATABASE_OUTAGE and rng.random() < 0.5
+    return Fault(kind, target, 0.0, weight(kind, target).lasts_s, silent)
 
 
 def _time_for(fault: Fault, placed: Sequence[Fault], cast: Cast, pace: Pace, rng: Random) -> float | None:

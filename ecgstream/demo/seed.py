@@ -68,7 +68,8 @@ def enrol(run: "Commands", folder: Path, shards: Mapping[str, int]) -> dict[str,
     places = dict(zip(shards, cycle(PLACES)))
     run("device", "import", str(_device_file(folder, shards, places)))
     return {
-        device: _wearer(run, device, places[device], bed=1 + i // len(PLACES)) for i, device in enumerate(shards)
+        device: _wearer(run, device, places[device], bed=1 + i // len(PLACES))
+        for i, device in enumerate(shards)
     }
 
 
@@ -79,6 +80,7 @@ class Commands:
         self._database = settings.database.get_secret_value()
 
     def __call__(self, *words: str) -> str:
+        """Run a command; return what it prints."""
         from ecgstream.cli import app  # it knows every room, this one too
 
         out = io.TextIOWrapper(io.BytesIO(), "utf-8")
@@ -91,6 +93,7 @@ class Commands:
         return out.buffer.getvalue().decode()
 
     def json(self, *words: str) -> Any:
+        """Return what a command prints as JSON."""
         return json.loads(self(*words, "--json"))
 
 
