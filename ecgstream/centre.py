@@ -20,7 +20,7 @@ from typing import Any
 
 import structlog
 from kafka import KafkaAdminClient
-from kafka.errors import CoordinatorNotAvailableError, GroupIdNotFoundError
+from kafka.errors import GroupIdNotFoundError, KafkaError
 
 import detectors
 from ecgstream import clients
@@ -212,6 +212,10 @@ def is_stable(admin: KafkaAdminClient, group: str, members: int = 1) -> bool:
     """Return whether a group has shared its partitions out, among at least so many members."""
     try:
         found = admin.describe_groups([group]).get(group, {})
-    except (CoordinatorNotAvailableError, GroupIdNotFoundError):
+    except GroupIdNotFoundError:
         return False  # nobody has asked for the group yet
+    except KafkaError as error:
+        if not error.retriable:
+            raise
+        return False
     return bool(found.get("group_state") == "Stable" and len(found.get("members", ())) >= members)

@@ -84,6 +84,8 @@ class Striker:
         if not self._until(fault.at_s - w.lead_s):
             return
         trouble = ""
+        replaces = fault.target in GROUPS and fault.kind is not Kind.SECOND_WORKER
+        gone = self._progress.members(fault.target) if replaces else frozenset()
         from_s = self._now_s()
         self._told(fault, "")
         try:
@@ -91,13 +93,11 @@ class Striker:
         except Exception as error:  # the play goes on, and the judgement names what could not be done
             trouble = f"{type(error).__name__}: {error}"
             log.exception("fault_not_done", fault=fault.kind, target=fault.target)
-        to_s, ended_s = self._now_s(), time.monotonic()
-        recovery_s = None if trouble else self._progress.recover(_felt_by(fault), ended_s)
+        to_s = self._now_s()
+        recovery_s = None if trouble else self._progress.recover(_felt_by(fault), gone)
         with self._lock:
             self.struck.append(Struck(fault, from_s, to_s, recovery_s, trouble))
-        self._told(
-            fault, trouble or (f"live again after {recovery_s:.1f} s" if recovery_s else "not live again")
-        )
+        self._told(fault, trouble or _words(recovery_s))
 
     def _now_s(self) -> float:
         return self._site.signal_s() / self._site.speed
@@ -171,6 +171,10 @@ class Striker:
                     return
         finally:
             admin.close()
+
+
+def _words(recovery_s: float | None) -> str:
+    return "not live again" if recovery_s is None else f"live again after {recovery_s:.1f} s"
 
 
 def _felt_by(fault: Fault) -> tuple[str, ...]:

@@ -4,8 +4,11 @@ Recovery is counted from the end of a fault (the process that was killed is dead
 again, the broker or the database serves) until what it struck has caught up with the end of its log:
 
 * signals: in every partition, and of every gateway that was struck, the newest status that the worker has put
-  out tells of a sample measured less than 4 s of signal ago (about 2 s is usual: a packet, a flush);
-* pager and sink: they have committed all that was in their topics a second before.
+  out tells of a sample measured after the fault's end and less than 4 s of signal ago (2 s are usual: a
+  packet, a flush);
+* pager and sink: they have committed all that was in their topics a second before, which was after the
+  fault's end; a process that was killed or paused is a new member of its group (conditions are rare: that
+  none is left behind does not show that somebody reads them).
 
 The slower of these is the recovery where several are struck.
 """
@@ -45,11 +48,15 @@ _FOLLOWED: dict[str, tuple[Topic, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was there at a moment of the steady clock: log ends, and what groups had committed of them."""
+    """What was there at a moment of the steady clock.
+
+    ``ends``: of the logs; ``done``: what groups had committed of them; ``members``: of groups at work.
+    """
 
     at_s: float
     ends: Mapping[TopicPartition, int]
     done: Mapping[str, Mapping[TopicPartition, int]]
+    members: Mapping[str, frozenset[str]]
 
 
 class Progress:
@@ -79,24 +86,30 @@ class Progress:
         self._stop.set()
         self._thread.join()
 
-    def recover(self, struck: Collection[str], since_s: float) -> float | None:
-        """Wait until what was struck is live again; return how long that took, None if it did not come.
+    def members(self, service: str) -> frozenset[str]:
+        """Return who is in a service's group now."""
+        with self._lock:
+            return self._seen[-1].members.get(service, frozenset()) if self._seen else frozenset()
+
+    def recover(self, struck: Collection[str], gone: frozenset[str] = frozenset()) -> float | None:
+        """Wait from the end of a fault until what was struck is live; return how long, None if it is not.
 
         Args:
             struck: ``worker``, ``pager``, ``sink``, or gateways.
-            since_s: the end of the fault, steady clock.
+            gone: members of groups who can be members no longer.
         """
-        while time.monotonic() - since_s < PATIENCE_S and not self._stop.is_set():
-            if all(self._is_live(one, since_s) for one in struck):
-                return time.monotonic() - since_s
+        began_s, played_s = time.monotonic(), self._signal_s()
+        while time.monotonic() - began_s < PATIENCE_S and not self._stop.is_set():
+            if all(self._is_live(one, began_s, played_s, gone) for one in struck):
+                return time.monotonic() - began_s
             self._stop.wait(0.05)
         return None
 
-    def _is_live(self, one: str, since_s: float) -> bool:
+    def _is_live(self, one: str, began_s: float, played_s: float, gone: frozenset[str]) -> bool:
         with self._lock:
             if one in _FOLLOWED:
-                return caught_up(one, list(self._seen), since_s)
-            return is_live(one, self._newest_s, self._signal_s())
+                return caught_up(one, list(self._seen), began_s, gone)
+            return is_live(one, self._newest_s, max(played_s + LIVE_S, self._signal_s()))
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -139,7 +152,13 @@ class Progress:
             for service, group in GROUPS.items()
             if service in _FOLLOWED
         }
-        return Seen(at_s, ends, done)
+        return Seen(at_s, ends, done, {service: _members(admin, GROUPS[service]) for service in _FOLLOWED})
+
+
+def _members(admin: KafkaAdminClient, group: str) -> frozenset[str]:
+    found = admin.describe_groups([group]).get(group, {})
+    at_work = found.get("group_state") == "Stable"
+    return frozenset(member["member_id"] for member in found["members"]) if at_work else frozenset()
 
 
 def is_live(one: str, newest_s: Mapping[str, float], signal_s: float) -> bool:
@@ -157,13 +176,14 @@ def is_live(one: str, newest_s: Mapping[str, float], signal_s: float) -> bool:
     return min(newest_in.values()) >= wanted_s
 
 
-def caught_up(service: str, seen: Sequence[Seen], since_s: float) -> bool:
-    """Return whether a group has committed what was there a second before, and has been looked at since."""
-    if not seen or seen[-1].at_s < since_s:
+def caught_up(service: str, seen: Sequence[Seen], since_s: float, gone: frozenset[str] = frozenset()) -> bool:
+    """Return whether a group is at work and has committed what was there a second ago, but since a time."""
+    last = seen[-1] if seen else None
+    before = next((s for s in reversed(seen) if last and s.at_s <= last.at_s - _BEHIND_S), None)
+    if last is None or before is None or before.at_s < since_s:
         return False
-    last = seen[-1]
-    before = next((s for s in reversed(seen) if s.at_s <= last.at_s - _BEHIND_S), None)
-    if before is None:
+    members = last.members[service]
+    if not members or members & gone:
         return False
     names = {t.name for t in _FOLLOWED[service]}
     done = last.done[service]

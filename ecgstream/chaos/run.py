@@ -7,10 +7,11 @@ import json
 import logging
 import shutil
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def chaos(settings: Settings, *, seed: int, faults: int, json_file: Path | None)
     folder = (RUNS / f"chaos-{seed}-{datetime.now(UTC):%Y%m%dT%H%M%S-%f}").absolute()
     folder.mkdir(parents=True)
     set_up_logging(settings, "chaos", at_least=logging.ERROR)
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # that brokers go away is the point
     try:
         with stop_on_signals() as stop, _server(settings, folder, console) as server:
             run = _Run(settings, server, folder, console, stop)
@@ -78,6 +80,7 @@ class _Run:
     folder: Path
     console: Console
     stop: threading.Event
+    began_s: float = field(default_factory=time.monotonic)
     name: str = ""
 
     def rounds(self, rounds: list[Round]) -> Verdict:
@@ -109,7 +112,7 @@ class _Run:
         database = self.server.create(f"{self.name}_peace", self.name)
         with site.undisturbed(self.settings, folder / "undisturbed", database, reels, played.seed) as peace:
             expected = to_the_end(peace, self.stop)
-        self._say("  Disturbed …")
+        self._say("  Disturbed: starting three brokers …")
         database = self.server.create(f"{self.name}_chaos", self.name)
         with site.disturbed(self.settings, folder / "disturbed", database, reels, played.seed) as struck_site:
             found, struck = self._disturbed(struck_site, played)
@@ -121,6 +124,7 @@ class _Run:
     def _disturbed(self, struck_site: site.Site, played: Round) -> tuple[Left, list[Struck]]:
         with Progress(struck_site.settings, struck_site.signal_s) as progress:
             striker = Striker(struck_site, self.server, progress, self._tell_fault)
+            self._say("  Playing …")
             striker.begin(played.faults)
             try:
                 found = to_the_end(struck_site, self.stop)
@@ -134,7 +138,8 @@ class _Run:
         self._say(f"    {fault.at_s:5.1f} s  {fault.kind}{target}{': ' if words else ''}{words}")
 
     def _say(self, words: str) -> None:
-        self.console.print(words, highlight=False, markup=False, soft_wrap=True)
+        after_s = time.monotonic() - self.began_s
+        self.console.print(f"[{after_s:5.0f} s] {words}", highlight=False, markup=False, soft_wrap=True)
 
 
 def judge(sources: list[Source], expected: Left, found: Left, struck: list[Struck]) -> Verdict:
