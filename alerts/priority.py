@@ -68,6 +68,20 @@ JUDGEMENTS = {
         "nobody here watches the patient, so a condition would go unseen; but nothing says that there is "
         "one, and the bedside monitor does not need the link. Not high: a power cut would bury the true ones"
     ),
+    Code.PIPELINE_STALLED: _high("all patients of a partition, or of all, are watched by nobody here"),
+    Code.PIPELINE_BEHIND: _high("every alarm comes too late, and later by the minute"),
+    Code.BROKER_AWAY: _high("nothing arrives, so nobody here watches any patient"),
+    Code.BROKER_DEGRADED: _medium("all goes on, but the next failure may stop it or lose records"),
+    Code.DATABASE_AWAY: _high(
+        "pages still go out, but whoever is paged finds no trace of the patient to judge by, and what waits "
+        "in Kafka is kept for days only"
+    ),
+    Code.SINK_STALLED: _medium("pages go out and nothing is lost yet, but screens are stale"),
+    Code.PAGER_STALLED: _high("conditions are found and nobody is told: an arrest may go unanswered"),
+    Code.GATEWAY_BEHIND: _medium("what it passes on comes late; nothing says that a patient needs help"),
+    Code.GATEWAY_SILENT: _medium("as a lost link, of all its devices"),
+    Code.DISK_NEARLY_FULL: _medium("said early: what stops when it is full harms patients, not this"),
+    Code.RECORDS_LOST: _high("a stretch of signal was never analysed: an arrhythmia in it went unseen"),
 }
 
 

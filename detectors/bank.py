@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from detectors import kernel, output
 from detectors.control import CATEGORIES, HIGH, LOW, NEVER, take
+from detectors.evidence import FIRST_VITAL, LAST_VITAL
 from detectors.output import Events, Out
 from detectors.rates import Rates
 from detectors.state import DEVICE, SIGNAL, STATE_VERSION, StateError, blank_signal, pack, unpack
@@ -17,7 +18,12 @@ from schemas.units import MILLIVOLT
 __all__ = ["STATE_VERSION", "Bank", "StateError"]
 
 _FIRST_ROWS = 16
-_FIRST_OUTPUT = (1024, 512, 1024, 8192)  # rows of beats, rhythms, trends, conditions
+_FIRST_OUTPUT = (1024, 512, 1024, 8192, 256, 64)  # rows of beats, rhythms, trends, conditions, segments, gaps
+_MOST_GAPS = 1024  # whose room is kept for the next call: 20 kB each
+_PACKET_COLUMNS = 8
+_NOTHING = Bundle.of("", 0, 0, [], [])
+Columns = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
+"""Packets, and integers and floats of their channels, as the kernel reads them."""
 
 
 class Bank:
@@ -59,8 +65,26 @@ class Bank:
         """
         rows = self.rows(bundle.devices) if rows is None else np.ascontiguousarray(rows, np.int64)
         parts = np.zeros(len(rows), np.int64) if parts is None else np.ascontiguousarray(parts, np.int64)
-        packet, channel_i, channel_f = _columns(bundle)
+        columns = _columns(bundle)
+        _, channel_i, channel_f = columns
         self._rates.add(channel_f[channel_i[:, 0] == 1, 0])
+        return self._run(bundle, rows, parts, columns)
+
+    def stop(self, rows: NDArray[np.int64]) -> Events:
+        """End the segments of these rows, and all conditions of their ECG; they go on cold.
+
+        ``entry`` of the result indexes ``rows``.
+        """
+        packet = np.zeros((rows.size, _PACKET_COLUMNS), np.int64)
+        packet[:, 0] = np.arange(rows.size)
+        nothing = (packet, np.zeros((0, 4), np.int64), np.zeros((0, 3), np.float64))
+        return self._run(
+            _NOTHING, np.ascontiguousarray(rows, np.int64), np.zeros(rows.size, np.int64), nothing
+        )
+
+    def _run(
+        self, bundle: Bundle, rows: NDArray[np.int64], parts: NDArray[np.int64], columns: Columns
+    ) -> Events:
         v = bundle.vital
         vital = np.empty((v.device.size, 4), np.int64)
         vital[:, 0], vital[:, 1], vital[:, 2], vital[:, 3] = v.device, v.session, v.time_ns, v.code
@@ -69,11 +93,14 @@ class Bank:
         progress = np.zeros(2, np.int64)
         self._out.n[:] = 0
         while not kernel.push(
-            self._device, self._signal, self._blank, self._rates.table, rows, parts, packet, channel_i,
-            channel_f, pace, _samples(bundle.sample), vital, value, self._out, progress,
+            self._device, self._signal, self._blank, self._rates.table, rows, parts, *columns, pace,
+            _samples(bundle.sample), vital, value, self._out, progress,
         ):  # fmt: skip
             self._out = _grown(self._out)
-        return _events(self._out)
+        events = _events(self._out)
+        if len(self._out.gaps) > _MOST_GAPS:
+            self._out = _allocate(_FIRST_OUTPUT)
+        return events
 
     def control(self, control: Control) -> None:
         """Take a change of association, settings or limits; it holds from its sample on."""
@@ -98,6 +125,46 @@ class Bank:
         if rate_hz > 0.0:
             self._rates.add(np.array([rate_hz]))
         return row
+
+    def resume(self, device: str, state: bytes) -> int:
+        """Give a device the state that was kept before a gap, as a segment of its own; return its row.
+
+        Of its vital signs it keeps what was known, but no open condition and no minute: these have gone on
+        where the device went on.
+
+        Raises:
+            StateError: as ``restore``.
+        """
+        row = self.restore(device, state)
+        d, s = self._device[row], self._signal[row]
+        d["open"][FIRST_VITAL : LAST_VITAL + 1] = 0
+        d["held"][FIRST_VITAL : LAST_VITAL + 1] = 0
+        d["vital_n"], d["vital_sum"] = 0, 0.0
+        d["vital_low"], d["vital_high"] = np.inf, -np.inf
+        s["segment"], s["restored"] = -1, 1
+        return row
+
+    def forget(self, row: int) -> None:
+        """Forget all signals and vital signs of a row; who wears the device and its limits stay."""
+        d = self._device[row]
+        kept = {name: d[name].copy() for name in ("low", "high", "patient", "category", "paced")}
+        self._device[row] = np.zeros((), DEVICE)
+        self._signal[row] = self._blank[0]
+        for name, value in kept.items():
+            d[name] = value
+        d["due"] = NEVER
+
+    def split(self, row: int) -> None:
+        """Begin a new segment with the next packet of a row, without forgetting anything."""
+        self._signal[row]["segment"] = -1
+
+    def stands(self, row: int) -> tuple[int, int]:
+        """Return the next sample of channel 0 of a row, and its device time in ns; (0, 0) of a cold one."""
+        s = self._signal[row]
+        if not s["started"]:
+            return 0, 0
+        ahead_ns = round(float(s["position"] - s["anchor"]) * (1e9 / float(s["rate_hz"])))
+        return round(float(s["position"] * s["ratio"])), int(s["anchor_ns"]) + ahead_ns
 
     def patient(self, row: int) -> str:
         """Return the pseudonym of who wears the device now, empty for nobody."""
@@ -149,10 +216,10 @@ class Bank:
         return row
 
 
-def _columns(bundle: Bundle) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+def _columns(bundle: Bundle) -> Columns:
     """Return the packets' and the channels' columns as the kernel reads them: see ``feed``."""
     p, c = bundle.packet, bundle.channel
-    packet = np.empty((p.device.size, 8), np.int64)
+    packet = np.empty((p.device.size, _PACKET_COLUMNS), np.int64)
     for at, column in enumerate((p.device, p.session, p.first_sample, p.start_ns, p.channels, p.paces)):
         packet[:, at] = column
     packet[:, 6] = np.cumsum(packet[:, 4]) - packet[:, 4]
@@ -175,21 +242,29 @@ def _samples(samples: NDArray[np.int16]) -> NDArray[np.int16]:
 
 
 def _allocate(rows: Sequence[int]) -> Out:
-    kinds = (output.BEAT, output.RHYTHM, output.TREND, output.CONDITION_RAW)
-    beats, rhythms, trends, conditions = (np.zeros(n, kind) for n, kind in zip(rows, kinds, strict=True))
-    return Out(beats, rhythms, trends, conditions, np.zeros(5, np.int64))
+    kinds = (
+        *(output.BEAT, output.RHYTHM, output.TREND, output.CONDITION_RAW, output.SEGMENT, output.GAP_RAW),
+        *(DEVICE, SIGNAL),
+    )
+    lengths = (*rows, rows[-1], rows[-1])
+    filled = (np.zeros(n, kind) for n, kind in zip(lengths, kinds, strict=True))
+    return Out._make((*filled, np.zeros(len(rows) + 1, np.int64)))
 
 
 def _grown(out: Out) -> Out:
-    grown = _allocate([2 * len(a) for a in out[:4]])
-    for old, new in zip(out[:4], grown[:4], strict=True):
+    grown = _allocate([2 * len(a) for a in out[:6]])
+    for old, new in zip(out[:8], grown[:8], strict=True):
         new[: len(old)] = old
     grown.n[:] = out.n
     return grown
 
 
 def _events(out: Out) -> Events:
-    beats, rhythms, trends, conditions = (
-        a[:n].copy() for a, n in zip(out[:4], out.n[:4].tolist(), strict=True)
+    beats, rhythms, trends, conditions, segments, gaps = (
+        a[:n].copy() for a, n in zip(out[:6], out.n[:6].tolist(), strict=True)
     )
-    return Events(beats, rhythms, trends, conditions.view(output.CONDITION))
+    kept = np.zeros(len(gaps), output.GAP)
+    for name in output.GAP_RAW.fields or ():
+        kept[name] = gaps[name]
+    kept["state"] = [pack(out.gap_device[i], out.gap_signal[i]) for i in range(len(gaps))]
+    return Events(beats, rhythms, trends, conditions.view(output.CONDITION), segments, kept)

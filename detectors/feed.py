@@ -12,7 +12,20 @@ import numpy as np
 from detectors.compiled import jit
 from detectors.conditions import begin, end, end_all
 from detectors.control import apply_due
-from detectors.output import N_BEATS, N_CONDITIONS, N_RHYTHMS, N_TRENDS, outer, time_of, write_rhythm
+from detectors.output import (
+    N_BEATS,
+    N_CONDITIONS,
+    N_GAPS,
+    N_RHYTHMS,
+    N_SEGMENTS,
+    N_TRENDS,
+    begin_segment,
+    keep_gap,
+    outer,
+    time_of,
+    write_rhythm,
+    write_segment,
+)
 from detectors.state import MAX_LEADS
 from detectors.step import step
 from detectors.trends import flush_minute
@@ -55,11 +68,18 @@ def _leads(channel_i: Any, channel_f: Any, at: int, n: int, table: Any, found: A
 
 
 @jit
-def _stop(d: Any, s: Any, out: Any) -> None:
-    """Close the stretch of signal that ends at the row's position."""
+def stop(d: Any, s: Any, out: Any, missing: bool) -> None:
+    """Close the segment that ends at the row's position; ``missing``: what is behind it may come yet.
+
+    What is kept for that has its conditions open, and its minute is written: the rest of it, if it comes, is
+    another row.
+    """
     if s.started:
-        end_all(d, s, out, float(s.position))
         flush_minute(d, out)
+        if missing:
+            keep_gap(d, s, out)
+        end_all(d, s, out, float(s.position))
+        write_segment(d, s, out, outer(s, s.position), time_of(s, float(s.position)))
 
 
 @jit
@@ -77,6 +97,7 @@ def _start(
     s.anchor = first
     s.anchor_ns = start_ns
     apply_due(d, s, outer(s, first))
+    begin_segment(d, s, out)
     write_rhythm(d, s, out, first, 0)
 
 
@@ -122,7 +143,7 @@ def _session(d: Any, s: Any, out: Any, session: int) -> bool:
     for old in d.seen:
         if old == session and d.has_session:
             return False
-    _stop(d, s, out)
+    stop(d, s, out, missing=True)
     if d.has_session:
         for i in range(len(d.seen) - 1, 0, -1):
             d.seen[i] = d.seen[i - 1]
@@ -174,7 +195,7 @@ def feed_packet(
     gap = first - expected if s.started and not changed else 0
     lost = gap > MAX_GAP_S * rate
     if changed or lost:
-        _stop(d, s, out)
+        stop(d, s, out, lost)
         signal[row] = blank[0]
         gap = 0
     if not s.started:
@@ -184,6 +205,8 @@ def feed_packet(
             end(d, s, out, _RESTARTED, float(first))
         if lost:
             begin(d, s, out, _GAP, float(expected), float(first))
+    elif s.segment < 0:
+        begin_segment(d, s, out)
     _samples(d, s, r, out, p, channel_i, channel_f, found, pace, sample, gap, n)
 
 
@@ -228,6 +251,8 @@ def room(out: Any, seconds: float) -> bool:
         and out.n[N_RHYTHMS] + 2 * n <= len(out.rhythms)
         and out.n[N_TRENDS] + 40 + n <= len(out.trends)
         and out.n[N_CONDITIONS] + ROWS_A_SECOND * n <= len(out.conditions)
+        and out.n[N_SEGMENTS] + 2 <= len(out.segments)
+        and out.n[N_GAPS] + 1 <= len(out.gaps)
     )
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from detectors.compiled import kernel
-from detectors.feed import P_ENTRY, feed_packet, longest, room
+from detectors.feed import P_CHANNELS, P_ENTRY, feed_packet, longest, room, stop
 from detectors.output import ENTRY
 from detectors.vitals import feed_vital
 
@@ -17,7 +17,8 @@ def push(
 ) -> bool:  # fmt: skip
     """Feed what is left after ``progress`` (packets, vitals done); return False where the output is full.
 
-    Part by part, and in each the packets before the vitals: as if each part had come alone.
+    Part by part, and in each the packets before the vitals: as if each part had come alone. A packet without
+    channels ends its device's segment.
     """
     while True:
         part_p, part_v = _NONE, _NONE
@@ -30,7 +31,13 @@ def push(
         if part_p <= part_v:
             p = packet[progress[0]]
             row = rows[p[P_ENTRY]]
-            if row >= 0:
+            if row >= 0 and p[P_CHANNELS] == 0:
+                if not room(out, 0.0):
+                    return False
+                out.n[ENTRY] = p[P_ENTRY]
+                stop(device[row], signal[row], out, missing=False)
+                signal[row] = blank[0]
+            elif row >= 0:
                 if not room(out, longest(signal, row, p, channel_i, channel_f)):
                     return False
                 out.n[ENTRY] = p[P_ENTRY]

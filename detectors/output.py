@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from detectors.compiled import jit
 from detectors.evidence import EVIDENCE_SLOTS, collect
+from detectors.state import LIMITED
 
 ONSET, UPDATE, END = range(3)
 
@@ -63,6 +64,26 @@ _CONDITION = [
 ]
 CONDITION = np.dtype([*_CONDITION, ("patient", "S32")], align=True)
 CONDITION_RAW = np.dtype([*_CONDITION, ("patient", np.uint8, (32,))], align=True)
+SEGMENT = np.dtype(
+    [
+        ("entry", np.int64),
+        ("session", np.int64),
+        ("from_sample", np.int64),
+        ("from_ns", np.int64),
+        ("to_sample", np.int64),  # OPEN while it goes on
+        ("to_ns", np.int64),
+        ("restored", np.uint8),
+        ("category", np.uint8),
+        ("paced", np.uint8),
+        ("low", np.float64, (LIMITED,)),
+        ("high", np.float64, (LIMITED,)),
+    ],
+    align=True,
+)
+OPEN = -1
+GAP_RAW = np.dtype([("entry", np.int64), ("session", np.int64), ("sample", np.int64)], align=True)
+GAP = np.dtype([("entry", np.int64), ("session", np.int64), ("sample", np.int64), ("state", np.object_)])
+"""``sample``: the first that is missing. ``state``: as ``Bank.snapshot`` gives it, from before it is."""
 STATUS = np.dtype(
     [
         ("session", np.int64),
@@ -86,19 +107,28 @@ class Events(NamedTuple):
     rhythms: NDArray[np.void]
     trends: NDArray[np.void]
     conditions: NDArray[np.void]
+    segments: NDArray[np.void]
+    gaps: NDArray[np.void]
 
 
 class Out(NamedTuple):
-    """Where the kernel writes; ``n``: rows filled of the four, then the entry at hand."""
+    """Where the kernel writes; ``n``: rows filled of the first six, then the entry at hand.
+
+    ``gap_device``, ``gap_signal``: the rows of the device as they were before each of ``gaps``.
+    """
 
     beats: NDArray[np.void]
     rhythms: NDArray[np.void]
     trends: NDArray[np.void]
     conditions: NDArray[np.void]
+    segments: NDArray[np.void]
+    gaps: NDArray[np.void]
+    gap_device: NDArray[np.void]
+    gap_signal: NDArray[np.void]
     n: NDArray[np.int64]
 
 
-N_BEATS, N_RHYTHMS, N_TRENDS, N_CONDITIONS, ENTRY = range(5)
+N_BEATS, N_RHYTHMS, N_TRENDS, N_CONDITIONS, N_SEGMENTS, N_GAPS, ENTRY = range(7)
 
 
 @jit
@@ -175,3 +205,43 @@ def write_condition(
     collect(d, s, code, value, row.evidence)
     for i in range(32):
         row.patient[i] = d.patient[i]
+
+
+@jit
+def write_segment(d: Any, s: Any, out: Any, to_sample: int, to_ns: int) -> None:
+    """Write where the running segment began and where it ends."""
+    row = out.segments[out.n[N_SEGMENTS]]
+    out.n[N_SEGMENTS] += 1
+    row.entry = out.n[ENTRY]
+    row.session = d.session
+    row.from_sample = s.segment
+    row.from_ns = s.segment_ns
+    row.to_sample = to_sample
+    row.to_ns = to_ns
+    row.restored = s.restored
+    row.category = d.category
+    row.paced = d.paced
+    for i in range(LIMITED):
+        row.low[i] = d.low[i]
+        row.high[i] = d.high[i]
+
+
+@jit
+def begin_segment(d: Any, s: Any, out: Any) -> None:
+    """Begin a segment at the row's position."""
+    s.segment = outer(s, s.position)
+    s.segment_ns = time_of(s, float(s.position))
+    write_segment(d, s, out, OPEN, OPEN)
+
+
+@jit
+def keep_gap(d: Any, s: Any, out: Any) -> None:
+    """Keep the row as it is, for a backlog that may come of what is missing behind it."""
+    at = out.n[N_GAPS]
+    out.n[N_GAPS] += 1
+    row = out.gaps[at]
+    row.entry = out.n[ENTRY]
+    row.session = d.session
+    row.sample = outer(s, s.position)
+    out.gap_device[at] = d
+    out.gap_signal[at] = s

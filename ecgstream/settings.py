@@ -78,6 +78,10 @@ class Settings(BaseSettings):
     snapshot_spread_s: Annotated[float, Field(gt=0)] = Field(
         default=10.0, description="s over which the snapshots of all devices are spread"
     )
+    rebuild_s: Annotated[float, Field(gt=0)] = Field(
+        default=300.0,
+        description="s of the log that a device is rebuilt from where another version's snapshot is refused",
+    )
     session_timeout_s: Annotated[float, Field(ge=6)] = Field(
         default=10.0, description="s of silence after which the broker gives a worker's partitions away"
     )
@@ -107,7 +111,11 @@ class Settings(BaseSettings):
         default=Path("var/spool"), description="folder in which a gateway keeps what Kafka has not taken"
     )
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = Field(
-        default=0, description="port of /metrics, /health and /ready on loopback; 0: none"
+        default=0, description="port of /metrics, /health and /ready; 0: none"
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1",
+        description="address on which that port listens; 0.0.0.0 in a container with a network of its own",
     )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
     log_json: bool = Field(default=False, description="log lines as JSON objects")

@@ -114,8 +114,8 @@ def _segment_from_avro(data: dict[str, Any]) -> records.Segment:
 def _snapshot_from_avro(data: dict[str, Any]) -> records.Snapshot:
     # Version 1 told a position by its empty device.
     kind = records.SnapshotKind(data["kind"] if data["device"] else "POSITION")
-    told = {"kind": kind, "lane": records.Lane(data["lane"]), "controls": tuple(data["controls"])}
-    return records.Snapshot(**data | told)
+    lists = {"controls": tuple(data["controls"]), "open": tuple(data["open"])}
+    return records.Snapshot(**data | lists | {"kind": kind, "lane": records.Lane(data["lane"])})
 
 
 _TO_AVRO: dict[str, Callable[[Any], dict[str, Any]]] = {

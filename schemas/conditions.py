@@ -11,7 +11,10 @@ from enum import IntEnum, unique
 
 @unique
 class Code(IntEnum):
-    """Alarm conditions; the number is what compiled detectors write, the name is what travels."""
+    """Alarm conditions; the number is what compiled detectors write, the name is what travels.
+
+    From 64 on: of the system itself, not of a device; most are found by the watch.
+    """
 
     ASYSTOLE = 1
     VENTRICULAR_FIBRILLATION = 2
@@ -36,6 +39,17 @@ class Code(IntEnum):
     SIGNAL_GAP = 35
     DEVICE_RESTARTED = 36
     LINK_LOST = 37
+    PIPELINE_STALLED = 64
+    PIPELINE_BEHIND = 65
+    BROKER_AWAY = 66
+    BROKER_DEGRADED = 67
+    DATABASE_AWAY = 68
+    SINK_STALLED = 69
+    PAGER_STALLED = 70
+    GATEWAY_BEHIND = 71
+    GATEWAY_SILENT = 72
+    DISK_NEARLY_FULL = 73
+    RECORDS_LOST = 74
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +87,15 @@ CATALOGUE = {
     Code.SIGNAL_GAP: Meaning("Samples are missing", technical=True),
     Code.DEVICE_RESTARTED: Meaning("Device has restarted", technical=True),
     Code.LINK_LOST: Meaning("No data from the device", technical=True),
+    Code.PIPELINE_STALLED: Meaning("Detection stands still", technical=True),
+    Code.PIPELINE_BEHIND: Meaning("Detection falls behind the signal", technical=True),
+    Code.BROKER_AWAY: Meaning("Kafka cannot be reached", technical=True),
+    Code.BROKER_DEGRADED: Meaning("Kafka has lost a broker or copies", technical=True),
+    Code.DATABASE_AWAY: Meaning("The database cannot be reached", technical=True),
+    Code.SINK_STALLED: Meaning("Findings are not stored", technical=True),
+    Code.PAGER_STALLED: Meaning("Nobody is paged", technical=True),
+    Code.GATEWAY_BEHIND: Meaning("A gateway cannot pass on what it receives", technical=True),
+    Code.GATEWAY_SILENT: Meaning("Nothing is heard of a gateway", technical=True),
+    Code.DISK_NEARLY_FULL: Meaning("A disk is nearly full", technical=True),
+    Code.RECORDS_LOST: Meaning("Records were gone before they were processed", technical=True),
 }

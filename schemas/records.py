@@ -299,6 +299,7 @@ class Snapshot:
     version: str
     state: bytes
     controls: tuple[bytes, ...] = ()
+    open: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,12 +24,12 @@ def _kept(days: float, **more: str) -> dict[str, str]:
     return {"cleanup.policy": "delete", "retention.ms": str(int(days * DAY_MS)), **more}
 
 
-def _compacted(lag_ms: int) -> dict[str, str]:
+def _compacted(lag_ms: int, segment_ms: int = MINUTE_MS) -> dict[str, str]:
     # segment.ms: only closed segments are compacted. min.compaction.lag.ms: a stale record of a paused former
     # owner must not swallow the newer one before the present owner has written the next.
     return {
         "cleanup.policy": "compact",
-        "segment.ms": str(MINUTE_MS),
+        "segment.ms": str(segment_ms),
         "min.compaction.lag.ms": str(lag_ms),
         "min.cleanable.dirty.ratio": "0.2",
         "max.message.bytes": "1048576",
@@ -53,7 +53,8 @@ ALERTS = Topic("ecg.alerts", ("Alert",), _compacted(10 * MINUTE_MS))
 # The pager's notification log, keyed by idempotency key; what people say of alerts, in theirs.
 NOTIFICATIONS = Topic("ecg.notifications", ("Notification",), _compacted(10 * MINUTE_MS))
 ACKNOWLEDGEMENTS = Topic("ecg.acknowledgements", ("Acknowledgement",), _kept(7))
-SNAPSHOTS = Topic("ecg.snapshots", ("Snapshot",), _compacted(MINUTE_MS))
+# Read whole at every restore, so closed and compacted soon. No lag is needed: its keys name their writer.
+SNAPSHOTS = Topic("ecg.snapshots", ("Snapshot",), _compacted(0, segment_ms=MINUTE_MS // 4))
 DEAD_LETTERS = Topic("ecg.dead-letters", ("DeadLetter",), _kept(30))
 # Written by the registry, keyed by device; all that a gateway may read.
 ENROLMENT = Topic("ecg.enrolment", ("Enrolment",), _compacted(MINUTE_MS))

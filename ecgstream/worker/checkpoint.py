@@ -1,30 +1,31 @@
 """The commit protocol: what a worker may forget, and when.
 
-A checkpoint has one synchronous beginning and four steps. Fail between any two, and a restart replays from
+A checkpoint has one synchronous beginning and five steps. Fail between any two, and a restart replays from
 the checkpoint before; rows that are written twice carry the same ids.
 
-0. At one moment, without an await: the snapshots that are due, and the position below which the snapshots
-   so far hold everything.
+0. At one moment, without an await: the snapshots that are due, the position below which the snapshots so far
+   hold everything, and the keys that hold no more.
 1. All outputs up to that moment are acknowledged by the broker.
 2. The device snapshots are acknowledged.
-3. The partition's position record is acknowledged: from here on a restart begins at the new position.
-4. The position is committed to the consumer group, for lag monitors and for Faust's own seek. A refusal means
-   that another rebalance is coming; it harms nothing, since the position record owns the position.
+3. The positions are acknowledged: from here on a restart begins at the new ones.
+4. The positions of the ingest topic are committed to the consumer group, for lag monitors and for Faust's
+   own seek. A refusal means that another rebalance is coming; it harms nothing, since the position record
+   owns the position.
+5. Keys that hold no more are given up: tombstones, acknowledged before the next checkpoint ends.
 
-If one of 1 to 3 fails or takes too long, the process ends: the broker may or may not have the record, and
-going on could commit what is not there.
+If one of 1 to 3 or 5 fails or takes too long, the process ends: the broker may or may not have the record,
+and going on could commit what is not there.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, NoReturn, Protocol
 
 import structlog
 
-import detectors
 from ecgstream.worker.detect import Partition
 from schemas import codec, topics
-from schemas.records import Lane, Snapshot, SnapshotKind
+from schemas.records import Lane, Snapshot
 
 log = structlog.get_logger()
 
@@ -33,17 +34,12 @@ class Broker(Protocol):
     """What the protocol needs of Kafka."""
 
     async def send(
-        self, topic: topics.Topic, partition: int, key: bytes | None, value: bytes
+        self, topic: topics.Topic, partition: int, key: bytes | None, value: bytes | None
     ) -> Awaitable[Any]:
         """Hand a record to the producer; the result resolves when the broker has it."""
 
     async def commit(self, positions: dict[int, int]) -> bool:
         """Commit positions of ingest partitions; false: refused."""
-
-
-def position_key(partition: int) -> bytes:
-    """Return the key of a partition's position record: no device id has a space in it."""
-    return b"position %d" % partition
 
 
 class Checkpoints:
@@ -67,6 +63,9 @@ class Checkpoints:
         self._sending = asyncio.Lock()
         self._one_at_a_time = asyncio.Lock()
         self._in_flight: dict[Partition, list[Awaitable[Any]]] = {}
+        self._positions: dict[Partition, int] = {}
+        self.refused = 0
+        """Commits refused in a row."""
 
     async def send(self, partition: Partition) -> None:
         """Hand the partition's outputs to the producer, without waiting for the broker."""
@@ -88,35 +87,48 @@ class Checkpoints:
             self._turn += 1
             turn, turns = (0, 1) if everything else (self._turn, self._turns)
             due = [(p, p.snapshots(turn, turns), p.position()) for p in partitions]  # 0
+            given_up = [(p.number, key) for p in partitions for key in p.keys.take()]
             try:
                 for partition, _, _ in due:  # 1
                     await self.send(partition)
                     await self._acknowledged(self._in_flight.pop(partition, []))
                 for partition, snapshots, _ in due:  # 2
-                    sends = [self._save(partition, s.device.encode(), s) for s in snapshots]
-                    await self._acknowledged([await send for send in sends])
-                await self._acknowledged(
-                    [await self._save_position(p, position) for p, _, position in due]
-                )  # 3
+                    await self._save(partition, snapshots)
+                moved = [(p, position) for p, _, position in due if self._positions.get(p) != position]
+                for partition, position in moved:  # 3
+                    await self._save(partition, [partition.position_record(position)])
+                self._positions.update(moved)
             except Exception as error:
                 self._give_up(f"a checkpoint failed: {error!r}")
-            if not await self._broker.commit({p.number: position for p, _, position in due}):  # 4
-                log.info("commit_refused", partitions=[p.number for p, _, _ in due])
+            await self._commit({p.number: position for p, _, position in due if p.lane is Lane.LIVE})  # 4
+            try:
+                await self._acknowledged([await self._hand(n, key, None) for n, key in given_up])  # 5
+            except Exception as error:
+                self._give_up(f"keys could not be given up: {error!r}")
 
     def forget(self) -> None:
         """Drop what is under way of partitions that are no longer ours."""
         self._in_flight.clear()
+        self._positions.clear()
 
-    async def _save(self, partition: Partition, key: bytes, snapshot: Snapshot) -> Awaitable[Any]:
-        value = codec.encode(snapshot)
-        sent = self._broker.send(topics.SNAPSHOTS, partition.number, key, value)
+    async def _commit(self, positions: dict[int, int]) -> None:
+        if positions and not await self._broker.commit(positions):
+            self.refused += 1
+            log.info("commit_refused", partitions=sorted(positions))
+        else:
+            self.refused = 0
+
+    async def _save(self, partition: Partition, snapshots: Sequence[Snapshot]) -> None:
+        """Write snapshots and wait until the broker has them."""
+        sent = [
+            await self._hand(partition.number, partition.keys.wrote(s), codec.encode(s)) for s in snapshots
+        ]
+        await self._acknowledged(sent)
+
+    async def _hand(self, partition: int, key: bytes, value: bytes | None) -> Awaitable[Any]:
+        sent = self._broker.send(topics.SNAPSHOTS, partition, key, value)
         return await asyncio.wait_for(sent, self._timeout_s)
 
-    async def _save_position(self, partition: Partition, position: int) -> Awaitable[Any]:
-        record = Snapshot(
-            SnapshotKind.POSITION, Lane.LIVE, "", 0, 0, position, partition.generation, detectors.VERSION, b""
-        )
-        return await self._save(partition, position_key(partition.number), record)
-
     async def _acknowledged(self, waiting: list[Awaitable[Any]]) -> None:
-        await asyncio.wait_for(asyncio.gather(*waiting), self._timeout_s)
+        if waiting:
+            await asyncio.wait_for(asyncio.gather(*waiting), self._timeout_s)

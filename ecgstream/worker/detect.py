@@ -1,24 +1,29 @@
 """What happens to the records of one partition: no I/O, no await, no clock of its own.
 
 State change, hand-over of the outputs and the move of ``next_offset`` are one synchronous step, so that
-whatever a checkpoint finds belongs together.
+whatever a checkpoint finds belongs together. ``live`` and ``backfill`` are the two lanes.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from detectors.bank import STATE_VERSION, Bank, StateError
+from detectors.bank import Bank, StateError
+from detectors.output import Events
 from ecgstream.worker import outputs
-from ecgstream.worker.links import LinkEvent, Links
+from ecgstream.worker.controls import Controls
 from ecgstream.worker.outputs import Output, Source
+from ecgstream.worker.snapshots import VERSION, Keys, LaneSaved
+from ecgstream.worker.unfinished import Begun, Unfinished
 from schemas import codec
-from schemas.bundle import Bundle, gather
+from schemas.bundle import Bundle
 from schemas.errors import BadRecordError
-from schemas.records import Control, Enrolled, Lane, Snapshot, SnapshotKind
+from schemas.records import Condition, Control, Lane, Snapshot, SnapshotKind
+from schemas.topics import Topic
 
 log = structlog.get_logger()
 
@@ -27,28 +32,42 @@ CLEAN = np.iinfo(np.int64).max
 
 
 class Record(NamedTuple):
-    """An ingest record: its offset, the broker's time of its arrival, its bytes."""
+    """A record of the log: its offset, the broker's time of its arrival, its bytes."""
 
     offset: int
     log_ms: int
     value: bytes
 
 
-class Partition:
-    """A partition's detector bank, link timers, outputs not yet sent, and the next offset to process."""
+class Partition(ABC):
+    """A partition's detector bank, outputs not yet sent, and the next offset to process.
 
-    def __init__(
-        self, number: int, generation: int, next_offset: int, *, lost_link_s: float, clock_rate: float
-    ) -> None:
+    Args:
+        number, generation: of the partition, and of the assignment that made it ours.
+        saved: what the snapshot topic holds of this lane.
+        keys: the keys of this partition in the snapshot topic, both lanes'.
+    """
+
+    lane: ClassVar[Lane]
+    topic: ClassVar[Topic]
+
+    def __init__(self, number: int, generation: int, saved: LaneSaved, keys: Keys) -> None:
         self.number = number
         self.generation = generation
-        self.next_offset = next_offset
+        self.next_offset = saved.position
+        self.keys = keys
         self.outbox: list[Output] = []
+        self.device_seconds = 0.0
+        """Signal taken in since we own it, s."""
+        self.refused = 0
+        """Records that became dead letters since we own it."""
         self._bank = Bank()
-        self._links = Links(lost_link_s, clock_rate)
+        self._controls = Controls()
+        self._unfinished = Unfinished()
         self._devices: list[str] = []
         self._dirty_since = np.full(0, CLEAN, np.int64)
         self._resume: dict[str, int] = {}
+        self._restore(saved)
 
     # -- records in
 
@@ -63,7 +82,7 @@ class Partition:
                     continue
                 self._push(waiting)
                 waiting = []
-                self._control(record, content)
+                self._control(record, self._as_control(content))
             except BadRecordError as error:
                 self._refuse(record, str(error))
         self._push(waiting)
@@ -72,88 +91,71 @@ class Partition:
             if self._resume and self.next_offset >= max(self._resume.values()):
                 self._resume.clear()
 
-    def _control(self, record: Record, content: codec.Record) -> None:
+    def _as_control(self, content: codec.Record) -> Control:
         if not isinstance(content, Control):
-            raise BadRecordError(f"a {type(content).__name__} on the ingest topic")
-        self._note_links(self._links.advance(record.log_ms), record.offset, record.log_ms)
-        if record.offset < self._resume.get(content.device, 0):
-            return
-        (row,) = rows = self._rows([content.device])
-        if isinstance(content.change, Enrolled):
-            disabled = content.change.disabled
-            ended = self._links.enrol(int(row), disabled=disabled, log_ms=record.log_ms)
-            self._note_links(ended, record.offset, record.log_ms)
-        else:
-            self._bank.control(content)
-        self._mark_dirty(rows, record.offset)
+            raise BadRecordError(f"a {type(content).__name__} on {self.topic.name}")
+        return content
+
+    @abstractmethod
+    def _control(self, record: Record, control: Control) -> None:
+        """Take a control record."""
+
+    @abstractmethod
+    def _take(self, waiting: Sequence[tuple[Record, Bundle]]) -> None:
+        """Feed bundles that follow each other to the bank."""
 
     def _push(self, waiting: Sequence[tuple[Record, Bundle]]) -> None:
         if not waiting:
             return
         try:
-            self._push_gathered(waiting)
+            self._take(waiting)
+            self.device_seconds += sum(_seconds(bundle) for _, bundle in waiting)
         except Exception as error:
             # A bank takes every valid bundle; this is a fault of ours. It must not stop the other devices:
             # they go in one by one, and what went in before it failed is known to the bank as duplicates.
-            log.exception("bank_failed", partition=self.number, offset=waiting[0][0].offset)
+            log.exception("bank_failed", partition=self.number, lane=self.lane, offset=waiting[0][0].offset)
             if len(waiting) == 1:
                 self._refuse(waiting[0][0], f"{type(error).__name__}: {error}")
                 return
             for one in waiting:
                 self._push([one])
 
-    def _push_gathered(self, waiting: Sequence[tuple[Record, Bundle]]) -> None:
-        rows_of = []
-        for record, bundle in waiting:
-            rows = self._rows(bundle.devices)
-            if self._resume:
-                known = np.array([self._resume.get(d, 0) > record.offset for d in bundle.devices], np.bool_)
-                rows = np.where(known, -1, rows)
-            rows_of.append(rows)
-            self._mark_dirty(rows[rows >= 0], record.offset)
-            self._note_links(self._links.advance(record.log_ms), record.offset, record.log_ms)
-            self._note_links(self._links.heard(bundle, rows, record.log_ms), record.offset, record.log_ms)
-        counts = [len(bundle.devices) for _, bundle in waiting]
-        source = Source(
-            self.number,
-            self.generation,
-            np.repeat([record.offset for record, _ in waiting], counts),
-            np.repeat([bundle.created_ns for _, bundle in waiting], counts),
-        )
-        gathered = gather([bundle for _, bundle in waiting])
-        rows = np.concatenate(rows_of)
-        parts = np.repeat(np.arange(len(waiting)), counts)
-        self.outbox += outputs.of_events(self._bank.push(gathered, rows, parts), gathered, source)
-        self._tell_statuses(gathered, rows, source)
-
-    def _tell_statuses(self, gathered: Bundle, rows: NDArray[np.int64], source: Source) -> None:
-        newest = {row: entry for entry, row in enumerate(rows.tolist()) if row >= 0}
-        if not newest:
-            return
-        entries = np.fromiter(newest.values(), np.int64)
-        statuses = self._bank.status(np.fromiter(newest, np.int64))
-        source = Source(
-            source.partition, source.generation, source.offset[entries], source.published_ns[entries]
-        )
-        self.outbox.append(outputs.of_statuses(statuses, [gathered.devices[e] for e in entries], source))
-
     def _refuse(self, record: Record, reason: str) -> None:
-        log.warning("dead_letter", partition=self.number, offset=record.offset, reason=reason)
-        self.outbox.append(outputs.of_dead_letter(self.number, record.offset, reason, record.value))
+        at = {"topic": self.topic.name, "partition": self.number, "offset": record.offset}
+        log.warning("dead_letter", reason=reason, **at)
+        self.refused += 1
+        self.outbox.append(
+            outputs.of_dead_letter(self.topic.name, self.number, record.offset, reason, record.value)
+        )
 
-    # -- time passing while nothing arrives
+    def _put_out(self, events: Events, devices: list[str], source: Source) -> None:
+        """Turn what the bank found into records."""
+        self.outbox += outputs.of_events(events, devices, source)
+        for record in self._noted(events, devices, source):
+            self._tell(record)
 
-    def idle(self, wall_ms: int) -> None:
-        """Move the link timers on; only where everything in the log is processed."""
-        self._note_links(self._links.advance(wall_ms), self.next_offset - 1, wall_ms)
+    def _noted(self, events: Events, devices: list[str], source: Source) -> list[Begun]:
+        """Note what has begun and what has ended; return its records."""
+        found: list[Begun] = [
+            *outputs.conditions_of(events, devices, source),
+            *outputs.segments_of(events, devices, source),
+        ]
+        for record in found:
+            self._unfinished.note(record)
+        return found
 
-    def _note_links(self, events: Sequence[LinkEvent], offset: int, log_ms: int) -> None:
-        for event in events:
-            at = (self.number, self.generation, max(offset, 0), log_ms * 1_000_000)
-            device = self._devices[event.row]
-            self.outbox.append(outputs.of_link(event, device, self._bank.patient(event.row), at))
-            # The timer has changed: the next snapshot must hold it, or a restart would tell it again.
-            self._mark_dirty(np.array([event.row]), self.next_offset)
+    def _tell(self, record: Begun) -> None:
+        if isinstance(record, Condition):
+            self.outbox.append(outputs.of_condition(record))
+        else:
+            self.outbox.append(outputs.of_segment(record))
+
+    def _source(self, offset: NDArray[np.int64], published_ns: NDArray[np.int64]) -> Source:
+        return Source(self.lane, self.number, self.generation, offset, published_ns)
+
+    def _source_of(self, record: Record, entries: int, published_ns: int) -> Source:
+        """Return the source of what one record brought."""
+        return self._source(np.full(entries, record.offset), np.full(entries, published_ns))
 
     # -- rows
 
@@ -179,36 +181,70 @@ class Partition:
         dirty = np.flatnonzero(self._dirty_since != CLEAN)
         due = dirty[dirty % turns == turn % turns]
         self._dirty_since[due] = CLEAN
-        return [
-            Snapshot(
-                SnapshotKind.DEVICE,
-                Lane.LIVE,
-                self._devices[row],
-                0,
-                0,
-                self.next_offset,
-                self.generation,
-                STATE_VERSION,
-                self._links.snapshot(row) + self._bank.snapshot(row),
-            )
-            for row in due.tolist()
-        ]
+        return [self._snapshot(self._devices[row], self._state(row)) for row in due.tolist()]
 
     def position(self) -> int:
         """Return the offset below which the snapshots taken so far hold everything."""
         return int(min(self.next_offset, self._dirty_since.min(initial=CLEAN)))
 
-    def restore(self, snapshot: Snapshot) -> None:
-        """Take a device's state; records below its offset will not touch the device again.
+    def position_record(self, position: int) -> Snapshot:
+        """Return the record that says so."""
+        return Snapshot(SnapshotKind.POSITION, self.lane, "", 0, 0, position, self.generation, VERSION, b"")
 
-        A state that is of another version or damaged is refused: the device starts cold.
-        """
-        link, state = snapshot.state[: Links.STATE_BYTES], snapshot.state[Links.STATE_BYTES :]
-        try:
-            self._bank.restore(snapshot.device, state)
-        except StateError as error:
-            log.warning("snapshot_refused", device=snapshot.device, reason=str(error))
-            return
-        row = int(self._rows([snapshot.device])[0])
-        self._links.restore(row, link)
-        self._resume[snapshot.device] = snapshot.offset
+    def _snapshot(self, device: str, state: bytes) -> Snapshot:
+        return Snapshot(
+            *(
+                SnapshotKind.DEVICE,
+                self.lane,
+                device,
+                0,
+                0,
+                self.next_offset,
+                self.generation,
+                VERSION,
+                state,
+            ),
+            self._controls.of(device),
+            self._unfinished.encoded(device),
+        )
+
+    def _state(self, row: int) -> bytes:
+        return self._bank.snapshot(row)
+
+    def _set_state(self, device: str, state: bytes) -> None:
+        """Take a device's state; raise ``StateError`` where it cannot be read."""
+        self._bank.restore(device, state)
+
+    @abstractmethod
+    def _without_state(self, snapshot: Snapshot) -> None:
+        """Begin a device anew whose state is refused; its controls hold already."""
+
+    def _restore(self, saved: LaneSaved) -> None:
+        """Take the devices' states; records below a state's offset will not touch its device again."""
+        for device, snapshot in saved.devices.items():
+            self._rows([device])
+            try:
+                self._set_state(device, _readable(snapshot))
+            except StateError as error:
+                log.warning("snapshot_refused", device=device, lane=self.lane, reason=str(error))
+                for control in self._controls.restore(snapshot.controls):
+                    self._bank.control(control)
+                self._without_state(snapshot)
+                continue
+            self._controls.restore(snapshot.controls)
+            self._unfinished.restore(snapshot.open)
+            self._resume[device] = snapshot.offset
+
+
+def _readable(snapshot: Snapshot) -> bytes:
+    """Return a snapshot's state; raise ``StateError`` where another version wrote it."""
+    if snapshot.version != VERSION:
+        raise StateError(f"of version {snapshot.version}, this is {VERSION}")
+    return snapshot.state
+
+
+def _seconds(bundle: Bundle) -> float:
+    """Return how much signal a bundle holds, s of all its devices."""
+    p, c = bundle.packet, bundle.channel
+    first = np.cumsum(p.channels, dtype=np.int64) - p.channels
+    return float((c.samples[first] / c.rate[first]).sum())

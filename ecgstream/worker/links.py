@@ -28,6 +28,8 @@ _LINK = np.dtype(
     ],
     align=True,
 )
+_VERSION = b"1"
+"""Of the form above: a timer of another version begins anew with the next packet."""
 _UNHEARD = np.array([(_NEVER, 0, 0, 0, 0.0, False, False)], _LINK)
 
 
@@ -51,7 +53,7 @@ class Links:
         clock_rate: s of signal a s of the log's clock (1 except in a demo that runs faster than life).
     """
 
-    STATE_BYTES = _LINK.itemsize
+    STATE_BYTES = _LINK.itemsize + len(_VERSION)
 
     def __init__(self, timeout_s: float, clock_rate: float) -> None:
         self._timeout_ms = timeout_s * 1000 / clock_rate
@@ -126,9 +128,10 @@ class Links:
     def snapshot(self, row: int) -> bytes:
         """Return a row's timer as ``STATE_BYTES`` bytes."""
         self._make_room(row)
-        return bytes(self._link[row].tobytes())
+        return _VERSION + bytes(self._link[row].tobytes())
 
     def restore(self, row: int, state: bytes) -> None:
-        """Set a row's timer to what ``snapshot`` gave."""
+        """Set a row's timer to what ``snapshot`` gave, where this version can read it."""
         self._make_room(row)
-        self._link[row] = np.frombuffer(state, _LINK)[0]
+        if len(state) == self.STATE_BYTES and state.startswith(_VERSION):
+            self._link[row] = np.frombuffer(state, _LINK, offset=len(_VERSION))[0]

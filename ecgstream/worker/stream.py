@@ -2,7 +2,7 @@
 
 The protocol and every trap met are in ARCHITECTURE.md, "The worker". In short: the ingest topic is declared
 with ``acks=False``, Faust commits nothing by itself; the agent only queues; ``_pump`` gathers what is waiting
-into one call of the detector bank; ``Checkpoints`` owns the position.
+into one call of the detector bank; ``Checkpoints`` owns the position. ``Backlog`` fills in what came late.
 """
 
 import asyncio
@@ -22,10 +22,16 @@ from ecgstream import clients
 from ecgstream.broker.access import Service
 from ecgstream.broker.ready import be_ready
 from ecgstream.lifecycle import set_up_logging
+from ecgstream.metrics import Health, serve
 from ecgstream.settings import Settings
-from ecgstream.worker import restore, watchdog
+from ecgstream.worker import metrics, restore, watchdog
+from ecgstream.worker.backfill import Backfill
+from ecgstream.worker.backlog import Backlog
 from ecgstream.worker.checkpoint import Checkpoints
 from ecgstream.worker.detect import Partition, Record
+from ecgstream.worker.live import Live
+from ecgstream.worker.snapshots import Keys, Saved
+from ecgstream.worker.watchdog import Pulse
 from schemas import topics
 
 log = structlog.get_logger()
@@ -35,7 +41,8 @@ GATHER_S = 0.02
 GATHER_RECORDS = 256
 IDLE_S = 0.2
 FROZEN_S = 5.0
-QUEUE_RECORDS = 2048
+PULSE_S = 0.5
+QUEUE_BYTES = 64 * 1_048_576
 SEND_TIMEOUT_S = 30.0
 GAVE_UP = 70
 """Exit status of a worker that cannot go on (EX_SOFTWARE); its supervisor starts it again."""
@@ -90,20 +97,31 @@ def _credentials(settings: Settings) -> faust.SASLCredentials | None:
 class Worker:
     """Faust's events on one side, partitions and their checkpoints on the other."""
 
-    def __init__(self, app: faust.App, settings: Settings) -> None:
+    def __init__(self, app: faust.App, settings: Settings, health: Health | None = None) -> None:
+        self.pulse = Pulse()
         self._app = app
         self._settings = settings
-        self._partitions: dict[int, Partition] = {}
+        self._health = health or Health()
+        self._partitions: dict[int, Live] = {}
+        self._backfills: dict[int, Backfill] = {}
         self._queue: dict[int, list[Message]] = {}
-        self._queued = 0
+        self._queued_bytes = 0
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
         self._looked_s = time.monotonic()
         self._trusts_wall_from_s = 0.0
+        self._has_been_assigned = False
         names = [t.name for t in topics.ALL]
         self._topics = {n: app.topic(n, value_type=bytes, value_serializer="raw") for n in names}
         turns = max(1, round(settings.snapshot_spread_s / settings.checkpoint_s))
         self._checkpoints = Checkpoints(self, turns=turns, timeout_s=SEND_TIMEOUT_S, give_up=give_up)
+        self._backlog = Backlog(
+            settings,
+            self._checkpoints,
+            lambda: self._backfills,
+            lambda: bool(self._queued_bytes),
+            self._is_past,
+        )
         self._connect()
 
     def _connect(self) -> None:
@@ -111,6 +129,8 @@ class Worker:
         ingest = app.topic(topics.INGEST.name, value_type=bytes, value_serializer="raw", acks=False)
         app.agent(ingest, concurrency=1, name="detect")(self._receive)
         app.task(self._pump)
+        app.task(self._fill)
+        app.task(self._beat)
         app.timer(self._settings.checkpoint_s)(self._tick)
         app.on_partitions_revoked.connect(self._revoked, weak=False)
         app.on_rebalance_complete.connect(self._assigned, weak=False)
@@ -122,9 +142,9 @@ class Worker:
         async for event in stream.noack().events():
             message = event.message
             self._queue.setdefault(message.partition, []).append(message)
-            self._queued += 1
+            self._queued_bytes += _size(message)
             self._arrived.set()
-            if self._queued >= QUEUE_RECORDS:
+            if self._queued_bytes >= QUEUE_BYTES:
                 self._room.clear()
                 await self._room.wait()
 
@@ -142,7 +162,7 @@ class Worker:
                 await self._checkpoints.send(partition)
             self._room.set()
 
-    def _process(self, partition: Partition) -> None:
+    def _process(self, partition: Live) -> None:
         """Take what is waiting for a partition: one synchronous step."""
         waiting = self._queue.pop(partition.number, [])
         if not waiting:
@@ -151,7 +171,7 @@ class Worker:
             self._queue[partition.number] = waiting[GATHER_RECORDS:]
             waiting = waiting[:GATHER_RECORDS]
             self._arrived.set()
-        self._queued -= len(waiting)
+        self._queued_bytes -= sum(map(_size, waiting))
         records = []
         expected = partition.next_offset
         for m in waiting:
@@ -161,7 +181,14 @@ class Worker:
                 give_up(f"partition {partition.number}: offset {m.offset} came where {expected} belongs")
             expected += 1
             records.append(Record(m.offset, round(m.timestamp * 1000), m.value or b""))
+        began_s = time.perf_counter()
         partition.process(records)
+        metrics.processed(partition, records, time.perf_counter() - began_s)
+
+    async def _fill(self) -> None:
+        while not self._app.should_stop:
+            await self._backlog.turn()
+        await self._backlog.close()
 
     def _notice_a_freeze(self) -> None:
         """Distrust the wall clock for a while after a pause of ours.
@@ -174,16 +201,33 @@ class Worker:
             self._trusts_wall_from_s = now_s + self._settings.session_timeout_s
         self._looked_s = now_s
 
-    def _idle(self, partition: Partition) -> None:
+    async def _beat(self) -> None:
+        """Show that the loop turns; after a pause longer than the session our partitions are another's."""
+        while not self._app.should_stop:
+            age_s = self.pulse.age_s()
+            if age_s > self._settings.session_timeout_s:
+                give_up(f"it stood still for {age_s:.0f} s: its partitions are another's")
+            self.pulse.beat()
+            self._health.beat()
+            await asyncio.sleep(PULSE_S)
+
+    def _idle(self, partition: Live) -> None:
         """Let wall-clock time pass where everything in the log is processed."""
-        if time.monotonic() < self._trusts_wall_from_s:
-            return
-        if self._app.consumer.highwater(TP(topics.INGEST.name, partition.number)) == partition.next_offset:
+        if time.monotonic() >= self._trusts_wall_from_s and self._is_at_the_end(partition):
             partition.idle(time.time_ns() // 1_000_000)
+
+    def _is_at_the_end(self, partition: Live) -> bool:
+        highwater = self._app.consumer.highwater(TP(topics.INGEST.name, partition.number))
+        return bool(highwater == partition.next_offset)
+
+    def _is_past(self, number: int, log_ms: int) -> bool:
+        """Return whether a partition's live lane has seen everything that came before a time of the log."""
+        live = self._partitions.get(number)
+        return live is not None and (live.log_ms > log_ms or self._is_at_the_end(live))
 
     # -- checkpoints, assignment
 
-    async def send(self, topic: topics.Topic, partition: int, key: bytes | None, value: bytes) -> Any:
+    async def send(self, topic: topics.Topic, partition: int, key: bytes | None, value: bytes | None) -> Any:
         """See ``checkpoint.Broker``."""
         return await self._topics[topic.name].send(key=key, value=value, partition=partition)
 
@@ -193,51 +237,92 @@ class Worker:
         consumer: Any = self._app.consumer
         return bool(await consumer._commit(offsets))
 
+    @property
+    def _all(self) -> list[Partition]:
+        return [*self._partitions.values(), *self._backfills.values()]
+
     async def _tick(self) -> None:
         if self._partitions and not self._app.rebalancing:
-            await self._checkpoints.take(list(self._partitions.values()))
+            with metrics.checkpoint(self._checkpoints):
+                await self._checkpoints.take(self._all)
 
     async def _revoked(self, *_: Any, **__: Any) -> None:
-        await self._checkpoints.take(list(self._partitions.values()), everything=True)
-        self._partitions.clear()
+        await self._checkpoints.take(self._all, everything=True)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self._partitions, self._backfills = {}, {}
+        self._queue.clear()
+        self._queued_bytes = 0
         self._checkpoints.forget()
+        self._health.ready(is_ready=False)
 
     async def _assigned(self, *_: Any, **__: Any) -> None:
         """Restore; Faust waits for this, then seeks to the committed offsets and lets records flow."""
+        self._has_been_assigned = True
         generation = self._app.consumer_generation_id
         mine = sorted(
             tp.partition for tp in self._app.consumer.assignment() if tp.topic == topics.INGEST.name
         )
-        self._partitions.clear()
-        self._queue.clear()
-        self._queued = 0
+        self._let_go()
         began = time.perf_counter()
         saved = await restore.read(self._settings, mine)
-        if not mine:
-            log.info("ready", partitions=[], generation=generation)
-            return
-        if not await self.commit({p: s.position for p, s in saved.items()}):
+        found = {number: self._restored(number, generation, of) for number, of in saved.items()}
+        if not await self.commit({number: live.next_offset for number, live in found.items()}):
             log.info("restore_refused", reason="another rebalance is coming")
             return
         if generation != self._app.consumer_generation_id:
             return
-        for number, found in saved.items():
-            self._partitions[number] = self._restored(number, generation, found)
-        devices = sum(len(s.devices) for s in saved.values())
+        self._backfills = {
+            number: Backfill(number, generation, saved[number], live) for number, live in found.items()
+        }
+        self._partitions = found
+        metrics.assigned(found.values())
+        self._health.ready(is_ready=True)
+        devices = sum(len(s.live.devices) for s in saved.values())
         took = round(time.perf_counter() - began, 3)
         log.info("ready", partitions=mine, devices=devices, generation=generation, restore_s=took)
 
-    def _restored(self, number: int, generation: int, found: restore.Saved) -> Partition:
+    def _restored(self, number: int, generation: int, saved: Saved) -> Live:
         s = self._settings
-        partition = Partition(
-            number, generation, found.position, lost_link_s=s.lost_link_s, clock_rate=s.clock_rate
-        )
-        for snapshot in found.devices.values():
-            partition.restore(snapshot)
-        return partition
+        keys = Keys(saved)
+        live = Live(number, generation, saved, keys, lost_link_s=s.lost_link_s, clock_rate=s.clock_rate)
+        if saved.oldest is not None:
+            live.lose(saved.oldest, time.time_ns() // 1_000_000)
+        return live
 
     async def _shut_down(self, *_: Any, **__: Any) -> None:
-        await self._checkpoints.take(list(self._partitions.values()), everything=True)
+        await self._checkpoints.take(self._all, everything=True)
+
+    # -- as the watchdog's thread sees it
+
+    def crash(self) -> str:
+        """See ``watchdog.Patient``."""
+        return repr(self._app.crash_reason) if watchdog.has_crashed(self._app) else ""
+
+    def is_member(self) -> bool:
+        """See ``watchdog.Patient``. Faust and aiokafka tell it to nobody."""
+        # Faust makes its consumer when it is first asked for, and must not be asked from this thread.
+        if not self._has_been_assigned:
+            return False
+        if self._checkpoints.refused * self._settings.checkpoint_s > self._settings.session_timeout_s:
+            return False
+        thread: Any = getattr(self._app.consumer, "_thread", None)
+        consumer = getattr(thread, "_consumer", None)
+        return consumer is not None and consumer._coordinator.generation > 0
+
+    def unread(self) -> dict[int, int]:
+        """See ``watchdog.Patient``."""
+        waiting = {}
+        for p in list(self._partitions.values()):
+            highwater = self._app.consumer.highwater(TP(topics.INGEST.name, p.number))
+            if highwater is not None and highwater > p.next_offset:
+                waiting[p.number] = p.next_offset
+        return waiting
+
+
+def _size(message: Message) -> int:
+    return len(message.value or b"")
 
 
 def give_up(reason: str) -> NoReturn:
@@ -250,10 +335,10 @@ def run(settings: Settings) -> None:
     """Run a worker until SIGTERM or Ctrl-C."""
     set_up_logging(settings, "worker")
     be_ready(settings, Service.WORKER)
+    health = serve(settings, "worker")
     detectors.warm_up()
     app = make_app(settings)
-    Worker(app, settings)
-    watchdog.start(app, give_up)
+    watchdog.start(Worker(app, settings, health), give_up)
     faust_worker = faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, quiet=True)
     faust_worker.spinner = None
     faust_worker.execute_from_commandline()

@@ -96,13 +96,17 @@ def joined(found):
     return Events(*(np.concatenate(kind) for kind in zip(*found, strict=True)))
 
 
+def plain(column):
+    return column.tolist() if column.dtype.hasobject else column.tobytes()
+
+
 def same(a, b, skip=()):
     """Whether two sets of events are equal bit for bit (padding apart)."""
     for x, y in zip(a, b, strict=True):
         if len(x) != len(y):
             return False
         for name in x.dtype.names:
-            if name not in skip and x[name].tobytes() != y[name].tobytes():
+            if name not in skip and plain(x[name]) != plain(y[name]):
                 return False
     return True
 

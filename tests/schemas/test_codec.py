@@ -84,6 +84,7 @@ snapshots = st.builds(
     records.Snapshot, st.sampled_from(records.SnapshotKind), st.sampled_from(records.Lane), names, times,
     counts, counts, st.integers(0, 99), names, st.binary(max_size=50),
     st.lists(st.binary(max_size=20), max_size=3).map(tuple),
+    st.lists(st.binary(max_size=20), max_size=3).map(tuple),
 )  # fmt: skip
 statuses = st.builds(
     records.GatewayStatus, names, times, st.integers(0, 99), counts, counts, st.none() | times, counts,

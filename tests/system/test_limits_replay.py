@@ -30,7 +30,7 @@ from ecgstream.topics import create_topics
 from ecgstream.worker import outputs
 from schemas import codec, mdc, records, topics
 from schemas.bundle import Bundle
-from schemas.records import Category, Condition, Control, Limit, Limits, Packet, Phase, Snapshot
+from schemas.records import Category, Condition, Control, Lane, Limit, Limits, Packet, Phase, Snapshot
 from tests.system.conftest import started
 
 RATE_HZ, SESSION, SECOND_NS = 250, 1_790_000_000_000_000_000, 1_000_000_000
@@ -102,14 +102,12 @@ def found_by_a_bank(log: Sequence[bytes]) -> set[Row]:
             continue
         assert isinstance(content, Bundle)
         offsets = np.full(len(content.devices), offset)
-        source = outputs.Source(0, 0, offsets, offsets)
-        told = outputs.of_events(bank.push(content), content, source)
-        rows |= {row(o.value) for o in told if o.topic is topics.CONDITIONS}
+        source = outputs.Source(Lane.LIVE, 0, 0, offsets, offsets)
+        rows |= {row(c) for c in outputs.conditions_of(bank.push(content), content.devices, source)}
     return rows
 
 
-def row(value: bytes) -> Row:
-    c = codec.decode_as(Condition, value)
+def row(c: Condition) -> Row:
     return Row(c.id, c.device, c.code, c.phase, c.onset_sample, c.sample)
 
 
@@ -221,7 +219,7 @@ def test_changes_hold_from_their_place_in_the_log_however_often_the_worker_is_ki
     assert settle(play.settings, GROUPS["worker"], (topics.INGEST,), 60) == 0
     assert end(worker) == 0
 
-    told = {row(value) for value in read(play.settings.kafka, topics.CONDITIONS)}
+    told = {row(codec.decode_as(Condition, v)) for v in read(play.settings.kafka, topics.CONDITIONS)}
     first_s = {"dev-limits": CHANGED_S, "dev-neonate": CHANGED_S, "dev-stated": STATED_S}
     for device, code in ALARMS.items():
         alarms = [r for r in told if (r.device, r.code) == (device, code)]

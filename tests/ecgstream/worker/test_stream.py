@@ -8,11 +8,12 @@ import pytest
 
 from ecgstream.settings import Settings
 from ecgstream.worker import stream
-from ecgstream.worker.detect import Partition
+from ecgstream.worker.live import Live
+from ecgstream.worker.snapshots import Keys, Saved
 
 
-def partition(number: int, generation: int = 1) -> Partition:
-    return Partition(number, generation, 0, lost_link_s=10.0, clock_rate=1.0)
+def partition(number: int, generation: int = 1) -> Live:
+    return Live(number, generation, Saved(), Keys(Saved()), lost_link_s=10.0, clock_rate=1.0)
 
 
 def test_a_rebalance_in_mid_loop_leaves_the_new_owners_records_alone() -> None:
@@ -24,12 +25,12 @@ def test_a_rebalance_in_mid_loop_leaves_the_new_owners_records_alone() -> None:
         worker._partitions = {0: first, 1: revoked}
         record: Any = MagicMock(generation_id=2, offset=0)
 
-        async def rebalance(sent: Partition) -> None:
+        async def rebalance(sent: Live) -> None:
             if sent is not first:
                 return
             worker._partitions = {1: successor}
             worker._queue = {1: [record]}
-            worker._queued = 1
+            worker._queued_bytes = 1
 
         worker._checkpoints = MagicMock(send=rebalance)
         worker._arrived.set()

@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices.recordings import toy_ecg
-from ecgstream.worker.detect import Partition, Record
+from ecgstream.worker.detect import Record
+from ecgstream.worker.live import Live
+from ecgstream.worker.snapshots import Keys, LaneSaved, Saved
 from schemas import codec, mdc, topics
 from schemas.batches import Batch
 from schemas.bundle import Bundle
@@ -29,6 +31,7 @@ from schemas.records import (
     Packet,
     Phase,
     Settings,
+    Snapshot,
     Vital,
 )
 
@@ -83,11 +86,18 @@ def records() -> list[Record]:
     return [Record(offset, 1000 * offset, value) for offset, value in enumerate(values)]
 
 
-def partition(next_offset: int = 0) -> Partition:
-    return Partition(0, 1, next_offset, lost_link_s=100.0, clock_rate=1.0)
+def partition(
+    position: int = 0, snapshots: Sequence[Snapshot] = (), *, generation: int = 1, lost_link_s: float = 100.0
+) -> Live:
+    saved = Saved(live=LaneSaved(position, {s.device: s for s in snapshots}))
+    return Live(0, generation, saved, Keys(saved), lost_link_s=lost_link_s, clock_rate=1.0)
 
 
-def rows(found: Partition) -> set[Any]:
+def through_the_wire(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
+    return [codec.decode_as(Snapshot, codec.encode(s)) for s in snapshots]
+
+
+def rows(found: Live) -> set[Any]:
     """Every row that was put out; statuses are not compared."""
     kept: set[Any] = set()
     for output in found.outbox:
@@ -144,13 +154,11 @@ def test_restored_anywhere_it_goes_on_as_if_never_stopped(
     for at, record in enumerate(records[: max(saves) + 2], 1):
         before.process([record])
         if at in saves:
-            for snapshot in before.snapshots(at, turns):
-                saved[snapshot.device] = codec.decode(codec.encode(snapshot))
+            for snapshot in through_the_wire(before.snapshots(at, turns)):
+                saved[snapshot.device] = snapshot
             position = before.position()
             kept = rows(before)
-    after = partition(position)
-    for snapshot in saved.values():
-        after.restore(snapshot)  # type: ignore[arg-type]
+    after = partition(position, list(saved.values()))
     after.process(records[position:])
     assert kept | rows(after) == expected
 
@@ -179,15 +187,14 @@ def test_a_record_of_another_kind_is_a_dead_letter() -> None:
     found.process([Record(0, 0, vital)])
     (output,) = found.outbox
     letter = codec.decode_as(DeadLetter, output.value)
-    assert (letter.reason, letter.value) == ("a Vital on the ingest topic", vital)
+    assert (letter.reason, letter.value) == ("a Vital on ecg.ingest", vital)
 
 
 def test_a_damaged_snapshot_is_refused_and_the_device_starts_cold(records: list[Record]) -> None:
     whole = partition()
     whole.process(records[:10])
     (snapshot, _) = whole.snapshots()
-    found = partition()
-    found.restore(dataclasses.replace(snapshot, state=snapshot.state[:-3]))
+    found = partition(10, [dataclasses.replace(snapshot, state=snapshot.state[:-3])])
     found.process(records[10:12])
     assert found.next_offset == records[11].offset + 1
 
@@ -195,7 +202,7 @@ def test_a_damaged_snapshot_is_refused_and_the_device_starts_cold(records: list[
 def test_a_lost_link_is_told_once_while_nothing_arrives_and_its_end_once_it_does(
     records: list[Record],
 ) -> None:
-    found = Partition(0, 1, 0, lost_link_s=10.0, clock_rate=1.0)
+    found = partition(lost_link_s=10.0)
     found.process(records[:3])
     found.outbox.clear()
     found.idle(12_500)
@@ -224,7 +231,7 @@ def test_positions_never_pass_a_device_that_has_no_snapshot_yet(records: list[Re
     assert np.all(found._dirty_since >= 10)
 
 
-def links_of(found: Partition) -> list[tuple[str, Phase, int]]:
+def links_of(found: Live) -> list[tuple[str, Phase, int]]:
     contents = [codec.decode(o.value) for o in found.outbox]
     return [
         (c.device, c.phase, c.onset_sample)
@@ -242,7 +249,7 @@ ENROLMENTS = [
 @pytest.mark.parametrize("crash_after", [None, 0, 1])
 def test_a_disabled_device_is_not_supervised(records: list[Record], crash_after: int | None) -> None:
     """Its lost link ends as it is disabled; a new one begins after it is enabled, crash or not."""
-    found = Partition(0, 1, 0, lost_link_s=10.0, clock_rate=1.0)
+    found = partition(lost_link_s=10.0)
     found.process(records[:3])
     found.snapshots()
     told = []
@@ -250,10 +257,8 @@ def test_a_disabled_device_is_not_supervised(records: list[Record], crash_after:
         found.process([Record(3 + i, log_ms, control("dev-a", enrolled))])
         told += links_of(found)
         if i == crash_after:
-            saved = [codec.decode(codec.encode(s)) for s in found.snapshots()]
-            found = Partition(0, 2, found.position(), lost_link_s=10.0, clock_rate=1.0)
-            for snapshot in saved:
-                found.restore(snapshot)  # type: ignore[arg-type]
+            saved = through_the_wire(found.snapshots())
+            found = partition(found.position(), saved, generation=2, lost_link_s=10.0)
         found.outbox.clear()
         found.idle(log_ms + 9_000)
     found.idle(90_000)
@@ -276,7 +281,7 @@ def test_what_a_disabled_device_sends_is_analysed(records: list[Record]) -> None
 
 
 def test_a_control_record_of_a_device_never_heard_is_kept_and_raises_nothing(records: list[Record]) -> None:
-    found = Partition(0, 1, 0, lost_link_s=10.0, clock_rate=1.0)
+    found = partition(lost_link_s=10.0)
     changes = [Association("P-9"), Settings(Category.NEONATE, paced=True), ENROLMENTS[1][0]]
     for i, change in enumerate(changes):
         found.process([Record(i, 1000 * i, control("dev-new", change))])
@@ -285,15 +290,14 @@ def test_a_control_record_of_a_device_never_heard_is_kept_and_raises_nothing(rec
     assert found.outbox == []
     (snapshot,) = found.snapshots()
     assert (snapshot.device, found.position()) == ("dev-new", 3)
-    again = partition(3)
-    again.restore(snapshot)
+    again = partition(3, [snapshot])
     assert again._bank.patient(0) == "P-9"
     assert again._bank.settings(0) == changes[1]
 
 
 def test_a_control_record_moves_the_logs_time_on(records: list[Record]) -> None:
     """As a worker that lived through it, one that catches up finds links lost before the record."""
-    found = Partition(0, 1, 0, lost_link_s=10.0, clock_rate=1.0)
+    found = partition(lost_link_s=10.0)
     found.process(records[:3])
     found.outbox.clear()
     found.process([Record(3, 30_000, control("dev-new", Association("P-9")))])

@@ -1,0 +1,43 @@
+"""What holds of the control records, so that a state that is refused loses no limit and no patient.
+
+A device's detector state holds them too, but only for the version that wrote it; and the log tells them anew
+once a day only.
+"""
+
+from collections.abc import Iterable
+
+from schemas import codec
+from schemas.records import BacklogEnd, Control, Limits
+
+MOST = 64
+"""Records kept a device: more than the registry tells at once."""
+
+
+class Controls:
+    """The control records of each device that hold or wait, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, dict[tuple[object, ...], bytes]] = {}
+
+    def add(self, control: Control) -> None:
+        """Take a record; one that says the same from the same sample on takes the older one's place."""
+        if isinstance(control.change, BacklogEnd):
+            return
+        codes = tuple(m.code for m in control.change.limits) if isinstance(control.change, Limits) else ()
+        key = (type(control.change).__name__, codes, control.session, control.from_sample)
+        kept = self._of.setdefault(control.device, {})
+        kept.pop(key, None)
+        kept[key] = codec.encode(control)
+        while len(kept) > MOST:
+            del kept[next(iter(kept))]
+
+    def of(self, device: str) -> tuple[bytes, ...]:
+        """Return a device's records, the oldest first."""
+        return tuple(self._of.get(device, {}).values())
+
+    def restore(self, encoded: Iterable[bytes]) -> list[Control]:
+        """Take what ``of`` gave back in; return the records."""
+        found = [codec.decode_as(Control, one) for one in encoded]
+        for control in found:
+            self.add(control)
+        return found
