@@ -124,8 +124,13 @@ def _fits(silence: Silence, link: LostLink) -> bool:
     return silence.device == link.device and silence.from_s <= link.onset_s <= silence.to_s
 
 
+def lost_at_end(link: LostLink) -> bool:
+    """Return whether it came of the play's end, so that it lasts."""
+    return link.onset_s >= load.SIGNAL_S - 2
+
+
 def _stands_right(link: LostLink) -> bool:
     """Return whether it is over where the device was heard again, and its alert with it."""
-    if link.onset_s >= load.SIGNAL_S - 2:
+    if lost_at_end(link):
         return (link.phase, link.alert) == (Phase.ONSET, AlertState.ACTIVE)
     return (link.phase, link.alert) == (Phase.END, AlertState.ENDED)

@@ -5,7 +5,7 @@ before, in and behind that time.
 """
 
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -73,7 +73,7 @@ class Bursting(Source):
 
 
 def sources(gateway: str, played: Round) -> list[Source]:
-    """Return what a gateway plays in a round; it is the same for the same round."""
+    """Return what a gateway plays in a round; for the same round it is the same."""
     held = tuple((f.at_s * SPEED, f.end_s * SPEED) for f in played.of(Kind.BURST) if f.target == gateway)
     found = [_source(device, shard, played) for device, shard in _SHARDS[gateway].items()]
     return [Bursting(**{f.name: getattr(s, f.name) for f in fields(Source)}, held=held) for s in found]
@@ -101,12 +101,12 @@ def _toy(shard: int) -> Source:
     return replace(source, sessions=(whole, Session(tuple(again), start_s=_TOY_AGAIN_S)))
 
 
-def write(folder: Path, played: Round) -> dict[str, Path]:
+def write(folder: Path, played: Mapping[str, Sequence[Source]]) -> dict[str, Path]:
     """Write what each gateway plays to a file, so that one that was killed begins again at once."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = {gateway: folder / f"{gateway}.reel" for gateway in GATEWAYS}
+    files = {gateway: folder / f"{gateway}.reel" for gateway in played}
     for gateway, file in files.items():
-        file.write_bytes(pickle.dumps(sources(gateway, played)))
+        file.write_bytes(pickle.dumps(played[gateway]))
     return files
 
 

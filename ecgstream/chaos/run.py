@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -106,8 +107,8 @@ class _Run:
         self.server.close_to_all(self.name)
 
     def _round(self, played: Round, folder: Path) -> Verdict:
-        reels = load.write(folder / "load", played)
-        sources = [s for gateway in load.GATEWAYS for s in load.sources(gateway, played)]
+        sources = {gateway: load.sources(gateway, played) for gateway in load.GATEWAYS}
+        reels = load.write(folder / "load", sources)
         self._say("  Undisturbed …")
         database = self.server.create(f"{self.name}_peace", self.name)
         with site.undisturbed(self.settings, folder / "undisturbed", database, reels, played.seed) as peace:
@@ -116,7 +117,7 @@ class _Run:
         database = self.server.create(f"{self.name}_chaos", self.name)
         with site.disturbed(self.settings, folder / "disturbed", database, reels, played.seed) as struck_site:
             found, struck = self._disturbed(struck_site, played)
-        verdict = judge(sources, expected, found, struck)
+        verdict = judge(list(chain.from_iterable(sources.values())), expected, found, struck)
         if not verdict.wrong():
             shutil.rmtree(folder)
         return verdict

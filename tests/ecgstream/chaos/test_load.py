@@ -40,8 +40,9 @@ def test_all_play_as_long_as_the_round() -> None:
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
-    file = load.write(tmp_path, ROUND)["gw-1"]
-    for read, made in zip(load.read(file), load.sources("gw-1", ROUND), strict=True):
+    written = load.sources("gw-1", ROUND)
+    file = load.write(tmp_path, {"gw-1": written})["gw-1"]
+    for read, made in zip(load.read(file), written, strict=True):
         for one, other in zip(read.emissions(1), made.emissions(1), strict=True):
             assert one.at_s == other.at_s
             if isinstance(one.item, Packet):
