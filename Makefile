@@ -42,6 +42,12 @@ demo: setup ## real ECG through a whole centre, once; ARGS="--json FILE" writes 
 bench: venv ## how fast the parts are
 	$(PY) -m ecgstream bench $(ARGS)
 
-lock: ## resolve requirements.lock anew (needs uv: pip install uv)
-	uv pip compile --universal --python-version 3.11 --all-extras --group dev --generate-hashes \
-		--no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
+# One resolution for all; the images' parts of it are taken out with the same versions (deploy/images/README.md).
+COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links
+IMAGE := $(COMPILE) --python-version 3.13 --constraint requirements.lock
+
+lock: ## resolve requirements.lock anew, and the images' locks (needs uv: pip install uv)
+	$(COMPILE) --python-version 3.11 --all-extras --group dev pyproject.toml -o requirements.lock
+	$(IMAGE) pyproject.toml -o deploy/images/gateway.lock
+	$(IMAGE) --extra centre pyproject.toml -o deploy/images/centre.lock
+	echo hatchling | $(IMAGE) - -o deploy/images/build.lock

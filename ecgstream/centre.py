@@ -27,7 +27,7 @@ from ecgstream import clients
 from ecgstream.embedded.kafka import EmbeddedKafka
 from ecgstream.embedded.postgres import EmbeddedPostgres
 from ecgstream.embedded.process import end, spawn
-from ecgstream.settings import Settings
+from ecgstream.settings import PREFIX, Settings
 from ecgstream.store.migrate import migrate
 from ecgstream.topics import create_topics
 
@@ -35,8 +35,8 @@ log = structlog.get_logger()
 # It cannot read what Faust's members say of themselves, and says so with every byte of it.
 logging.getLogger("kafka.admin._groups").setLevel(logging.ERROR)
 
-SERVICES = ("registry", "worker", "pager", "sink")
-"""In the way of the data."""
+SERVICES = ("watch", "registry", "worker", "pager", "sink")
+"""The watch first, which must end before what it watches; the others in the way of the data."""
 READY_PATIENCE_S = 60.0
 RESTART_PAUSE_S = 1.0
 GROUPS = {"worker": "ecgstream-worker", "sink": "sink", "pager": "pager"}
@@ -125,10 +125,17 @@ class Centre:
     def _start_child(self, name: str, child: "_Child") -> subprocess.Popen[bytes]:
         with (self.logs / f"{name}.log").open("ab") as out:
             argv = [sys.executable, "-m", child.module, *child.arguments]
-            process = spawn(argv, env={**os.environ, **child.settings.environment()}, stdout=out)
+            environment = {**os.environ, **child.settings.environment(), **self._own_port(name)}
+            process = spawn(argv, env=environment, stdout=out)
         self._running[name] = child
         child.process, child.ended_at = process, None
         return process
+
+    def _own_port(self, name: str) -> dict[str, str]:
+        """Return where a process serves its metrics: services from ``metrics_port`` on, in their order."""
+        first = self.settings.metrics_port
+        port = first + SERVICES.index(name) if first and name in SERVICES else 0
+        return {f"{PREFIX}METRICS_PORT": str(port)}
 
     def process(self, name: str) -> subprocess.Popen[bytes]:
         """Return the process that runs under a name now."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cyclopts import App, Group
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich.console import Console
 from rich.table import Table
 
@@ -148,6 +149,22 @@ def registry(*, all: bool = False, settings: SettingsFlags = None) -> None:  # n
     run(found, everything=all)
 
 
+@app.command(group=SERVICES)
+def watch(*, settings: SettingsFlags = None) -> None:
+    """Watch the system itself: alarm where detection, paging or storing stands still, or a disk fills up.
+
+    It tells the webhook ECGSTREAM_NOTIFY_URL, and needs neither workers, Kafka nor database for it. While it
+    works and can see, it calls the dead man's switch ECGSTREAM_HEARTBEAT_URL: let that alarm when none come.
+
+    Args:
+        settings: see `ecgstream settings`; stall_s, away_s, disks, disk_free_percent and others are its own.
+    """
+    found = _needs(_settings(settings), "kafka")
+    from ecgstream.watch.run import run
+
+    run(found)
+
+
 for _name, _help in {
     "facility": "The tree of facilities, from province to village.",
     "device": "Devices: enrol, move, disable, see how they are.",
@@ -196,16 +213,12 @@ def prepare(*, settings: SettingsFlags = None) -> None:
     detectors.warm_up()
 
 
-@app.command(group=UPKEEP)
-def bench(*, json: Path | None = None) -> None:
-    """Measure how fast the parts are, each beside what it is compared with.
-
-    Args:
-        json: also write the figures to this file.
-    """
-    from ecgstream.bench.run import run
-
-    run(json)
+app.command(
+    "ecgstream.commands.bench:app",
+    name="bench",
+    group=UPKEEP,
+    help="Measure how fast the parts are, each beside what it is compared with.",
+)
 
 
 @app.command(group=UPKEEP)
@@ -250,6 +263,9 @@ def main() -> None:
             name = ".".join(str(part) for part in e["loc"])
             said = e["msg"].removeprefix("Value error, ")
             print(f"ecgstream: setting {name} ({PREFIX}{name.upper()}): {said}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
+    except SettingsError as error:
+        print(f"ecgstream: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
     except KeyboardInterrupt:  # at a question; services end in order
         sys.exit(130)

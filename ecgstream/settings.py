@@ -1,7 +1,9 @@
-"""Settings of every service: from flags, the environment, a file, or the default, in this order.
+"""Settings of every service: from flags, the environment, secrets, a file, or the default, in this order.
 
-Environment: ``ECGSTREAM_NAME``. File: ``ecgstream.toml`` in the working folder, or the one that
-``ECGSTREAM_SETTINGS`` names. ``ecgstream settings`` prints each value with its origin.
+Environment: ``ECGSTREAM_NAME``. Secrets: a file named like the setting (``database``, ``notify_url``) in the
+folder that ``ECGSTREAM_SECRETS`` names, as compose, Kubernetes and systemd hand them over. File:
+``ecgstream.toml`` in the working folder, or the one that ``ECGSTREAM_SETTINGS`` names. ``ecgstream settings``
+prints each value with its origin.
 """
 
 import os
@@ -10,11 +12,13 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 from pydantic import Field, SecretStr, TypeAdapter, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -24,6 +28,36 @@ PREFIX = "ECGSTREAM_"
 def settings_file() -> Path:
     """Return the path of the settings file, which need not exist."""
     return Path(os.environ.get(f"{PREFIX}SETTINGS", "ecgstream.toml"))
+
+
+def secrets_folder() -> Path | None:
+    """Return the folder of secrets, ``None`` where none is named."""
+    named = os.environ.get(f"{PREFIX}SECRETS")
+    return Path(named) if named else None
+
+
+class SecretsSource(PydanticBaseSettingsSource):
+    """Reads those settings that are secret, one a file, from the folder of secrets; others never."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Return what a secret's file holds, without the line's end; ``None``: there is no such file."""
+        folder = secrets_folder()
+        if folder is None or field.annotation is not SecretStr:
+            return None, field_name, False
+        path = folder / field_name
+        try:
+            return path.read_text("utf-8").rstrip("\r\n"), field_name, False
+        except FileNotFoundError:
+            return None, field_name, False
+        except (OSError, UnicodeDecodeError) as error:
+            why = type(error).__name__  # and nothing of what was read
+            raise SettingsError(f"the secret {path} ({PREFIX}SECRETS) cannot be read: {why}") from None
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the secrets that have a file."""
+        fields = self.settings_cls.model_fields.items()
+        found = {name: self.get_field_value(field, name)[0] for name, field in fields}
+        return {name: value for name, value in found.items() if value is not None}
 
 
 class Settings(BaseSettings):
@@ -107,6 +141,25 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         description="dead man's switch that the watch calls while all is well; empty: none; not a flag",
     )
+    heartbeat_s: Annotated[float, Field(ge=1)] = Field(
+        default=30.0, description="s between two calls of the dead man's switch"
+    )
+    stall_s: Annotated[float, Field(ge=12)] = Field(
+        default=15.0,
+        description="s without progress after which the watch alarms; a planned hand-over takes up to 10",
+    )
+    away_s: Annotated[float, Field(ge=3)] = Field(
+        default=10.0, description="s within which the watch tells that Kafka or the database is away"
+    )
+    disks: str = Field(
+        default="", description="folders whose disks the watch looks at besides its own, separated by :"
+    )
+    disk_free_percent: Annotated[float, Field(ge=0, lt=100)] = Field(
+        default=15.0, description="share of a disk, below which what is free is told as too little"
+    )
+    database_volume_gb: Annotated[float, Field(ge=0)] = Field(
+        default=0.0, description="size of the database's disk, which it cannot tell itself; 0: not looked at"
+    )
     spool: Path = Field(
         default=Path("var/spool"), description="folder in which a gateway keeps what Kafka has not taken"
     )
@@ -164,8 +217,9 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Order the sources: flags, environment, file."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file())
+        """Order the sources: flags, environment, secrets, file."""
+        file = TomlConfigSettingsSource(settings_cls, settings_file())
+        return init_settings, env_settings, SecretsSource(settings_cls), file
 
     def environment(self) -> dict[str, str]:
         """Return the settings as environment variables for a child process, secrets in the clear."""
@@ -177,7 +231,7 @@ class Settings(BaseSettings):
 
 
 def origin(settings: Settings, name: str) -> str:
-    """Return where a setting's value came from: ``flag``, ``environment``, the file's name, or ``default``.
+    """Return where a value came from: ``flag``, ``environment``, ``secrets``, the file's name, ``default``.
 
     >>> origin(Settings(partitions=2), "partitions")
     'flag'
@@ -185,9 +239,10 @@ def origin(settings: Settings, name: str) -> str:
     if name not in settings.model_fields_set:
         return "default"
     environment = EnvSettingsSource(Settings)()
+    secrets = SecretsSource(Settings)()
     file = TomlConfigSettingsSource(Settings, settings_file())()
     annotation: Any = Settings.model_fields[name].annotation
-    for where, values in (("environment", environment), (str(settings_file()), file)):
+    for where, values in (("environment", environment), ("secrets", secrets), (str(settings_file()), file)):
         if name in values:
             without_flags = TypeAdapter(annotation).validate_python(values[name])
             return where if without_flags == getattr(settings, name) else "flag"

@@ -1,43 +1,89 @@
-"""Check offline that requirements.lock pins every direct dependency of pyproject.toml within its bounds."""
+"""Check offline that the lock files fit pyproject.toml: each direct dependency pinned within its bounds.
+
+The images' locks are parts of requirements.lock, with the same versions and hashes: what the tests have run with
+is what the images hold.
+"""
 
 import re
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 TOP = Path(__file__).resolve().parents[1]
+LOCK = TOP / "requirements.lock"
+IMAGES = {name: TOP / "deploy" / "images" / f"{name}.lock" for name in ("gateway", "centre", "build")}
+
+
+def project() -> dict[str, list[Requirement]]:
+    """Return the direct dependencies: of a gateway, of each extra, of the build, and of developers."""
+    found = tomllib.loads((TOP / "pyproject.toml").read_text())
+    groups = {
+        "gateway": found["project"]["dependencies"],
+        "build": found["build-system"]["requires"],
+        **found["project"]["optional-dependencies"],
+        **found["dependency-groups"],
+    }
+    return {name: [Requirement(line) for line in lines] for name, lines in groups.items()}
 
 
 def direct() -> list[Requirement]:
-    """Return the direct dependencies: of a gateway, of the extras, and of developers."""
-    project = tomllib.loads((TOP / "pyproject.toml").read_text())
-    groups = [project["project"]["dependencies"], project["build-system"]["requires"]]
-    groups += project["project"]["optional-dependencies"].values()
-    groups += project["dependency-groups"].values()
-    return [Requirement(line) for group in groups for line in group]
+    """Return all direct dependencies."""
+    return [wanted for group in project().values() for wanted in group]
+
+
+def blocks(lock: Path) -> dict[tuple[str, str], frozenset[str]]:
+    """Return the hashes of each package and version that a lock file pins."""
+    found: dict[tuple[str, str], frozenset[str]] = {}
+    for block in re.split(r"^(?=[\w.-]+(?:\[.*?\])?==)", lock.read_text(), flags=re.MULTILINE)[1:]:
+        head = re.match(r"([\w.-]+)(?:\[.*?\])?==([^\s;]+)", block)
+        assert head is not None
+        found[canonicalize_name(head[1]), head[2]] = frozenset(re.findall(r"--hash=(\S+)", block))
+    return found
+
+
+def pins(lock: Path) -> dict[str, set[str]]:
+    """Return the pinned versions of each package; some have one for each range of Python versions."""
+    found: dict[str, set[str]] = {}
+    for name, version in blocks(lock):
+        found.setdefault(name, set()).add(version)
+    return found
 
 
 def locked() -> dict[str, set[str]]:
-    """Return the pinned versions of each package; some have one for each range of Python versions."""
-    pins: dict[str, set[str]] = {}
-    lock = (TOP / "requirements.lock").read_text()
-    for name, version in re.findall(r"^([\w.-]+)(?:\[.*?\])?==([^\s;]+)", lock, re.MULTILINE):
-        pins.setdefault(canonicalize_name(name), set()).add(version)
-    return pins
+    """Return what requirements.lock pins."""
+    return pins(LOCK)
+
+
+def unfit(lock: Path, wanted: list[Requirement]) -> Iterator[str]:
+    """Yield a line for each dependency that a lock file does not fit."""
+    found = pins(lock)
+    for one in wanted:
+        versions = found.get(canonicalize_name(one.name), set())
+        if not versions or not all(one.specifier.contains(v, prereleases=True) for v in versions):
+            has = " and ".join(sorted(versions)) or "nothing"
+            yield f"{one}: {lock.name} has {has}; run make lock"
+
+
+def foreign(lock: Path) -> Iterator[str]:
+    """Yield a line for each pin of an image's lock that is not one of requirements.lock."""
+    ours = blocks(LOCK)
+    for (name, version), hashes in blocks(lock).items():
+        if not hashes or ours.get((name, version)) != hashes:
+            yield f"{name}=={version} of {lock.name} is not as in requirements.lock; run make lock"
 
 
 def main() -> None:
-    """Exit with one line for each dependency that the lock file does not fit."""
-    pins = locked()
-    wrong = []
-    for wanted in direct():
-        versions = pins.get(canonicalize_name(wanted.name), set())
-        if not versions or not all(wanted.specifier.contains(v, prereleases=True) for v in versions):
-            found = " and ".join(sorted(versions)) or "nothing"
-            wrong.append(f"{wanted}: requirements.lock has {found}; run make lock")
+    """Exit with one line for each thing that does not fit."""
+    groups = project()
+    wrong = list(unfit(LOCK, direct()))
+    wrong += unfit(IMAGES["gateway"], groups["gateway"])
+    wrong += unfit(IMAGES["centre"], groups["gateway"] + groups["centre"])
+    wrong += unfit(IMAGES["build"], groups["build"])
+    wrong += [line for lock in IMAGES.values() for line in foreign(lock)]
     sys.exit("\n".join(wrong) or None)
 
 

@@ -8,20 +8,17 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, LiteralString, NamedTuple
 
-import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
 from rich.console import Console
 
 from ecgstream.bench import history
-from ecgstream.bench.measure import CannotMeasureError, typical
-from ecgstream.embedded.errors import ServiceUnavailableError
-from ecgstream.embedded.postgres import EmbeddedPostgres
+from ecgstream.bench.database import new_database
+from ecgstream.bench.measure import typical
 from ecgstream.registry import device_csv, device_store, facility_csv, facility_store, people
 from ecgstream.registry.devices import Device
 from ecgstream.registry.devices import Kind as DeviceKind
@@ -90,7 +87,7 @@ def run() -> dict[str, Any]:
         CannotMeasureError: there is no database.
     """
     say = Console(highlight=False).print
-    with _database() as url:
+    with new_database(Settings().database.get_secret_value()) as url:
         migrate(url)
         tree = henan(FACILITIES)
         figures: dict[str, Any] = {"facilities": FACILITIES, "devices": DEVICES}
@@ -110,27 +107,6 @@ def run() -> dict[str, Any]:
                 figures |= _measured(url, readers[question.place], question, values)
         figures["province_list_bar_ms"] = LIST_BAR_MS
     return figures
-
-
-@contextmanager
-def _database() -> Iterator[str]:
-    """Give a new database, on the server that is named or on one of our own, and remove it."""
-    try:
-        with ExitStack() as stack:
-            named = Settings().database.get_secret_value()
-            if not named:
-                directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="ecgstream-bench-"))
-                named = stack.enter_context(EmbeddedPostgres(Path(directory))).url
-            owner = stack.enter_context(connect(named, autocommit=True))
-            database = f"ecgstream_bench_{os.getpid()}"
-            name = sql.Identifier(database)
-            owner.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(name))
-            stack.callback(owner.execute, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
-            keep = stack.pop_all()
-    except (ServiceUnavailableError, psycopg.OperationalError) as error:
-        raise CannotMeasureError(str(error)) from None
-    with keep:
-        yield make_conninfo(named, dbname=database)
 
 
 def _enrol(url: str, tree: list[Facility]) -> float:

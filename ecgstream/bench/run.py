@@ -2,7 +2,10 @@
 
 import json
 import platform
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.table import Table
@@ -11,6 +14,7 @@ from ecgstream import __version__
 from ecgstream.bench import bundles, detectors, registry
 from ecgstream.bench.measure import CannotMeasureError
 
+T = TypeVar("T")
 BENCHES = {"bundles": bundles.run, "detectors": detectors.run, "registry": registry.run}
 
 
@@ -25,15 +29,48 @@ def run(json_file: Path | None) -> None:
         except CannotMeasureError as error:
             console.print(f"Skipped: {error}")
             continue
-        table = Table(box=None, show_header=False)
-        for figure, value in found[name].items():
-            table.add_row(figure.replace("_", " "), value if isinstance(value, str) else f"{value:,}")
-        console.print(table)
+        show(found[name])
+    write(json_file, {"run": machine(), **found})
+
+
+def found_by(bench: Callable[[], T]) -> T:
+    """Return what a bench found; what it lacks ends the program."""
+    try:
+        return bench()
+    except CannotMeasureError as error:
+        sys.exit(f"ecgstream: {error}")
+
+
+def machine() -> dict[str, str]:
+    """Return what a figure is worth nothing without."""
+    return {
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "ecgstream": __version__,
+    }
+
+
+def show(figures: Mapping[str, Any]) -> None:
+    """Print figures, one a line."""
+    table = Table(box=None, show_header=False)
+    for figure, value in figures.items():
+        table.add_row(figure.replace("_", " "), value if isinstance(value, str) else f"{value:,}")
+    Console().print(table)
+
+
+def show_beside(found: Mapping[str, Mapping[str, float]]) -> None:
+    """Print the same figures of several ways, a way a line."""
+    table = Table(box=None, header_style="bold")
+    table.add_column()
+    for figure in next(iter(found.values())):
+        table.add_column(figure.replace("_", " "), justify="right")
+    for way, figures in found.items():
+        table.add_row(way, *(f"{value:,}" for value in figures.values()))
+    Console().print(table)
+
+
+def write(json_file: Path | None, figures: Mapping[str, Any]) -> None:
+    """Write figures to a file, if there is to be one."""
     if json_file is not None:
-        machine = {
-            "machine": platform.machine(),
-            "python": platform.python_version(),
-            "ecgstream": __version__,
-        }
-        json_file.write_text(json.dumps({"run": machine, **found}, indent=2) + "\n", "utf-8")
-        console.print(f"Written to {json_file}")
+        json_file.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
+        Console().print(f"Written to {json_file}")

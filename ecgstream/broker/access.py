@@ -24,6 +24,7 @@ class Service(StrEnum):
     SINK = "sink"
     PAGER = "pager"
     REGISTRY = "registry"
+    WATCH = "watch"
     ADMIN = "admin"
 
 
@@ -47,12 +48,18 @@ class Access:
         reads: topics.
         writes: topics.
         group: the consumer group it is a member of; empty: none.
+        sees: topics whose length and copies it sees, and nothing of what is in them.
+        sees_groups: groups whose members and progress it sees.
+        sees_cluster: it sees the brokers' disks, which Kafka shows to none but who also sees users' rights.
         administers: makes topics, users and rules, and sees which there are.
     """
 
     reads: tuple[Topic, ...] = ()
     writes: tuple[Topic, ...] = ()
     group: str = ""
+    sees: tuple[Topic, ...] = ()
+    sees_groups: tuple[str, ...] = ()
+    sees_cluster: bool = False
     administers: bool = False
 
     @property
@@ -71,6 +78,10 @@ class Access:
         found |= {Right("WRITE", "TOPIC", t.name) for t in self.writes}
         if self.group:
             found.add(Right("READ", "GROUP", self.group))
+        found |= {Right("DESCRIBE", "TOPIC", t.name) for t in self.sees}
+        found |= {Right("DESCRIBE", "GROUP", group) for group in self.sees_groups}
+        if self.sees_cluster:
+            found.add(Right("DESCRIBE", "CLUSTER", CLUSTER))
         if self.administers:
             found |= {Right(o, "CLUSTER", CLUSTER) for o in ("CREATE", "ALTER", "DESCRIBE")}
             found |= {Right("DESCRIBE", "TOPIC", t.name) for t in topics.ALL}
@@ -115,5 +126,11 @@ ACCESS: dict[Service, Access] = {
         group="pager",
     ),
     Service.REGISTRY: Access(writes=(topics.ENROLMENT, topics.INGEST)),
+    Service.WATCH: Access(
+        reads=(topics.GATEWAYS,),
+        sees=tuple(t for t in topics.ALL if t is not topics.GATEWAYS),
+        sees_groups=("ecgstream-worker", "sink", "pager"),
+        sees_cluster=True,
+    ),
     Service.ADMIN: Access(administers=True),
 }

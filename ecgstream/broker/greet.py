@@ -60,21 +60,49 @@ def greet(settings: Settings, patience_s: float = PATIENCE_S) -> None:
         time.sleep(_PAUSE_S)
 
 
+def knock(address: str, told: dict[str, Any], patience_s: float) -> None:
+    """Return when a broker has answered; a password is not asked for.
+
+    Args:
+        address: host:port.
+        told: of ``clients.security``.
+        patience_s: for each of its words.
+
+    Raises:
+        BrokerError: it has not; the message is the reason.
+    """
+    try:
+        with _at_the_door(address, told, patience_s) as connection:
+            _Talk(connection).ask(ApiVersionsRequest(), 0)
+    except _AwayError as reason:
+        raise BrokerError(str(reason)) from reason
+
+
 def _come_in(address: str, told: dict[str, Any]) -> None:
+    with _at_the_door(address, told, _ANSWER_S) as connection:
+        if told:
+            _log_in(_Talk(connection), address, told)
+        else:
+            _say_hello(_Talk(connection), address)
+
+
+@contextmanager
+def _at_the_door(address: str, told: dict[str, Any], patience_s: float) -> Iterator[socket.socket]:
+    """Give a connection, encrypted where it is to be."""
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
     if not host or not port.isdigit():
         raise BrokerError(f"{PREFIX}KAFKA: {address!r} is no address of the form host:port")
     try:
-        connection = socket.create_connection((host, int(port)), _ANSWER_S)
+        connection = socket.create_connection((host, int(port)), patience_s)
     except OSError as error:
         raise _AwayError(error.strerror or str(error)) from error
     with connection:
         if not told:
-            _say_hello(_Talk(connection), address)
+            yield connection
             return
         with _encrypted(connection, host, address, told["ssl_context"]) as encrypted:
-            _log_in(_Talk(encrypted), address, told)
+            yield encrypted
 
 
 @contextmanager
@@ -97,7 +125,7 @@ def _encrypted(
             f"{PREFIX}KAFKA must name its SASL_SSL port; where it has none, it is not closed"
         ) from error
     except TimeoutError as error:
-        raise _AwayError(f"no TLS handshake in {_ANSWER_S:.0f} s") from error
+        raise _AwayError(f"no TLS handshake in {connection.gettimeout():g} s") from error
 
 
 class _Talk:
@@ -117,7 +145,7 @@ class _Talk:
                 for _, answer in self._protocol.receive_bytes(data):
                     return answer
         except TimeoutError as error:
-            raise _AwayError(f"no answer in {_ANSWER_S:.0f} s") from error
+            raise _AwayError(f"no answer in {self._connection.gettimeout():g} s") from error
         except (ConnectionError, KafkaError) as error:
             raise _HungUpError("it hung up") from error
         raise _HungUpError("it hung up")

@@ -37,25 +37,26 @@ def check(settings: Settings, service: Service) -> None:
     create_topics(settings, ACCESS[service].topics)
     admin = clients.admin(settings)
     try:
-        lacking = sorted(map(str, _lacking(admin, service)))
+        missing = sorted(map(str, lacking(admin, service)))
     finally:
         admin.close()
-    if lacking:
+    if missing:
         raise BrokerError(
-            f"user {settings.kafka_user} may not {', '.join(lacking)}: "
+            f"user {settings.kafka_user} may not {', '.join(missing)}: "
             f"an admin must run `ecgstream kafka grant {service} {settings.kafka_user}`"
         )
 
 
-def _lacking(admin: KafkaAdminClient, service: Service) -> Iterator[Right]:
-    """Yield the rights of a service that we do not have."""
+def lacking(admin: KafkaAdminClient, service: Service) -> Iterator[Right]:
+    """Yield the rights of a service that we do not have, as far as a user may ask for them."""
     access = ACCESS[service]
     found = describe(admin, access.topics)
     for right in access.rights():
         if right.kind == "TOPIC" and not _may(right.operation, found[right.name]):
             yield right
-    if access.group and not _may_be_in(admin, access.group):
-        yield Right("READ", "GROUP", access.group)
+    for right in access.rights():
+        if right.kind == "GROUP" and not _may_see(admin, right.name):
+            yield right
 
 
 def _may(operation: str, topic: dict[str, Any]) -> bool:
@@ -64,7 +65,7 @@ def _may(operation: str, topic: dict[str, Any]) -> bool:
     return operation in (topic["authorized_operations"] or ())
 
 
-def _may_be_in(admin: KafkaAdminClient, group: str) -> bool:
+def _may_see(admin: KafkaAdminClient, group: str) -> bool:
     try:
         admin.list_group_offsets(group)
     except GroupAuthorizationFailedError:

@@ -31,6 +31,8 @@ from ecgstream.broker.errors import BrokerError
 from ecgstream.broker.ready import be_ready
 from ecgstream.clients import producer
 from ecgstream.lifecycle import set_up_logging, stop_on_signals
+from ecgstream.metrics import Health, serve
+from ecgstream.registry import metrics
 from ecgstream.registry.truth import Truth, read
 from ecgstream.settings import Settings
 from ecgstream.store.connection import connect
@@ -121,6 +123,7 @@ class Teller:
         with self._connection.transaction():
             self._note(messages)
             self._connection.execute("DELETE FROM ecg.tell WHERE id = ANY(%s)", (taken.ids,))
+        metrics.TOLD.inc(len(messages))
         log.info("told", devices=len(taken.accounts), records=len(messages))
         return len(taken.ids)
 
@@ -208,31 +211,38 @@ def run(settings: Settings, *, everything: bool) -> None:
     """
     set_up_logging(settings, "registry")
     be_ready(settings, Service.REGISTRY)
-    with stop_on_signals() as stop:
+    with serve(settings, "registry") as health, stop_on_signals() as stop:
         if everything:
             with _connect(settings) as connection:
                 tell_everything(connection)
         while not stop.is_set():
             try:
-                _serve(settings, stop)
+                _serve(settings, stop, health)
             except psycopg.Error as error:
+                metrics.FAILURES.labels("database").inc()
                 log.warning("database_away", error=type(error).__name__, sqlstate=error.sqlstate)
             except (KafkaError, BrokerError) as error:
+                metrics.FAILURES.labels("kafka").inc()
                 log.warning("kafka_away", error=type(error).__name__)
+            health.beat()
+            health.ready(is_ready=False)
             stop.wait(BACKOFF_S)
 
 
-def _serve(settings: Settings, stop: threading.Event) -> None:
+def _serve(settings: Settings, stop: threading.Event, health: Health) -> None:
     sender: Any = None
     with _connect(settings) as connection:
         try:
             sender = producer(settings)
             teller = Teller(connection, sender, partitions=settings.partitions)
             log.info("teller_started")
+            health.ready(is_ready=True)
             while not teller.may_work():
+                health.beat()
                 if stop.wait(IDLE_S):
                     return
             while not stop.is_set():
+                health.beat()
                 if not teller.step():
                     teller.tell_anew()
                     teller.wait(IDLE_S)

@@ -9,7 +9,7 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg.rows import class_row
 
-from ecgstream.store.traces import decode_block
+from ecgstream.store.trace_codec import decode_block
 from schemas.records import MISSING
 
 

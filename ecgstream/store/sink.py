@@ -25,8 +25,9 @@ from ecgstream.broker.ready import be_ready
 from ecgstream.clients import consumer
 from ecgstream.lifecycle import set_up_logging, stop_on_signals
 from ecgstream.member import Member
+from ecgstream.metrics import Health, serve
 from ecgstream.settings import Settings
-from ecgstream.store import rows
+from ecgstream.store import metrics, rows
 from ecgstream.store.connection import connect
 from ecgstream.store.rows import Rows
 from ecgstream.store.traces import Block, TraceBuilder
@@ -93,12 +94,15 @@ class Sink:
         self._flush_at = clock() + FLUSH_S
         self._backoff_s = 0.0  # above 0: the database is away
 
-    def run(self, stop: threading.Event) -> None:
+    def run(self, stop: threading.Event, health: Health | None = None) -> None:
         """Work until ``stop`` is set, then write what is open and leave the group."""
+        health = health or Health()
         self._member.join(TOPICS)
         try:
             while not stop.is_set():
                 self.step()
+                health.beat()
+                health.ready(bool(self._member.assignment) and not self._backoff_s)
             self.finish()
         finally:
             self.close()
@@ -136,6 +140,7 @@ class Sink:
         except BadRecordError as error:
             # The worker puts it among the dead letters; its content may be a patient's, so none is logged.
             self.counts.bad += 1
+            metrics.BAD.inc()
             at = {"topic": source.topic, "partition": source.partition, "offset": record.offset}
             log.warning("bad_record", error=type(error).__name__, **at)
             made = {}
@@ -144,6 +149,7 @@ class Sink:
             self._waiting_rows += sum(map(len, made.values()))
         self._next[source] = record.offset + 1
         self.counts.records += 1
+        metrics.RECORDS.inc()
 
     def _rows(self, source: TopicPartition, record: Any) -> Rows:
         if record.value is None:
@@ -177,11 +183,13 @@ class Sink:
             return
         self.counts.rows += self._waiting_rows
         self.counts.blocks += len(self._blocks)
+        metrics.written((t.rows for t in self._taken), len(self._blocks))
         self._taken, self._blocks, self._waiting_rows = [], [], 0
         self._commit()
         self._flush_at = self._clock() + FLUSH_S
         if self._backoff_s:
             self._backoff_s = 0.0
+            metrics.DATABASE_AWAY.set(0)
             self._member.resume()
             log.info("database_back")
 
@@ -197,13 +205,17 @@ class Sink:
                     self._write(some, others)
                 return
             self.counts.bad += 1
+            metrics.BAD.inc()
             at = [(t.source.topic, t.source.partition, t.offset) for t in taken]
             at += [(topics.INGEST.name, b.partition, b.offset) for b in blocks]
             log.warning("record_refused", error=type(error).__name__, sqlstate=error.sqlstate, at=at)
         self.counts.flushes += 1
+        metrics.FLUSHES.inc()
 
     def _wait(self, error: psycopg.Error) -> None:
         self.counts.failures += 1
+        metrics.FAILURES.inc()
+        metrics.DATABASE_AWAY.set(1)
         if not self._backoff_s:
             log.error("database_away", error=type(error).__name__, sqlstate=error.sqlstate, exc_info=error)
         self.close()
@@ -233,12 +245,12 @@ def run(settings: Settings) -> None:
     set_up_logging(settings, "sink")
     be_ready(settings, Service.SINK)
     url = settings.database.get_secret_value()
-    with stop_on_signals() as stop:
+    with serve(settings, "sink") as health, stop_on_signals() as stop:
         sink = Sink(
             Member(consumer(settings, GROUP)),
             lambda: connect(url, name="ecgstream-sink", role="ecg_sink"),
             idle_s=IDLE_S / settings.clock_rate,
         )
         log.info("sink_started")
-        sink.run(stop)
+        sink.run(stop, health)
         log.info("sink_stopped", records=sink.counts.records, bad=sink.counts.bad)

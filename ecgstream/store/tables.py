@@ -259,11 +259,14 @@ ALERT = Table(
     """,  # noqa: S608 - our own names
 )
 
-_TRACE = {
+_KEY = {
     "device": "text",
     "session": "bigint",
     "channel": "smallint",
     "first_sample": "bigint",
+    "time": "timestamptz",
+}
+_TRACE = {
     "code": "bigint",
     "kind": "smallint",
     "unit": "smallint",
@@ -282,19 +285,21 @@ _TRACE = {
     "packet_lead_off": "boolean[]",
     "pace": "bigint[]",
 }
-_TRACE_COLUMNS = ", ".join(f'"{c}"' for c in _TRACE)
-TRACE_KEY = ("device", "session", "channel", "first_sample")
+_TRACE_COLUMNS = ", ".join(f'"{c}"' for c in [*_KEY, *_TRACE])
+
+# Only blocks of which something is stored go through the staging table. COPY_TRACE brings the others straight
+# into place: of these nothing can be stored, since who writes blocks of a partition holds its lock.
 TRACE = Table(
     "trace",
-    _TRACE,
+    _KEY | _TRACE,
     f"""
-    INSERT INTO ecg.trace (time, {_TRACE_COLUMNS})
-    SELECT ecg.at_ns(s.origin_ns + (b.first_sample / b.rate * 1e9)::bigint), b.*
-    FROM stage_trace AS b JOIN ecg.session AS s USING (device, session)
-    ORDER BY b.device, b.session, b.channel, b.first_sample
-    ON CONFLICT (device, session, channel, first_sample, time) DO UPDATE
-    SET {", ".join(f'"{c}" = excluded."{c}"' for c in _TRACE if c not in TRACE_KEY)}
+    INSERT INTO ecg.trace ({_TRACE_COLUMNS})
+    SELECT {_TRACE_COLUMNS} FROM stage_trace ORDER BY {", ".join(_KEY)}
+    ON CONFLICT ({", ".join(_KEY)}) DO UPDATE SET {", ".join(f'"{c}" = excluded."{c}"' for c in _TRACE)}
     """,  # noqa: S608 - our own names
+)
+COPY_TRACE = sql.SQL("COPY ecg.trace ({}) FROM STDIN (FORMAT BINARY)").format(
+    sql.SQL(", ").join(map(sql.Identifier, TRACE.columns))
 )
 
 SESSION = Table(
@@ -307,27 +312,27 @@ SESSION = Table(
     ON CONFLICT DO NOTHING
     """,
 )
+ORIGINS = """
+    SELECT s.device, s.session, s.origin_ns
+    FROM ecg.session AS s JOIN (SELECT DISTINCT device, session FROM stage_session) AS b
+    USING (device, session)
+"""
 
-# What is stored of blocks that come. The subquery with its limit holds the planner to one look into the index
-# a block: of a temporary table it knows nothing.
+# What is stored of blocks that come, whose times lie between the two bounds. By these alone the planner finds
+# the chunks to ask: comparing the exact time in there too would have TimescaleDB look for chunks a block. The
+# OFFSET keeps both apart, and holds the planner to one look into the index a block.
 BLOCK_KEY = Table(
     "block_key",
-    {
-        "device": "text",
-        "session": "bigint",
-        "channel": "smallint",
-        "first_sample": "bigint",
-        "rate": "float8",
-    },
+    _KEY,
     f"""
-    SELECT t.* FROM stage_block_key AS b JOIN ecg.session AS s USING (device, session)
-    CROSS JOIN LATERAL (
-        SELECT {_TRACE_COLUMNS} FROM ecg.trace AS t
+    SELECT {", ".join(f't."{c}"' for c in [*_KEY, *_TRACE] if c != "time")}
+    FROM stage_block_key AS b CROSS JOIN LATERAL (
+        SELECT * FROM ecg.trace AS t
         WHERE t.device = b.device AND t.session = b.session AND t.channel = b.channel
-          AND t.first_sample = b.first_sample
-          AND t.time = ecg.at_ns(s.origin_ns + (b.first_sample / b.rate * 1e9)::bigint)
-        LIMIT 1
+          AND t.first_sample = b.first_sample AND t.time BETWEEN %s AND %s
+        OFFSET 0
     ) AS t
+    WHERE t.time = b.time
     """,  # noqa: S608 - our own names
 )
 

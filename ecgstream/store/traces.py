@@ -11,50 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pcodec
 from numpy.typing import NDArray
-from pcodec import standalone
 
+from ecgstream.store.trace_codec import encode_block
 from schemas.bundle import Bundle, ChannelColumns
 from schemas.records import MISSING
 
 BLOCK_S = 10
-CODEC = "pcodec"
 MAX_SESSION_S = 1e9
 """A first sample later than 31 years in its session is no index."""
 MAX_OPEN_BYTES = 512 * 1_048_576
-
-_CONFIG = pcodec.ChunkConfig(compression_level=8)
-
-
-class TraceError(ValueError):
-    """A stored block that cannot be decoded."""
-
-
-def encode_block(samples: NDArray[np.int16]) -> bytes:
-    """Return ``samples``, shape (n,), as bytes of the codec ``CODEC``."""
-    data: bytes = standalone.simple_compress(samples, _CONFIG)
-    return data
-
-
-def decode_block(codec: str, data: bytes, n: int) -> NDArray[np.int16]:
-    """Return the ``n`` samples of a stored block, shape (n,), bit for bit as they were measured.
-
-    Raises:
-        TraceError: another codec, or bytes that are none of its.
-
-    >>> decode_block("pcodec", encode_block(np.array([1, -32768, 3], np.int16)), 3).tolist()
-    [1, -32768, 3]
-    """
-    if codec != CODEC:
-        raise TraceError(f"a trace block of codec {codec!r}, known here is {CODEC!r}")
-    try:
-        samples = standalone.simple_decompress(data)
-    except (RuntimeError, TypeError) as error:
-        raise TraceError(f"a trace block that is no {CODEC}: {error}") from error
-    if samples is None or samples.dtype != np.int16 or samples.size != n:
-        raise TraceError(f"a trace block that does not hold {n} int16 samples")
-    return np.asarray(samples)
 
 
 def block_samples(rate: float) -> int:
@@ -64,6 +30,15 @@ def block_samples(rate: float) -> int:
     (2500, 625, 1)
     """
     return max(1, round(BLOCK_S * rate))
+
+
+def nominal_ns(origin_ns: int, first_sample: int, rate: float) -> int:
+    """Return when a block begins whose session has its sample 0 at ``origin_ns``: part of the row's key.
+
+    >>> nominal_ns(1_700_000_000_000_000_000, 2500, 250.0)
+    1700000010000000000
+    """
+    return origin_ns + round(first_sample / rate * 1e9)
 
 
 def position(first_sample: int, rate: float, rate_0: float) -> int:
@@ -109,16 +84,19 @@ class Block:
     paces: set[int] = field(default_factory=set)
     partition: int = 0
     offset: int = 0
+    _data: bytes = field(default=b"", repr=False, compare=False)
+
+    @property
+    def data(self) -> bytes:
+        """The samples as bytes of the codec: encoded once, however often the database has to be tried."""
+        if not self._data:
+            self._data = encode_block(self.samples)
+        return self._data
 
     @property
     def key(self) -> tuple[str, int, int, int]:
         """The block's identity."""
         return self.device, self.session, self.channel, self.first_sample
-
-    @property
-    def ordered(self) -> list[tuple[int, int, int, bool]]:
-        """The packets in order: (seq, first_sample, start_ns, lead_off)."""
-        return [(*key, *value) for key, value in sorted(self.packets.items())]
 
 
 def merge(stored: Block, new: Block) -> Block:

@@ -271,6 +271,9 @@ class Worker:
         if not await self.commit({number: live.next_offset for number, live in found.items()}):
             log.info("restore_refused", reason="another rebalance is coming")
             return
+        for number, live in found.items():
+            if live.next_offset == 0:  # aiokafka takes a committed 0 for none, and would stay where it is
+                await self._app.consumer.seek(TP(topics.INGEST.name, number), 0)
         if generation != self._app.consumer_generation_id:
             return
         self._backfills = {

@@ -35,6 +35,30 @@ def test_another_file_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings().partitions == 6
 
 
+def test_secrets_are_files_named_like_the_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ECGSTREAM_SECRETS", str(tmp_path / "secrets"))
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "database").write_text("postgresql://me:hunter2@host/db\n")
+    (tmp_path / "secrets" / "kafka").write_text("not a secret, so not read here")
+    Path("ecgstream.toml").write_text('database = "postgresql://of-the-file"\n')
+    found = Settings()
+    assert found.database.get_secret_value() == "postgresql://me:hunter2@host/db"
+    assert origin(found, "database") == "secrets"
+    assert (found.kafka, found.notify_url.get_secret_value()) == ("", "")
+    monkeypatch.setenv("ECGSTREAM_DATABASE", "postgresql://of-the-environment")
+    assert origin(Settings(), "database") == "environment"
+
+
+def test_a_secret_that_cannot_be_read_is_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ECGSTREAM_SECRETS", str(tmp_path))
+    (tmp_path / "database").mkdir()
+    said = run("sink")
+    assert (said.returncode, len(said.stderr.splitlines())) == (2, 1)
+    assert str(tmp_path / "database") in said.stderr
+
+
 def run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "ecgstream", *words], capture_output=True, text=True, timeout=60, check=False
@@ -53,7 +77,7 @@ def test_settings_are_printed_with_their_origin_and_secrets_masked(monkeypatch: 
     assert "hunter2" not in said.stdout
 
 
-@pytest.mark.parametrize("service", ["worker", "sink", "pager", "gateway"])
+@pytest.mark.parametrize("service", ["worker", "sink", "pager", "gateway", "watch"])
 def test_a_service_without_an_address_says_what_to_do(service: str) -> None:
     said = run(service)
     assert said.returncode != 0
@@ -78,6 +102,7 @@ COMMANDS = [
     "sink",
     "pager",
     "registry",
+    "watch",
     "migrate",
     "prepare",
     "settings",

@@ -140,6 +140,11 @@ class Somebody:
         everything = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
         self.admin.describe_acls(ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, everything))
 
+    def see_disks(self, _: str) -> None:
+        # To whom it does not show them, Kafka shows a broker without disks.
+        if not all(broker["log_dirs"] for broker in self.admin.describe_log_dirs([OTHER_TOPIC])):
+            raise AuthorizationError("no disk is shown")
+
     def give_rights(self, user: str) -> None:
         pattern = ResourcePattern(ResourceType.TOPIC, "nothing")
         right = ACL(f"User:{user}", "*", ACLOperation.ALL, ACLPermissionType.ALLOW, pattern)
@@ -193,10 +198,11 @@ def acts(who: Somebody, service: Service) -> Iterator[tuple[str, Any, str, bool]
     yield "create", who.create, f"made.by-{service}", makes
     for group in GROUPS:
         yield "join", who.join, group, allowed(service, "READ", "GROUP", group)
-        yield "see_group", who.see_group, group, allowed(service, "READ", "GROUP", group)
+        yield "see_group", who.see_group, group, allowed(service, "DESCRIBE", "GROUP", group)
         yield "delete_group", who.delete_group, group, False
     yield "begin_transaction", who.begin_transaction, "any", False
-    yield "see_rights", who.see_rights, "", allowed(service, "DESCRIBE", "CLUSTER", CLUSTER)
+    for act in (who.see_rights, who.see_disks):
+        yield act.__name__, act, "", allowed(service, "DESCRIBE", "CLUSTER", CLUSTER)
     yield "give_rights", who.give_rights, "nobody", alters
     yield "set_password", who.set_password, "nobody", alters
     yield "configure_broker", who.configure_broker, "1", False

@@ -70,11 +70,8 @@ def _network(root: Path, home: Path) -> dict[str, str]:
         for name in ("resolv.conf", "hosts"):
             (root / "etc" / name).unlink(missing_ok=True)
             shutil.copy(Path("/etc") / name, root / "etc" / name)
-    for key in _PIP_KEYS:
-        pip = [sys.executable, "-m", "pip", "config", "get", f"global.{key}"]
-        told = subprocess.run(pip, check=False, capture_output=True, text=True)
-        if told.returncode == 0:
-            environment[f"PIP_{key.replace('-', '_').upper()}"] = " ".join(told.stdout.split())
+    for key, value in _configured().items():
+        environment[f"PIP_{key.replace('-', '_').upper()}"] = value
     for name, value in os.environ.items():
         local = "/" in value and Path(value.split()[0]).exists()  # a path of this machine means nothing there
         passed = name.startswith(("PIP_", "ECGSTREAM_")) or name.lower().endswith("_proxy")
@@ -86,6 +83,30 @@ def _network(root: Path, home: Path) -> dict[str, str]:
         inside = str(Path("/") / (home / "ca.pem").relative_to(root))
         environment.update({"PIP_CERT": inside, "SSL_CERT_FILE": inside, "REQUESTS_CA_BUNDLE": inside})
     return environment
+
+
+def _configured() -> dict[str, str]:
+    """Return what this machine's pip has been told of registries in its files."""
+    found = {}
+    for key in _PIP_KEYS:
+        pip = [sys.executable, "-m", "pip", "config", "get", f"global.{key}"]
+        told = subprocess.run(pip, check=False, capture_output=True, text=True)
+        if told.returncode == 0:
+            found[key] = " ".join(told.stdout.split())
+    return found
+
+
+def pip_settings() -> dict[str, str]:
+    """Return what pip needs to reach the registry as this machine does; ``cert`` is a file of this machine."""
+    found = _configured()
+    for key in _PIP_KEYS:
+        value = os.environ.get(f"PIP_{key.replace('-', '_').upper()}")
+        if value:
+            found[key] = value
+    bundle = next((os.environ[name] for name in _BUNDLES if os.environ.get(name)), None)
+    if bundle is not None and Path(bundle).is_file():
+        found["cert"] = bundle
+    return found
 
 
 def _make_venv(root: Path, home: Path, inside: Path, environment: dict[str, str]) -> None:

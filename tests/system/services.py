@@ -1,6 +1,7 @@
 """The real parts of the tests: install, start and stop them.
 
-    python -m tests.system.services install               Kafka's jars, TimescaleDB (and a Python 3.13)
+    python -m tests.system.services install               Kafka's jars, TimescaleDB (and a Python 3.13), buildah,
+                                                          what checks deploy/ (tools.py)
     python -m tests.system.services run -- pytest …       start them, run the command, stop them
     python -m tests.system.services start | stop | status the same by hand
     python -m tests.system.services python313 -- ARGS     pytest ARGS under Debian 13's Python 3.13
@@ -29,8 +30,10 @@ from ecgstream.embedded.errors import ServiceUnavailableError
 from ecgstream.embedded.jars import cache_directory, kafka_classpath, kafka_is_here
 from ecgstream.embedded.kafka import EmbeddedKafka
 from ecgstream.embedded.process import lock_directory, tail
+from tests.system.images import install_buildah
 from tests.system.python313 import python313
 from tests.system.timescale import INSTALL, Timescale, install_timescale, say, sweep, timescale_is_here
+from tests.system.tools import install_tools
 
 KAFKA = "ECGSTREAM_TEST_KAFKA"
 TIMESCALE = "ECGSTREAM_TEST_TIMESCALE"
@@ -140,6 +143,8 @@ def install() -> int:
     """Install everything that is not here."""
     kafka_classpath()  # first: this much any user can do
     install_timescale()
+    install_buildah()
+    install_tools()
     return 0
 
 

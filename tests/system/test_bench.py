@@ -1,15 +1,21 @@
-"""The bench of the registry, in small: what it builds and asks still fits the tables."""
+"""The benches that need a database, in small: what they build and ask still fits the tables."""
 
 from __future__ import annotations
 
+import json
 import os
+from pathlib import Path
 
 import pytest
 
-from ecgstream.bench import registry
+from ecgstream.bench import registry, sink, traces
 from ecgstream.bench.measure import CannotMeasureError
 from ecgstream.bench.run import BENCHES
+from ecgstream.commands.bench import app
 from ecgstream.store.connection import connect
+from ecgstream.store.migrate import Edition, detect, migrate
+from ecgstream.store.writer import Writer
+from tests.ecgstream.bench.test_traces import write_record
 
 
 def test_a_small_one_leaves_nothing_behind(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,3 +42,44 @@ def test_without_a_database_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ECGSTREAM_DATABASE", "postgresql://nobody@127.0.0.1:1/nothing")
     with pytest.raises(CannotMeasureError, match="refused"):
         BENCHES["registry"]()
+
+
+def test_the_sinks_figures(database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sink, "BLOCKS", 200)
+    monkeypatch.setattr(sink, "TURNS", 2)
+    bench("sink", "--json", tmp_path / "sink.json", "--database", database_url)
+    found = json.loads((tmp_path / "sink.json").read_text())
+    for name in ("trend_rows_s", "trace_rows_s", "trace_rows_s_with_encoding", "trace_rows_s_from_records"):
+        assert 0 < found[f"{name}_median"] <= found[name]
+    assert found["trace_rows_s"] > found["trace_rows_s_with_encoding"]
+    assert found["run"]["python"]
+
+
+def test_the_sinks_bench_brings_every_row(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    migrate(database_url)
+    monkeypatch.setattr(sink, "BLOCKS", 200)
+    monkeypatch.setattr(sink, "TURNS", 1)
+    writer = Writer(connect(database_url, role="ecg_sink"))
+    for way in sink.ways(writer).values():
+        way()
+        way()
+    writer.close()
+    with connect(database_url) as connection:
+        assert connection.execute("SELECT count(*) FROM ecg.trend").fetchone() == (2 * sink.TRENDS,)
+        assert connection.execute("SELECT count(*), min(n) FROM ecg.trace").fetchone() == (3 * 2 * 200, 2500)
+
+
+def test_a_row_a_sample_beside_blocks(database_url: str, tmp_path: Path) -> None:
+    write_record(tmp_path / "set")
+    bench("traces", tmp_path / "set", "--json", tmp_path / "traces.json", "--database", database_url)
+    found = json.loads((tmp_path / "traces.json").read_text())
+    (name,) = set(found) - set(traces.codecs())
+    with connect(database_url, autocommit=True) as connection:
+        there = "postgresql" if detect(connection) is Edition.PLAIN else "timescaledb"
+    assert name == f"{there}-row-a-sample"
+    assert found[name]["bytes_per_sample"] > 30 * found["pcodec-wrapped"]["bytes_per_sample"]
+    assert all(set(cost) == {"bytes_per_sample", "encode_ns", "decode_ns"} for cost in found.values())
+
+
+def bench(*words: object) -> None:
+    app([*map(str, words)], exit_on_error=False, result_action="return_value")

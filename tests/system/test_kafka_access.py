@@ -93,7 +93,7 @@ def test_each_act_succeeds_where_nobody_refuses_it(closed: Closed) -> None:
             assert who.may(act, "scratch"), act.__name__
         assert who.may(who.begin_transaction, "scratch")
         assert who.may(who.configure_broker, "1")
-        for act in (who.see_rights, who.give_rights, who.set_password):
+        for act in (who.see_rights, who.see_disks, who.give_rights, who.set_password):
             assert who.may(act, "nobody"), act.__name__
         forget_nobody(who)
 

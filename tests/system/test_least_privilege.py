@@ -30,13 +30,14 @@ from ecgstream.registry import facility_csv
 from ecgstream.registry.henan import henan
 from ecgstream.store.connection import connect
 from ecgstream.store.migrate import migrate
+from tests.ecgstream.watch.receiver import Receiver, until
 from tests.system.closed_kafka import PARTITIONS, Closed, closed_kafka
 from tests.system.command import Command
 from tests.system.conftest import started
 from tests.system.people import person
 
 DEVICE, HOSPITAL, NEIGHBOUR = "mon-1", "410100-H1", "410100-H2"
-SERVICES = (Service.REGISTRY, Service.WORKER, Service.PAGER, Service.SINK)
+SERVICES = (Service.REGISTRY, Service.WORKER, Service.PAGER, Service.SINK, Service.WATCH)
 PATIENCE_S = 60.0
 
 
@@ -59,16 +60,26 @@ def url(timescale_url: str, new_database: Callable[[str], str]) -> str:
 
 @pytest.fixture
 def logins(url: str) -> Iterator[dict[Service, str]]:
-    """URLs of logins that are members of their service's role and of nothing else."""
+    """URLs of logins that are members of their service's role and of nothing else; the watch may connect."""
     made = {}
+    database = conninfo_to_dict(url)["dbname"]
     with connect(url, autocommit=True) as connection:
-        for service in (Service.REGISTRY, Service.SINK):
+        for service in (Service.REGISTRY, Service.SINK, Service.WATCH):
             login, password = f"{service}_{secrets.token_hex(4)}", secrets.token_urlsafe()
-            connection.execute(f"CREATE ROLE {login} LOGIN PASSWORD '{password}' IN ROLE ecg_{service}")
+            connection.execute(f"CREATE ROLE {login} LOGIN PASSWORD '{password}'")
+            right = f"CONNECT ON DATABASE {database}" if service is Service.WATCH else f"ecg_{service}"
+            connection.execute(f"GRANT {right} TO {login}")
             made[service] = make_conninfo(**conninfo_to_dict(url) | {"user": login, "password": password})
         yield made
         for address in made.values():
+            connection.execute(f"DROP OWNED BY {conninfo_to_dict(address)['user']}")
             connection.execute(f"DROP ROLE {conninfo_to_dict(address)['user']}")
+
+
+@pytest.fixture
+def dead_mans_switch() -> Iterator[Receiver]:
+    with Receiver() as made:
+        yield made
 
 
 @pytest.mark.timeout(180)
@@ -76,6 +87,7 @@ def test_a_patient_is_watched_and_seen_by_those_who_answer(
     closed: Closed,
     url: str,
     logins: dict[Service, str],
+    dead_mans_switch: Receiver,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -83,7 +95,14 @@ def test_a_patient_is_watched_and_seen_by_those_who_answer(
     processes = []
     for service in SERVICES:
         settings = closed.of(
-            service, database=logins.get(service, ""), clock_rate=20.0, snapshot_spread_s=1.0
+            service,
+            database=logins.get(service, ""),
+            clock_rate=20.0,
+            snapshot_spread_s=1.0,
+            heartbeat_url=dead_mans_switch.url(),
+            heartbeat_s=1.0,
+            disk_free_percent=0.0,
+            database_volume_gb=1e6,
         )
         with log.open("ab") as out:
             argv = [sys.executable, "-m", "ecgstream", str(service)]
@@ -103,9 +122,12 @@ def test_a_patient_is_watched_and_seen_by_those_who_answer(
                 (DEVICE, worn_by)
             ]
             assert {p for (p,) in seen.execute("SELECT told_patient FROM api.conditions")} <= {worn_by}
+        until(lambda: dead_mans_switch.beats(), log.read_text, PATIENCE_S)  # the watch sees all it must
     finally:
         status = [end(process) for process in processes]
     assert status == [0] * len(SERVICES), log.read_text()
+    assert "nothing_seen" not in log.read_text()
+    assert "condition=" not in log.read_text()  # of an alarm
 
 
 def enter(url: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> str:

@@ -120,9 +120,14 @@ def read(kafka: str, topic: topics.Topic) -> list[bytes]:
     last = consumer.end_offsets([tp])[tp]
     values: list[bytes] = []
     while consumer.position(tp) < last:
-        values += [r.value for found in consumer.poll(500).values() for r in found]
+        values += [r.value for found in consumer.poll(500).values() for r in found if r.value is not None]
     consumer.close()
     return values
+
+
+def written(kafka: str) -> list[Row]:
+    """The conditions that workers have put out."""
+    return [row(codec.decode_as(Condition, value)) for value in read(kafka, topics.CONDITIONS)]
 
 
 class Play:
@@ -166,7 +171,7 @@ class Play:
 
     def raised(self) -> set[str]:
         """The devices whose alarm has been raised."""
-        found = [row(value) for value in read(self.settings.kafka, topics.CONDITIONS)]
+        found = written(self.settings.kafka)
         return {r.device for r in found if r.code == ALARMS[r.device]}
 
     def covered(self) -> int:
@@ -219,7 +224,7 @@ def test_changes_hold_from_their_place_in_the_log_however_often_the_worker_is_ki
     assert settle(play.settings, GROUPS["worker"], (topics.INGEST,), 60) == 0
     assert end(worker) == 0
 
-    told = {row(codec.decode_as(Condition, v)) for v in read(play.settings.kafka, topics.CONDITIONS)}
+    told = set(written(play.settings.kafka))
     first_s = {"dev-limits": CHANGED_S, "dev-neonate": CHANGED_S, "dev-stated": STATED_S}
     for device, code in ALARMS.items():
         alarms = [r for r in told if (r.device, r.code) == (device, code)]

@@ -74,7 +74,7 @@ def install_timescale() -> None:
         raise ServiceUnavailableError(f"TimescaleDB is not installed; as root: {INSTALL}")
     root = debian13_root()
     if root == Path("/"):
-        _apt(*_PACKAGES)
+        apt(*_PACKAGES)
         return
     root.parent.mkdir(parents=True, exist_ok=True)
     with root.with_name("trixie.lock").open("w") as lock:
@@ -83,7 +83,8 @@ def install_timescale() -> None:
             _debootstrap(root)
 
 
-def _apt(*packages: str) -> None:
+def apt(*packages: str) -> None:
+    """Install Debian packages, as root."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for words in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
         _show(["apt-get", "-q", *words], environment)
@@ -91,7 +92,7 @@ def _apt(*packages: str) -> None:
 
 def _debootstrap(root: Path) -> None:
     if shutil.which("debootstrap") is None:
-        _apt("debootstrap")
+        apt("debootstrap")
     part = root.with_name("trixie.part")
     shutil.rmtree(part, ignore_errors=True)
     say(f"installing a Debian 13 with TimescaleDB in {root} (once, about a minute, 750 MB)")

@@ -9,6 +9,7 @@ from ecgstream.broker.errors import BrokerError
 from ecgstream.centre import GROUPS
 from ecgstream.settings import Settings
 from ecgstream.store import sink
+from ecgstream.watch.rules.pipeline import FOLLOWED
 from ecgstream.worker.stream import make_app
 from schemas import topics
 
@@ -40,9 +41,18 @@ def test_a_gateway_writes_what_it_receives_and_reads_who_is_enrolled() -> None:
 def test_only_admins_touch_the_cluster_and_they_touch_no_record() -> None:
     for service, access in ACCESS.items():
         touched = {r.operation for r in access.rights() if r.kind == "CLUSTER"}
-        assert bool(touched) == (service is Service.ADMIN)
+        if service is not Service.ADMIN:
+            assert touched == ({"DESCRIBE"} if service is Service.WATCH else set())
     admin = ACCESS[Service.ADMIN].rights()
     assert {r.operation for r in admin if r.kind != "CLUSTER"} == {"DESCRIBE"}
+
+
+def test_the_watch_sees_everything_that_stands_still_and_reads_of_no_patient() -> None:
+    watch = ACCESS[Service.WATCH]
+    assert watch.reads == (topics.GATEWAYS,)
+    assert (watch.writes, watch.group) == ((), "")
+    assert {t.name for t in watch.topics} == {t.name for t in topics.ALL}
+    assert set(watch.sees_groups) == {a.group for a in ACCESS.values() if a.group} == set(FOLLOWED)
 
 
 def test_no_service_may_create_delete_or_change_a_topic() -> None:

@@ -6,24 +6,15 @@ import random
 from dataclasses import replace
 
 import numpy as np
-import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
-from ecgstream.store.traces import (
-    Block,
-    TraceBuilder,
-    TraceError,
-    block_samples,
-    decode_block,
-    encode_block,
-    merge,
-)
-from ecgstream.store.writer import block_of, row_of
+from ecgstream.store.trace_rows import block_of
+from ecgstream.store.traces import Block, TraceBuilder, block_samples, merge
 from schemas import mdc
 from schemas.bundle import Bundle
 from schemas.records import MISSING, Channel, Packet
+from tests.ecgstream.store.copied import row
 
 SESSION = 1_700_000_000_000_000_000
 RATE = 50.0  # a block has 500 samples
@@ -51,34 +42,13 @@ def stored(blocks: list[Block]) -> dict[tuple[str, int, int, int], Block]:
     """What the store would hold: each block encoded, read back and merged."""
     found: dict[tuple[str, int, int, int], Block] = {}
     for block in blocks:
-        row = row_of(merge(found[block.key], block) if block.key in found else block)
-        found[block.key] = block_of(row)
+        written = row(merge(found[block.key], block) if block.key in found else block)
+        found[block.key] = block_of(written[:4] + written[5:])  # a time is no part of a block
     return found
 
 
 def rows(found: dict[tuple[str, int, int, int], Block]) -> list[tuple[object, ...]]:
-    return [row_of(found[key]) for key in sorted(found)]
-
-
-@given(arrays(np.int16, st.integers(1, 3000)))
-def test_a_block_is_the_same_bit_for_bit_after_the_codec(samples: np.ndarray) -> None:
-    back = decode_block("pcodec", encode_block(samples), samples.size)
-    assert back.dtype == np.int16
-    assert np.array_equal(back, samples)
-
-
-@pytest.mark.parametrize(
-    ("codec", "data", "n"),
-    [
-        ("flac", b"", 1),
-        ("pcodec", b"", 1),
-        ("pcodec", b"pco!nonsense", 1),
-        ("pcodec", encode_block(np.zeros(3, np.int16)), 4),
-    ],
-)
-def test_what_cannot_be_decoded_is_one_error(codec: str, data: bytes, n: int) -> None:
-    with pytest.raises(TraceError):
-        decode_block(codec, data, n)
+    return [row(found[key]) for key in sorted(found)]
 
 
 def test_a_packet_over_a_boundary_is_listed_where_it_begins() -> None:
@@ -113,6 +83,7 @@ def histories(draw: st.DrawFn) -> list[Packet]:
     return packets
 
 
+@settings(deadline=None)
 @given(histories(), st.randoms(use_true_random=False))
 def test_any_order_cut_and_repetition_gives_the_same_blocks(
     packets: list[Packet], rng: random.Random
@@ -138,6 +109,7 @@ def test_any_order_cut_and_repetition_gives_the_same_blocks(
     assert rows(stored(pieces + pieces)) == expected
 
 
+@settings(deadline=None)
 @given(histories())
 def test_each_packet_is_in_one_block_of_channel_0(packets: list[Packet]) -> None:
     builder = TraceBuilder()

@@ -1,0 +1,157 @@
+"""What the watch sees of a real Kafka."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, suppress
+from typing import TypeVar
+
+import pytest
+from kafka.errors import KafkaError
+
+from ecgstream import __version__, clients
+from ecgstream.member import Member
+from ecgstream.settings import Settings
+from ecgstream.topics import create_topics
+from ecgstream.watch.kafka import BrokerDisksLook, CopiesLook, GatewaysLook, LogLook
+from ecgstream.watch.rules.pipeline import PAGER, SINK, WORKERS
+from ecgstream.watch.sight import Log
+from schemas import codec, topics
+from schemas.records import GatewayStatus
+
+L = TypeVar("L", LogLook, CopiesLook, BrokerDisksLook, GatewaysLook)
+CONDITIONS, INGEST, GATEWAYS = (t.name for t in (topics.CONDITIONS, topics.INGEST, topics.GATEWAYS))
+
+
+@pytest.fixture
+def settings(kafka: str) -> Settings:
+    found = Settings(kafka=kafka, session_timeout_s=6)
+    create_topics(found)
+    return found
+
+
+class Looks:
+    """Closes, after a test, what it has looked with."""
+
+    def __init__(self) -> None:
+        self.made = ExitStack()
+
+    def __call__(self, look: L) -> L:
+        return self.made.enter_context(closing(look))
+
+
+@pytest.fixture
+def looks() -> Iterator[Looks]:
+    found = Looks()
+    with found.made:
+        yield found
+
+
+def until(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 40
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def first(look: LogLook) -> Log:
+    """Return what is seen as soon as a new broker has coordinators for its groups."""
+    seen: list[Log] = []
+
+    def sees() -> bool:
+        with suppress(KafkaError):
+            seen.append(look(1.0))
+        return bool(seen)
+
+    until(sees)
+    return seen[0]
+
+
+def send(
+    settings: Settings, topic: str, value: bytes | None, partition: int, key: bytes | None = None
+) -> None:
+    producer = clients.producer(settings)
+    producer.send(topic, value, key=key, partition=partition).get(10)
+    producer.close()
+
+
+def test_it_sees_how_far_topics_and_groups_are(settings: Settings, looks: Looks) -> None:
+    look = looks(LogLook(settings))
+    before = first(look)
+    assert before.groups.keys() == {WORKERS, SINK, PAGER}
+    assert {p for topic, p in before.ends if topic == INGEST} == set(range(settings.partitions))
+    send(settings, CONDITIONS, b"nothing", 5)
+    after = look(2.0)
+    assert after.ends[CONDITIONS, 5] == before.ends[CONDITIONS, 5] + 1
+    assert waiting(after) == waiting(before) + 1
+
+    member = Member(clients.consumer(settings, PAGER))
+    member.join([CONDITIONS])
+    try:
+        until(lambda: member.poll(0.1) and member.assignment)
+        until(lambda: look(3.0).groups[PAGER].members == 1)
+        source = next(tp for tp in member.assignment if tp.partition == 5)
+        assert member.commit({source: after.ends[CONDITIONS, 5]})
+        assert look(4.0).groups[PAGER].done[CONDITIONS, 5] == after.ends[CONDITIONS, 5]
+    finally:
+        member.leave()
+    until(lambda: look(5.0).groups[PAGER].members == 0)
+
+
+def waiting(log: Log) -> int:
+    return log.ends[CONDITIONS, 5] - log.groups[PAGER].done[CONDITIONS, 5]
+
+
+def test_it_sees_which_records_are_old_by_the_brokers_clock(
+    settings: Settings, looks: Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ecgstream.watch.kafka.BEHIND_S", 0.5)
+    send(settings, INGEST, b"old", 6)
+    time.sleep(1.0)  # what is old is a matter of time
+    send(settings, INGEST, b"new", 6)
+    log = first(looks(LogLook(settings)))
+    assert log.old[6] == log.ends[INGEST, 6] - 1
+
+
+def test_it_sees_copies_and_disks(settings: Settings, looks: Looks) -> None:
+    copies = looks(CopiesLook(settings))(7.0)
+    assert (copies.asked_s, copies.leaderless, copies.thin) == (7.0, 0, 0)
+    (disk,) = looks(BrokerDisksLook(settings))(7.0).values()
+    assert disk.name.startswith("broker 1 ")
+    assert 0 < disk.free < disk.total
+
+
+@pytest.fixture
+def status() -> GatewayStatus:
+    name = f"gw-{uuid.uuid4().hex[:8]}"
+    second = 10**9
+    now_ns = time.time_ns()
+    return GatewayStatus(name, now_ns, 3, 41, 4100, now_ns - 75 * second, 0, 0, 7 * second, __version__)
+
+
+def test_it_hears_gateways_until_they_are_taken_away(
+    settings: Settings, looks: Looks, status: GatewayStatus
+) -> None:
+    look = looks(GatewaysLook(settings))
+    key = status.gateway.encode()
+    send(settings, GATEWAYS, codec.encode(status), 3, key)
+    send(settings, GATEWAYS, b"nonsense", 3, b"somebody")
+    until(lambda: status.gateway in look(11.0).of)
+    seen = look(12.0)
+    gateway = seen.of[status.gateway]
+    assert (gateway.heard_s, gateway.oldest_s, gateway.spooled) == (11.0, 75.0, 41)
+    assert gateway.disk_free == 7 * 10**9
+    ends = looks(LogLook(settings))
+    until(lambda: look(13.0).read[GATEWAYS, 3] == ends(13.0).ends[GATEWAYS, 3])
+    send(settings, GATEWAYS, None, 3, key)
+    until(lambda: status.gateway not in look(14.0).of)
+
+
+def test_a_watch_that_comes_later_hears_them_as_well(
+    settings: Settings, looks: Looks, status: GatewayStatus
+) -> None:
+    send(settings, GATEWAYS, codec.encode(status), 2, status.gateway.encode())
+    look = looks(GatewaysLook(settings))
+    until(lambda: status.gateway in look(1.0).of)

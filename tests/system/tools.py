@@ -1,0 +1,101 @@
+"""Programs that check what deploy/ says: installed once, by tests.system.services, into the user's cache.
+
+    promtool            Prometheus' own, of Debian's package, which is unpacked rather than installed: it would
+                        start a server
+    compose             the loader of Docker Compose (compose-go), built from its Go module
+    helm                Helm itself, built from its Go module
+    psql, systemd-analyze   Debian's packages, where they are not here
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from ecgstream.embedded.errors import ServiceUnavailableError
+from ecgstream.embedded.jars import cache_directory
+from tests.system.timescale import INSTALL, apt, say
+
+HELM = "helm.sh/helm/v3/cmd/helm@v3.22.0"
+COMPOSE = "github.com/compose-spec/compose-go/v2/cmd@v2.16.2"
+_OF_DEBIAN = {"psql": "postgresql-client", "systemd-analyze": "systemd"}
+
+
+def _folder() -> Path:
+    return cache_directory() / "tools"
+
+
+def _built(module: str) -> Path:
+    """Where a Go program lies once it is built; another version lies elsewhere."""
+    return _folder() / module.replace("/", "+") / Path(module.partition("@")[0]).name
+
+
+def tool(name: str) -> str:
+    """Return the path of a program.
+
+    Raises:
+        ServiceUnavailableError: it is not installed.
+    """
+    places = {
+        "promtool": _folder() / "prometheus" / "usr" / "bin" / "promtool",
+        "compose": _built(COMPOSE),
+        "helm": _built(HELM),
+    }
+    found = str(places[name]) if name in places and places[name].exists() else shutil.which(name)
+    if found is None or (name in places and found != str(places[name])):
+        raise ServiceUnavailableError(f"{name} is not installed: {INSTALL}")
+    return found
+
+
+def install_tools() -> None:
+    """Install what is not here."""
+    for module in (COMPOSE, HELM):
+        if not _built(module).exists():
+            _build(module)
+    _unpack_prometheus()
+    lacking = [package for program, package in _OF_DEBIAN.items() if shutil.which(program) is None]
+    if lacking and os.geteuid() != 0:
+        raise ServiceUnavailableError(f"{', '.join(lacking)} not installed; as root: {INSTALL}")
+    if lacking:
+        apt(*lacking)
+
+
+def _build(module: str) -> None:
+    go = shutil.which("go")
+    if go is None:
+        raise ServiceUnavailableError(f"{module} is built with Go, which is not here: install Go 1.25 or newer")
+    say(f"building {module} (once, up to two minutes)")
+    target = _built(module).parent
+    part = target.with_name(f"{target.name}.part")
+    environment = {**os.environ, "GOBIN": str(part), "GOFLAGS": "-mod=mod"}
+    with tempfile.TemporaryDirectory() as elsewhere:  # not in a module of somebody's
+        done = subprocess.run(
+            [go, "install", module], cwd=elsewhere, env=environment, capture_output=True, text=True, check=False
+        )
+    if done.returncode != 0:
+        raise ServiceUnavailableError(f"go install {module} failed:\n{done.stderr[-2000:]}")
+    shutil.rmtree(target, ignore_errors=True)
+    part.rename(target)
+
+
+def _unpack_prometheus() -> None:
+    target = _folder() / "prometheus"
+    if target.exists():
+        return
+    with tempfile.TemporaryDirectory(prefix="ecgstream-apt-") as folder:
+        Path(folder).chmod(0o755)
+        if os.geteuid() == 0:
+            subprocess.run(["apt-get", "-q", "update"], check=False, capture_output=True)
+        argv = ["apt-get", "-q", "download", "prometheus"]
+        done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False)
+        packages = list(Path(folder).glob("prometheus_*.deb"))
+        if done.returncode != 0 or not packages:
+            raise ServiceUnavailableError(f"{' '.join(argv)} failed:\n{done.stderr[-2000:]}")
+        part = target.with_suffix(".part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        subprocess.run(["dpkg", "-x", packages[0], part], check=True)
+        part.rename(target)
