@@ -1,8 +1,9 @@
-"""From alarm condition to alert: a pipeline of small stages, after IEC 60601-1-8.
+"""From alarm condition to the people who must know of it: a pipeline of small stages, after IEC 60601-1-8.
 
-Here live the priorities, the life of an alert and the stages between a condition and the people who must know
-of it. A stage is a function ``(state, events, now_ns) -> events`` in a file of its own (``pipeline``).
+Here live the priorities, the life of an alert and the stages between a condition and an alert (``pipeline``),
+what is said of an alert (``page``), the notification log (``outbox``) and the channel that takes a page
+(``notify``). A stage is a function ``(state, events, now_ns) -> events`` in a file of its own.
 
-What does not live here: anything that opens a connection or reads a clock (the pager's process does both),
-and what makes a condition (``detectors``).
+What does not live here: anything that reads a clock or knows Kafka (the pager's process does), and what makes
+a condition (``detectors``). Only ``notify`` opens a connection.
 """

@@ -4,12 +4,18 @@ A high-priority alert latches (IEC 60601-1-8, 3.26 and 6.10): when its condition
 acknowledges it, since an asystole that was is news as well. One of medium or low priority ends with its
 condition. Only its own condition ends an alert: a lost link, a restarted device or a lead that is off ends
 nothing. Each onset has an id of its own, so a condition that comes back raises a new alert.
+
+A condition that is late (``late``) and would have called somebody to the patient is a finding of high
+priority, whatever its priority was while it lasted, for nobody has looked since. It must be acknowledged. A
+technical one that is over asks for nothing any more unless it was of high priority, and neither does one of
+low priority: nobody can put a lead back on an hour ago, and a thousand such findings after an outage would
+bury the others. These end with their condition; the list and the database have them.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from alerts.priority import priority_of
+from alerts.priority import is_technical, priority_of
 from alerts.state import Event, State
 from schemas.records import Alert, AlertState, Phase, Priority
 
@@ -27,14 +33,24 @@ def _advanced(known: Alert | None, event: Event, now_ns: int) -> Alert:
     alert = replace(alert, evidence=condition.evidence, updated_ns=now_ns, offset=event.offset)
     if condition.phase is not Phase.END:
         return alert
-    latches = alert.priority is Priority.HIGH
-    ended = AlertState.LATCHED if latches else AlertState.ENDED
-    return replace(alert, state=ended, end_ns=condition.time_ns)
+    alert = replace(alert, end_ns=condition.time_ns)
+    if event.late:
+        if _is_finding(alert):
+            return replace(alert, priority=Priority.HIGH, state=AlertState.LATE)
+        return replace(alert, state=AlertState.ENDED)
+    latches = alert.priority is Priority.HIGH and alert.state is AlertState.ACTIVE
+    return replace(alert, state=AlertState.LATCHED if latches else AlertState.ENDED)
+
+
+def _is_finding(alert: Alert) -> bool:
+    if alert.priority is Priority.MEDIUM:
+        return not is_technical(alert.condition)
+    return alert.priority is Priority.HIGH
 
 
 def _raised(event: Event, now_ns: int) -> Alert:
     """Raise an alert; by whichever phase came first, so that one whose onset was lost is not lost."""
-    c = event.condition
+    c = event.first or event.condition
     return Alert(
         id=c.id,
         device=c.device,

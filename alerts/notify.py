@@ -2,8 +2,8 @@
 
 An attempt succeeds, or fails with an error that says whether a retry can help and why, as in Prometheus
 Alertmanager's ``notify`` package. A channel may take a page and fail to say so, and a process may end before
-it has written down that a page was taken: then the page is sent again, with the same idempotency key, by which
-the receiver drops the repeat.
+it has written down that a page was taken: then the page is sent again, with the same idempotency key, by
+which the receiver drops the repeat.
 
 Neither an address nor anything else that a webhook's address holds is ever part of an error or a log line:
 addresses of hooks hold tokens.
@@ -46,6 +46,7 @@ class Reason(StrEnum):
     REFUSED = "refused"
     REDIRECTED = "redirected"
     NO_HTTP = "no_http"
+    OTHER = "other"
 
 
 class NotifyError(Exception):

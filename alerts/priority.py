@@ -9,8 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from alerts.state import Event, State
-from schemas.conditions import Code
+from schemas.conditions import CATALOGUE, Code
 from schemas.records import Priority
+
+MARKS = {Priority.HIGH: "!!!", Priority.MEDIUM: "!!", Priority.LOW: "!"}
+"""One to three exclamation marks, so that colour is not alone (IEC 60601-1-8, annex C)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,16 @@ def priority_of(code: str) -> Priority:
     """
     known = Code.__members__.get(code)
     return Priority.HIGH if known is None else JUDGEMENTS[known].priority
+
+
+def is_technical(code: str) -> bool:
+    """Return whether a condition is about the equipment; one that this version does not know may not be.
+
+    >>> is_technical("LEAD_OFF"), is_technical("NOT_YET_KNOWN")
+    (True, False)
+    """
+    known = Code.__members__.get(code)
+    return known is not None and CATALOGUE[known].technical
 
 
 def prioritise(state: State, events: Sequence[Event], now_ns: int) -> list[Event]:  # noqa: ARG001

@@ -51,7 +51,7 @@ class _Pending:
 
 
 class Bundler:
-    """Collects by shard; a bundle ends ``flush_s`` after its first row, or before it outgrows ``max_bytes``.
+    """Collects by shard; bundles end ``flush_s`` after their first row, or before one outgrows ``max_bytes``.
 
     ``refused`` counts the packets and numbers that were not taken.
     """
@@ -97,9 +97,8 @@ class Bundler:
         return min((p.opened_s + self._flush_s for p in self._shards.values()), default=math.inf)
 
     def due(self, now: Instant) -> list[Bundle]:
-        """Return the bundles whose time has come."""
-        shards = [s for s, p in self._shards.items() if p.opened_s + self._flush_s <= now.steady_s]
-        return [self._close(shard, now) for shard in shards]
+        """Return all that waits once a bundle's time has come: one flush is one sync of the spool's disk."""
+        return self.flush(now) if self.due_s() <= now.steady_s else []
 
     def flush(self, now: Instant) -> list[Bundle]:
         """Return all that waits."""

@@ -15,14 +15,15 @@ from types import MappingProxyType, TracebackType
 from typing import Any
 
 from devices.enrolment import Change, Enrolments, change_of, pack, unpack
-from devices.errors import CacheError, EnrolmentsUnknownError
+from devices.errors import CacheError, EnrolmentsUnknownError, LineError
+from devices.reach import reach
 from schemas.errors import BadRecordError
 from schemas.topics import ENROLMENT
 
 with warnings.catch_warnings():  # as in devices.publisher
     warnings.filterwarnings("ignore", "(read|open)_text is deprecated", DeprecationWarning)
     from kafka import KafkaConsumer, TopicPartition
-    from kafka.errors import KafkaError, KafkaTimeoutError
+    from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 
 PATIENCE_S = 20.0
 """How long a start waits for the broker before it takes the file."""
@@ -32,6 +33,16 @@ _SAVE_S = 60.0
 """A file that is not older than this says the same as the topic."""
 _NS = 1_000_000_000
 _log = logging.getLogger(__name__)
+
+
+def _consumer(**config: Any) -> Any:
+    """Make a consumer where a broker listens; raise ``KafkaError`` where none does."""
+    patience_s = config["bootstrap_timeout_ms"] / 1000
+    try:
+        reach(config["bootstrap_servers"], patience_s)
+    except LineError as error:
+        raise KafkaConnectionError(str(error)) from error
+    return KafkaConsumer(**config)
 
 
 class Follower:
@@ -52,7 +63,7 @@ class Follower:
         *,
         security: Mapping[str, Any] = MappingProxyType({}),
         patience_s: float = PATIENCE_S,
-        consumer: Callable[..., Any] = KafkaConsumer,
+        consumer: Callable[..., Any] = _consumer,
     ) -> None:
         self.enrolments = Enrolments()
         self._bootstrap = bootstrap
@@ -62,6 +73,7 @@ class Follower:
         self._make_consumer = consumer
         self._consumer: Any = None
         self._saved_s = float("-inf")
+        self._follows = True
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="enrolments", daemon=True)
 
@@ -102,8 +114,11 @@ class Follower:
                 if self._consumer is None:
                     self._read_all()
                 self._take(self._consumer.poll(timeout_ms=_POLL_MS))
+                self._follows = True
             except KafkaError as error:
-                _log.warning("enrolments are not followed now (%s)", type(error).__name__)
+                if self._follows:  # once, however long it lasts
+                    _log.warning("enrolments are not followed now (%s)", type(error).__name__)
+                self._follows = False
                 self._let_go()
                 self._stop.wait(_RETRY_S)
         self._let_go()

@@ -5,10 +5,6 @@ class RecordingError(ValueError):
     """A recording that cannot be played: unreadable, without an ECG lead, or beyond what int16 holds."""
 
 
-class PublishError(RuntimeError):
-    """Kafka has not acknowledged in time: what was in flight may or may not be there."""
-
-
 class NotAdmittedError(RuntimeError):
     """A device that may not send; the message names the command that lets it."""
 
@@ -19,3 +15,19 @@ class CacheError(ValueError):
 
 class EnrolmentsUnknownError(RuntimeError):
     """Neither the broker nor a file says which devices are enrolled."""
+
+
+class SpoolError(RuntimeError):
+    """A spool that cannot be used; the message says what to do."""
+
+
+class SpoolDamagedError(SpoolError):
+    """The spool's file is not whole. It was set aside; a new one is made at the next start."""
+
+
+class PlayError(ValueError):
+    """A play that cannot go on as it is asked to."""
+
+
+class LineError(RuntimeError):
+    """Kafka does not take what it is sent, now; the message says why."""

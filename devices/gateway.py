@@ -1,10 +1,14 @@
-"""The recording gateway: plays sources as live devices, at any speed, into Kafka."""
+"""The recording gateway: plays sources as live devices, at any speed, by way of the spool into Kafka.
+
+A played device is thought to have a store of its own. A gateway that was killed and goes on with the same
+play computes what its devices have measured since it began, and takes what it has not had yet, in order.
+"""
 
 import heapq
 import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -12,15 +16,24 @@ from typing import Protocol
 import structlog
 
 from devices.bundler import FLUSH_S, MAX_BYTES, Bundler, Instant
-from devices.publisher import Sent
-from devices.source import PACKET_S, Source
+from devices.errors import PlayError
+from devices.ledger import Account, Mark, Play
+from devices.source import NS, PACKET_S, Source
 from devices.trouble import Expectation
 from schemas.bundle import Bundle
 from schemas.errors import BadRecordError
 from schemas.records import Packet, Vital
 
 LAG_S = 1.0
+CONNECT_PATIENCE_S = 5.0
+"""How long a play that begins waits for Kafka before it begins without."""
+STOP_PATIENCE_S = 5.0
+"""How long a play that is stopped waits for Kafka before it leaves the rest in the spool."""
 _LAG_LOG_S = 5.0
+_ROOM_S = 0.1
+_SETTLE_S = 0.5
+_SAY_S = 2.0
+_MAX_READY = 16
 
 _log = structlog.get_logger()
 
@@ -50,16 +63,33 @@ class SystemClock:
 class Sink(Protocol):
     """What a gateway publishes to: ``devices.publisher.Publisher``, or a stand-in."""
 
-    sent: dict[tuple[str, int], Sent]
-    vitals: int
-    bundles: int
-    bytes: int
+    @property
+    def room(self) -> bool:
+        """Whether more can be taken."""
+
+    def knows(self, play: str) -> bool:
+        """Return whether a play of this name would go on."""
+
+    def begin(self, play: Play) -> tuple[Play, dict[str, Mark]]:
+        """Begin a play or go on with it; return it, and how far its devices have come."""
+
+    def start(self, patience_s: float) -> None:
+        """Start to send; wait a while for Kafka to be there."""
 
     def publish(self, bundles: Sequence[Bundle]) -> None:
-        """Send bundles."""
+        """Take bundles."""
 
-    def flush(self) -> None:
-        """Wait for all acknowledgements."""
+    def refuse(self) -> None:
+        """Count a packet or number that was not taken."""
+
+    def settled(self, patience_s: float) -> bool:
+        """Return whether Kafka has acknowledged everything; wait so long for it."""
+
+    def account(self) -> Account:
+        """Return what Kafka has acknowledged of the play."""
+
+    def waiting(self) -> int:
+        """Return how many records Kafka has not acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +115,18 @@ class DeviceReport:
 
 @dataclass(frozen=True, slots=True)
 class GatewayReport:
-    """What a gateway has sent. ``complete``: every source was played to its end."""
+    """What Kafka has acknowledged of a play, over all restarts of its gateway.
+
+    ``complete``: every source was played to its end. ``waiting``: records that are still in the spool; they
+    are sent when the gateway is started again. ``max_lag_s`` and ``refused`` are of this process.
+    """
 
     gateway: str
+    play: str
     start_ns: int
     speed: float
     complete: bool
+    waiting: int
     wall_s: float
     max_lag_s: float
     bundles: int
@@ -114,6 +150,7 @@ def play(
     speed: float = 1.0,
     stop: threading.Event | None = None,
     gateway: str = "gw-recordings",
+    name: str = "",
     start_ns: int | None = None,
     packet_s: float = PACKET_S,
     flush_s: float = FLUSH_S,
@@ -122,13 +159,16 @@ def play(
 ) -> GatewayReport:
     """Play all sources to their end, or until ``stop`` is set, and wait for all acknowledgements.
 
+    Kafka may be away: what devices give is spooled, and the wait at the end ends with ``stop`` only.
+
     Args:
         sources: the devices; their ids must differ.
         publisher: where bundles go; it stays open.
         speed: signal seconds a wall-clock second. Device times run at signal speed, ``received_ns`` and
             ``created_ns`` at wall speed.
-        stop: ends the play; what was measured by then is still sent.
+        stop: ends the play; what was measured by then is still taken.
         gateway: the name that bundles carry.
+        name: of the play; one that was broken off goes on where it was. Empty: a play that never goes on.
         start_ns: device time at which all sources begin, UTC ns; by default now.
         packet_s: length of a packet, 0.2 to 2 s of signal.
         flush_s: wall-clock s after which a bundle is sent.
@@ -139,7 +179,8 @@ def play(
         What Kafka has acknowledged.
 
     Raises:
-        PublishError: Kafka does not acknowledge.
+        PlayError: a play of this name was begun with something else.
+        SpoolError: the spool cannot be used any more.
     """
     if speed <= 0:
         raise ValueError(f"a speed of {speed:g}")
@@ -147,26 +188,73 @@ def play(
         raise ValueError("two sources with the same device id")
     stop = stop or threading.Event()
     clock = clock or SystemClock()
-    begin_ns = clock.now().utc_ns if start_ns is None else start_ns
-    player = _Player(publisher, clock, Bundler(gateway, flush_s=flush_s, max_bytes=max_bytes), speed)
-    complete = player.run(_timeline(sources, begin_ns, packet_s), stop)
-    publisher.flush()
+    if not publisher.knows(name):
+        publisher.start(CONNECT_PATIENCE_S)
+    now = clock.now()
+    wanted = Play(
+        name or f"unnamed-{now.utc_ns}",
+        now.utc_ns if start_ns is None else start_ns,
+        now.utc_ns,
+        speed,
+        packet_s,
+        tuple(s.device for s in sources),
+    )
+    found, marks = publisher.begin(wanted)
+    if start_ns not in (None, found.start_ns):
+        raise PlayError(
+            f"play {name} was begun with --start-ns {found.start_ns}: give the same, or another name"
+        )
+    player = _Player(publisher, clock, Bundler(gateway, flush_s=flush_s, max_bytes=max_bytes), found, marks)
+    complete = player.run(_timeline(sources, found.start_ns, packet_s), stop)
+    _settle(publisher, clock, stop)
+    return _report(gateway, found, sources, player, publisher, clock, complete=complete)
+
+
+def _settle(publisher: Sink, clock: Clock, stop: threading.Event) -> None:
+    """Wait until Kafka has acknowledged everything, or a while after we were stopped."""
+    begin_s, deadline_s = clock.now().steady_s, float("inf")
+    said = False
+    while not publisher.settled(_SETTLE_S):
+        now_s = clock.now().steady_s
+        if not said and now_s > begin_s + _SAY_S:
+            said = True
+            _log.info("no more to take; the rest waits for Kafka", records=publisher.waiting())
+        if stop.is_set():
+            deadline_s = min(deadline_s, now_s + STOP_PATIENCE_S)
+        if now_s > deadline_s:
+            return
+
+
+def _report(
+    gateway: str,
+    found: Play,
+    sources: Sequence[Source],
+    player: "_Player",
+    publisher: Sink,
+    clock: Clock,
+    *,
+    complete: bool,
+) -> GatewayReport:
+    account = publisher.account()
     return GatewayReport(
         gateway,
-        begin_ns,
-        speed,
+        found.name,
+        found.start_ns,
+        found.speed,
         complete,
+        publisher.waiting(),
         round(clock.now().steady_s - player.begin_s, 3),
         round(player.max_lag_s, 3),
-        publisher.bundles,
-        publisher.bytes,
-        sum(s.packets for s in publisher.sent.values()),
-        publisher.vitals,
+        account.bundles,
+        account.bytes,
+        account.packets,
+        account.vitals,
         player.bundler.refused,
         tuple(DeviceReport(s.device, s.shard, s.label, s.simulated) for s in sources),
         tuple(
             SessionReport(device, session, sent.packets, sent.first_seq, sent.last_seq)
-            for (device, session), sent in sorted(publisher.sent.items())
+            for (device, session), sent in sorted(account.sent.items())
+            if sent.packets
         ),
         tuple(e for s in sources for e in s.expected),
     )
@@ -184,51 +272,94 @@ def _timeline(
 
 
 class _Player:
-    """The loop: sleep until the next item leaves or a bundle is due, then do what is due."""
+    """Takes each item when it leaves its device, and flushes when a bundle is due.
 
-    def __init__(self, publisher: Sink, clock: Clock, bundler: Bundler, speed: float) -> None:
+    Bundles are cut by the time at which things are due, not at which they are done: a gateway that is behind,
+    or that takes what its devices kept while it was away, cuts them as one that is on time.
+    """
+
+    def __init__(
+        self, publisher: Sink, clock: Clock, bundler: Bundler, play: Play, marks: Mapping[str, Mark]
+    ) -> None:
+        now = clock.now()
         self.bundler = bundler
-        self.begin_s = clock.now().steady_s
+        self.begin_s = now.steady_s - max(0, now.utc_ns - play.began_ns) / NS
         self.max_lag_s = 0.0
+        self._resumed_s = now.steady_s
         self._publisher = publisher
         self._clock = clock
-        self._speed = speed
+        self._speed = play.speed
+        self._marks = marks
+        self._ready: list[Bundle] = []
+        self._is_sending = False
         self._said_s = float("-inf")
 
     def run(self, timeline: Iterator[tuple[float, int, Packet | Vital]], stop: threading.Event) -> bool:
         """Return whether the timeline was played to its end."""
-        entry = next(timeline, None)
-        while entry is not None and not stop.is_set():
-            leaves_s = self.begin_s + entry[0] / self._speed
-            self._wait(leaves_s, stop)
-            now = self._clock.now()
-            if now.steady_s >= leaves_s:
-                self._watch_lag(now.steady_s - leaves_s, now.steady_s)
-                self._take(entry[1], entry[2], now)
-                entry = next(timeline, None)
-            self._publish(self.bundler.due(now))
-        self._publish(self.bundler.flush(self._clock.now()))
-        return entry is None
+        complete = all(self._play(*entry, stop) for entry in timeline if not self._has(entry[2]))
+        self._ready += self.bundler.flush(self._clock.now())
+        self._publish()
+        self._send()
+        return complete
 
-    def _wait(self, leaves_s: float, stop: threading.Event) -> None:
-        seconds = min(leaves_s, self.bundler.due_s()) - self._clock.now().steady_s
-        if seconds > 0:
-            self._clock.wait(stop, seconds)
+    def _has(self, item: Packet | Vital) -> bool:
+        mark = self._marks.get(item.device)
+        return mark is not None and mark.has(item)
+
+    def _play(self, at_s: float, shard: int, item: Packet | Vital, stop: threading.Event) -> bool:
+        """Take one item when it leaves; return false where we are stopped before."""
+        leaves_s = self.begin_s + at_s / self._speed
+        while (due_s := self.bundler.due_s()) < leaves_s:
+            if not self._reach(due_s, stop):
+                return False
+            self._ready += self.bundler.due(self._at(due_s))
+        if not self._reach(leaves_s, stop):
+            return False
+        if leaves_s > self._resumed_s:
+            self._watch_lag(self._clock.now().steady_s - leaves_s)
+        self._take(shard, item, self._at(leaves_s))
+        return True
+
+    def _reach(self, moment_s: float, stop: threading.Event) -> bool:
+        """Wait for a moment, and for room; return false where we are stopped before."""
+        if len(self._ready) >= _MAX_READY:
+            self._publish()
+        if moment_s > self._resumed_s and not self._is_sending:
+            # All that the devices kept while we were away is in the spool: what goes first can be told now.
+            self._publish()
+            self._send()
+        while not stop.is_set():
+            wait_s = moment_s - self._clock.now().steady_s
+            if wait_s <= 0 and self._publisher.room:
+                return True
+            self._publish()
+            self._clock.wait(stop, wait_s if wait_s > 0 else _ROOM_S)
+        return False
+
+    def _at(self, moment_s: float) -> Instant:
+        return Instant(moment_s, self._clock.now().utc_ns)
 
     def _take(self, shard: int, item: Packet | Vital, now: Instant) -> None:
         if isinstance(item, Packet):
             item = replace(item, received_ns=now.utc_ns)
         try:
-            self._publish(self.bundler.add(shard, item, now))
+            self._ready += self.bundler.add(shard, item, now)
         except BadRecordError as error:
+            self._publisher.refuse()
             _log.error("refused", device=item.device, reason=str(error))
 
-    def _publish(self, bundles: Sequence[Bundle]) -> None:
-        if bundles:
-            self._publisher.publish(bundles)
+    def _send(self) -> None:
+        self._is_sending = True
+        self._publisher.start(0.0)
 
-    def _watch_lag(self, lag_s: float, now_s: float) -> None:
+    def _publish(self) -> None:
+        if self._ready:
+            self._publisher.publish(self._ready)
+            self._ready = []
+
+    def _watch_lag(self, lag_s: float) -> None:
         self.max_lag_s = max(self.max_lag_s, lag_s)
+        now_s = self._clock.now().steady_s
         if lag_s > LAG_S and now_s - self._said_s > _LAG_LOG_S:
             self._said_s = now_s
             _log.warning("the gateway falls behind its devices", lag_s=round(lag_s, 2))

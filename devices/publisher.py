@@ -1,168 +1,253 @@
-"""Bundles to Kafka: idempotent, acknowledged by all replicas, one record a bundle."""
+"""From the devices by way of the spool to Kafka: nothing that was taken is lost, and live goes first.
 
-import warnings
-from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+``publish`` makes durable what devices gave, and returns; it never waits for Kafka. A thread sends what is
+spooled and deletes what is acknowledged. While Kafka is away it tries to come back, and devices go on.
+"""
+
+import queue
+import threading
+import time
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from devices.errors import PublishError
+from devices.backlog import GAP_S
+from devices.bundler import Instant
+from devices.errors import LineError
+from devices.ledger import Account, Mark, Play
+from devices.line import Line
+from devices.parts import parts_of
+from devices.shipper import Shipped, Shipper
+from devices.spool import Record, Spool
+from devices.standing import Standing
 from schemas.bundle import Bundle
-from schemas.topics import INGEST, partition_of
+from schemas.codec import encode
+from schemas.records import GatewayStatus
+from schemas.topics import BACKFILL, GATEWAYS, INGEST
 
-with warnings.catch_warnings():
-    # kafka-python 3.0 reads its protocol's tables by functions that Python 3.11 deprecates and 3.13 does not.
-    warnings.filterwarnings("ignore", "(read|open)_text is deprecated", DeprecationWarning)
-    from kafka import KafkaProducer
-    from kafka.errors import KafkaError
-
-PATIENCE_S = 300.0
-_ANSWER_MS = 30_000
-_LINGER_MS = 5
-_MAX_REQUEST_BYTES = 1_048_576
-_MAX_IN_FLIGHT_BYTES = 32 * _MAX_REQUEST_BYTES
-
-
-@dataclass(slots=True)
-class Sent:
-    """What Kafka has acknowledged of a session of a device."""
-
-    packets: int = 0
-    first_seq: int = -1
-    last_seq: int = -1
-
-
-@dataclass(slots=True)
-class _InFlight:
-    bundle: Bundle
-    size: int
-    future: Any
+TOPICS = (INGEST, BACKFILL, GATEWAYS)
+STATUS_S = 5.0
+"""s between two records of how the gateway stands."""
+SLOW_S = 5.0
+"""Kafka counts as away where it has acknowledged nothing for so long."""
+_RETRY_S = 1.0
+_COMMIT_S = 1.0  # of acknowledgements, where no device gives anything
+_TICK_S = 0.5
+_JOIN_S = 15.0
+STATUS_TOKEN = 0
+"""Of what is sent for its own sake; nobody waits for its outcome."""
 
 
 class Publisher:
-    """Sends bundles to the partition of their shard and counts what was acknowledged.
+    """Publishes for one gateway, into the partition of each bundle's shard. Close it before its spool.
 
-    Until there is a spool on disk, a gateway's patience is its memory: kafka-python retries for
-    ``patience_s`` while up to 32 MB wait here, then ``publish`` blocks, and at last it raises
-    ``PublishError``. Nothing is dropped in silence.
-
-    ``security``: what more kafka-python must be told to come in at a closed broker.
+    Args:
+        bootstrap: the broker's address.
+        spool: where bundles wait; what an earlier process has left goes first, or as backlog.
+        gateway: its name.
+        partitions: how many each topic has.
+        security: what more kafka-python must be told to come in at a closed broker.
+        version: of ecgstream, for the record of how the gateway stands.
+        gap_s: above so much waiting signal of a device, its newest packet goes first.
+        on_standing: called every few seconds, from the publisher's thread.
+        line: connects, for tests.
     """
 
     def __init__(
         self,
         bootstrap: str,
+        spool: Spool,
         *,
+        gateway: str,
         partitions: int,
         security: Mapping[str, Any] = MappingProxyType({}),
-        topic: str = INGEST.name,
-        patience_s: float = PATIENCE_S,
-        producer: Any = None,
+        version: str = "",
+        gap_s: float = GAP_S,
+        on_standing: Callable[[GatewayStatus, Shipped], None] = lambda _status, _shipped: None,
+        line: Callable[..., Line] = Line,
     ) -> None:
-        self.sent: dict[tuple[str, int], Sent] = {}
-        self.vitals = 0
-        self.bundles = 0
-        self.bytes = 0
-        self._bootstrap = bootstrap
-        self._security = security
-        self._partitions = partitions
-        self._topic = topic
-        self._patience_s = patience_s
-        self._in_flight: deque[_InFlight] = deque()
-        self._waiting_bytes = 0
-        self._failed = False
-        self._producer = producer if producer is not None else self._connect()
+        self.standing = Standing(gateway, version, spool.path.parent)
+        self._spool = spool
+        self._on_standing = on_standing
+        self._shipper = Shipper(spool, gateway=gateway, partitions=partitions, gap_s=gap_s)
+        self._address = (gateway.encode(), zlib.crc32(gateway.encode()) % partitions)
+        self._new: queue.SimpleQueue[Record] = queue.SimpleQueue()
+        self._wake = threading.Event()
+        self._connect: Callable[[], Line] = lambda: line(
+            bootstrap, TOPICS, partitions, security=security, wake=self._wake.set
+        )
+        self._stop = threading.Event()
+        self._connected = threading.Event()
+        self._settled = threading.Event()
+        self._why_away = ""
+        self._committed_s = self._told_s = float("-inf")
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
 
-    def _connect(self) -> Any:
-        patience_ms = round(self._patience_s * 1000)
-        try:
-            return KafkaProducer(
-                bootstrap_servers=self._bootstrap,
-                **self._security,
-                acks="all",
-                enable_idempotence=True,
-                compression_type="zstd",
-                linger_ms=_LINGER_MS,
-                max_request_size=_MAX_REQUEST_BYTES,
-                max_block_ms=min(patience_ms, _ANSWER_MS),
-                request_timeout_ms=min(patience_ms, _ANSWER_MS),
-                delivery_timeout_ms=patience_ms + 2 * _LINGER_MS,  # must exceed linger and one request
-            )
-        except KafkaError as error:
-            raise self._failure(error) from error
+    # -- for the devices' thread
+
+    def begin(self, play: Play) -> tuple[Play, dict[str, Mark]]:
+        """Begin a play, or go on with the one of this name; return it, and how far its devices have come.
+
+        Raises:
+            PlayError: it was begun with something else.
+        """
+        found = self._spool.begin(play)
+        self._spool.commit()
+        return found, self._spool.marks()
+
+    def knows(self, play: str) -> bool:
+        """Return whether a play of this name would go on."""
+        return self._spool.play is not None and self._spool.play.name == play
+
+    def start(self, patience_s: float = 0.0) -> None:
+        """Start to send; wait a while for Kafka to be there."""
+        if self._thread.ident is None:
+            self._thread.start()
+        self._connected.wait(patience_s)
+
+    @property
+    def room(self) -> bool:
+        """Whether more can be taken: see ``Spool``."""
+        return self._spool.room
 
     def publish(self, bundles: Sequence[Bundle]) -> None:
-        """Send; return at once while less than 32 MB wait for their acknowledgement.
+        """Take bundles; when this returns they are durable, unless the disk takes nothing.
 
         Raises:
-            PublishError: an acknowledgement has not come within the patience.
+            SpoolError: the spool can be used no more, or could not be while sending.
         """
+        self._raise_failure()
+        new = []
         for bundle in bundles:
-            data = bundle.encode()
-            try:
-                future = self._producer.send(
-                    self._topic, value=data, partition=partition_of(bundle.shard, self._partitions)
-                )
-            except KafkaError as error:
-                raise self._failure(error) from error
-            self._in_flight.append(_InFlight(bundle, len(data), future))
-            self._waiting_bytes += len(data)
-        while self._in_flight and (
-            self._in_flight[0].future.is_done or self._waiting_bytes > _MAX_IN_FLIGHT_BYTES
-        ):
-            self._settle()
+            new.append(self._spool.put(bundle.shard, bundle.created_ns, bundle.encode(), parts_of(bundle)))
+            self.standing.hear(bundle.devices, bundle.created_ns)
+        self._spool.commit()
+        self._committed_s = time.monotonic()
+        for record in new:  # durable first: what is sent before could come back another way after a crash
+            self._new.put(record)
+        self._wake.set()
 
-    def flush(self) -> None:
-        """Wait until all that was published is acknowledged.
+    def settled(self, patience_s: float) -> bool:
+        """Return whether Kafka has acknowledged everything; wait so long for it.
 
         Raises:
-            PublishError: as ``publish``.
+            SpoolError: as ``publish``.
         """
-        while self._in_flight:
-            self._settle()
+        self._raise_failure()
+        if not self._spool.is_empty:
+            self._settled.wait(patience_s)
+            self._settled.clear()
+        if not self._spool.is_empty:
+            return False
+        self._spool.commit()
+        return True
+
+    def refuse(self) -> None:
+        """Count a packet or number that was not taken."""
+        self.standing.refused += 1
+
+    def account(self) -> Account:
+        """Return what Kafka has acknowledged of the play."""
+        return self._spool.account()
+
+    def waiting(self) -> int:
+        """Return how many records Kafka has not acknowledged."""
+        return self._spool.held().records
 
     def close(self) -> None:
-        """Flush, unless it has failed already, and let go of the connection."""
+        """Stop sending, and say how the gateway stands; what is not acknowledged stays in the spool."""
+        self._stop.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(_JOIN_S)
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    # -- the thread
+
+    def _run(self) -> None:
         try:
-            if not self._failed:
-                self.flush()
+            while not self._stop.is_set():
+                self._try()
+                self._take_in()
+                self._tell(None)
+                self._stop.wait(_RETRY_S)
+        except Exception as error:
+            self._failure = error
         finally:
-            if self._failed:
-                # kafka-python's close waits for what cannot be sent; only its sender can give that up.
-                self._producer._sender.force_close()
-            self._producer.close(timeout=10)
+            self._connected.set()
+            self._settled.set()
 
-    def _settle(self) -> None:
-        """Wait for the oldest acknowledgement and count it."""
-        oldest = self._in_flight[0]
+    def _try(self) -> None:
+        """Connect, and send as long as the line does."""
+        in_order = False
         try:
-            oldest.future.get(timeout=self._patience_s)
-        except KafkaError as error:
-            raise self._failure(error) from error
-        self._in_flight.popleft()
-        self._waiting_bytes -= oldest.size
-        self._count(oldest)
+            line = self._connect()
+        except LineError as error:
+            self._why_away = str(error)
+            return
+        try:
+            self._connected.set()
+            self._why_away = ""
+            self._tell(line, anyway=True)
+            self._ship(line)
+            in_order = self._shipper.waits_since_s == float("inf")
+        except LineError as error:
+            self._why_away = str(error)
+        finally:
+            line.close(in_order=in_order)
+            self._shipper.lost()
 
-    def _count(self, done: _InFlight) -> None:
-        bundle = done.bundle
-        self.bundles += 1
-        self.bytes += done.size
-        self.vitals += bundle.vital.code.size
-        packet = bundle.packet
-        for device, session, seq in zip(
-            packet.device.tolist(), packet.session.tolist(), packet.seq.tolist(), strict=True
-        ):
-            sent = self.sent.setdefault((bundle.devices[device], session), Sent(0, seq, seq))
-            sent.packets += 1
-            sent.first_seq = min(sent.first_seq, seq)
-            sent.last_seq = max(sent.last_seq, seq)
+    def _ship(self, line: Line) -> None:
+        """Send until we are stopped."""
+        while True:
+            is_last = self._stop.is_set()
+            self._take_in()
+            now = Instant(time.monotonic(), time.time_ns())
+            next_s = self._shipper.step(line, now)
+            is_slow = now.steady_s - self._shipper.waits_since_s > SLOW_S
+            self._why_away = "it acknowledges nothing" if is_slow else ""
+            self._commit(now.steady_s)
+            self._tell(line, anyway=is_last)
+            if is_last:
+                return
+            self._wake.wait(max(0.0, min(next_s - now.steady_s, _TICK_S)))
+            self._wake.clear()
 
-    def _failure(self, error: Exception) -> PublishError:
-        self._failed = True
-        waiting = sum(f.bundle.packet.seq.size for f in self._in_flight)
-        return PublishError(
-            f"Kafka at {self._bootstrap} has not taken a bundle ({type(error).__name__}: {error}); "
-            f"{waiting} packets wait unacknowledged. Check that the broker runs and is reachable, and that "
-            f"topic {self._topic} exists with {self._partitions} partitions; then play again"
-        )
+    def _take_in(self) -> None:
+        while True:
+            try:
+                self._shipper.take(self._new.get_nowait())
+            except queue.Empty:
+                return
+
+    def _commit(self, now_s: float) -> None:
+        """Make acknowledgements durable that no flush of devices' data takes along."""
+        if self._spool.is_empty:
+            self._settled.set()
+        if self._spool.has_changed and now_s > self._committed_s + _COMMIT_S:
+            self._committed_s = now_s
+            self._spool.commit()
+
+    def _say(self, now: Instant) -> GatewayStatus:
+        """Say to this machine how the gateway stands."""
+        held = self._spool.held()
+        self.standing.say(now.steady_s, held, away=self._why_away, trouble=self._spool.trouble)
+        status = self.standing.status(now.utc_ns, held, self._shipper.backlog())
+        self._on_standing(status, self._shipper.shipped)
+        return status
+
+    def _tell(self, line: Line | None, *, anyway: bool = False) -> None:
+        """Say every few seconds how the gateway stands, also to Kafka where it is there."""
+        now = Instant(time.monotonic(), time.time_ns())
+        if now.steady_s < self._told_s + STATUS_S and not anyway:
+            return
+        self._told_s = now.steady_s
+        status = self._say(now)
+        if line is not None:
+            key, partition = self._address
+            line.send(GATEWAYS, partition, encode(status), STATUS_TOKEN, key=key)

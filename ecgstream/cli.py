@@ -16,7 +16,8 @@ from ecgstream.settings import PREFIX, Settings, origin
 SERVICES = Group("Services (each also part of `ecgstream up`)", sort_key=1)
 BEGIN = Group("To begin with", sort_key=0)
 REGISTRY = Group("Who and where (each has commands of its own)", sort_key=2)
-UPKEEP = Group("Upkeep", sort_key=3)
+FINDINGS = Group("What is found", sort_key=3)
+UPKEEP = Group("Upkeep", sort_key=4)
 
 app = App(
     name="ecgstream",
@@ -89,23 +90,35 @@ def gateway(
     demo: bool = False,
     speed: float = 1.0,
     gateway: str = "gw-recordings",
+    play: str = "",
+    start_ns: int | None = None,
     report: Path | None = None,
     settings: SettingsFlags = None,
 ) -> None:
     """Play recordings or simulated devices as live devices into Kafka.
 
+    What devices give is first kept in the gateway's spool (a file in the folder --spool), and deleted once
+    Kafka has acknowledged it. While Kafka is away, at the start or later, the gateway goes on. Once a minute
+    it says so, with what waits and how much of the disk is free; which devices may send, it knows from its
+    last contact. When Kafka is back, a device of which no more than 60 s are missing is filled in in order.
+    Of others the newest goes first, and what is missing follows beside it, on ecg.backfill. A gateway that is
+    ended before that, or killed, sends what waits when it is started again under the same name.
+
     Args:
         records: WFDB headers (.hea) or EDF files; each becomes a device, which must be enrolled.
         demo: play the eight devices of the demo.
         speed: seconds of signal a second.
-        gateway: name that the gateway goes by.
+        gateway: name that the gateway goes by; two that run must have two.
+        play: name of the play. A gateway that is started again with the same goes on where it was, as if
+            devices had kept what they measured meanwhile. Another name, or none, begins anew.
+        start_ns: device time at which the play begins, UTC ns; by default now.
         report: when done, write what Kafka has acknowledged to this JSON file.
         settings: see `ecgstream settings`.
     """
     found = _needs(_settings(settings), "kafka")
-    from ecgstream.play import run
+    from ecgstream.play import Wanted, run
 
-    run(found, records or [], demo=demo, speed=speed, gateway=gateway, report=report)
+    run(found, Wanted(tuple(records or ()), demo, speed, gateway, play, start_ns, report))
 
 
 @app.command(group=SERVICES)
@@ -128,9 +141,15 @@ def sink(*, settings: SettingsFlags = None) -> None:
 
 @app.command(group=SERVICES)
 def pager(*, settings: SettingsFlags = None) -> None:
-    """Turn alarm conditions into alerts, kept on a topic of their own, so that the database may be away."""
+    """Turn alarm conditions into alerts and pages; needs no database.
+
+    ECGSTREAM_NOTIFY_URL names the webhook that pages are posted to.
+
+    Args:
+        settings: see `ecgstream settings`.
+    """
     found = _needs(_settings(settings), "kafka")
-    from ecgstream.pager import run
+    from ecgstream.pager.service import run
 
     run(found)
 
@@ -175,6 +194,11 @@ for _name, _help in {
 }.items():
     # By name: a gateway has none of the packages that most of these need.
     app.command(f"ecgstream.commands.{_name}:app", name=_name, group=REGISTRY, help=_help)
+
+
+app.command(
+    "ecgstream.commands.alert:app", name="alert", group=FINDINGS, help="Alerts: see them, acknowledge them."
+)
 
 
 @app.command(group=UPKEEP)
@@ -239,6 +263,14 @@ def chaos(
     from ecgstream.chaos.run import chaos as run
 
     sys.exit(run(_settings(settings), seed=seed, faults=faults, json_file=json))
+
+
+app.command(
+    "ecgstream.commands.sizing:app",
+    name="sizing",
+    group=UPKEEP,
+    help="How many machines a number of devices needs, from what the benches have measured.",
+)
 
 
 @app.command(name="settings", group=UPKEEP)

@@ -5,31 +5,40 @@ alarm's age is meant in their time: a play that is repeated is then judged in th
 """
 
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 
 from ecgstream.settings import Settings
 
 
-def signal_clock(settings: Settings, wall_ns: Callable[[], int] = time.time_ns) -> Callable[[], int]:
-    """Return a clock of the signals' time, UTC ns.
+@dataclass(frozen=True, slots=True)
+class SignalClock:
+    """The signals' time: ``rate`` s of it a s of the wall clock, UTC ns. Without an offset it is the wall's.
 
-    >>> play = Settings(clock_rate=2.0, clock_offset_ns=-1_000)
-    >>> signal_clock(play, lambda: 1_500)()
-    2000
-    >>> signal_clock(Settings(), lambda: 1_500)()
-    1500
+    >>> SignalClock(2.0, -1_000).of(1_500), SignalClock(2.0, None).of(1_500)
+    (2000, 1500)
     """
-    offset_ns = settings.clock_offset_ns
-    if offset_ns is None:
-        return wall_ns
-    return lambda: round(wall_ns() * settings.clock_rate) + offset_ns
 
+    rate: float
+    offset_ns: int | None
 
-def offset_ns(rate: float, wall_ns: int, signal_ns: int) -> int:
-    """Return the offset of a clock that shows ``signal_ns`` when the wall clock shows ``wall_ns``.
+    @classmethod
+    def set_by(cls, settings: Settings) -> "SignalClock":
+        """Return the clock that the settings want."""
+        return cls(settings.clock_rate, settings.clock_offset_ns)
 
-    >>> settings = Settings(clock_rate=2.0, clock_offset_ns=offset_ns(2.0, 1_000, 50))
-    >>> signal_clock(settings, lambda: 1_010)()
-    70
-    """
-    return signal_ns - round(wall_ns * rate)
+    @classmethod
+    def that_shows(cls, signal_ns: int, wall_ns: int, rate: float) -> "SignalClock":
+        """Return the clock that shows ``signal_ns`` when the wall clock shows ``wall_ns``.
+
+        >>> SignalClock.that_shows(50, wall_ns=1_000, rate=2.0).of(1_010)
+        70
+        """
+        return cls(rate, signal_ns - round(wall_ns * rate))
+
+    def of(self, wall_ns: int) -> int:
+        """Return what it shows when the wall clock shows ``wall_ns``."""
+        return wall_ns if self.offset_ns is None else round(wall_ns * self.rate) + self.offset_ns
+
+    def now_ns(self) -> int:
+        """Return what it shows now."""
+        return self.of(time.time_ns())

@@ -61,7 +61,7 @@ class Member:
         # What we committed last, else where we began: known without asking the broker, which may be slow at a
         # rebalance. If another member owned a partition for a moment, this is too early, and harmless.
         self._safe: dict[TopicPartition, int] = {}
-        self._committed: dict[TopicPartition, int] = {}
+        self._committed: dict[TopicPartition, tuple[int, str]] = {}
 
     def join(self, topics: Iterable[str]) -> None:
         """Join the group; partitions come with ``poll``."""
@@ -97,15 +97,20 @@ class Member:
             if partition not in mine:
                 self._safe.pop(partition, None)
             elif partition in self._safe:
-                with suppress(ValueError):  # it is not ours any more
-                    self._consumer.seek(partition, self._safe[partition])
+                self.read_from(partition, self._safe[partition])
 
-    def commit(self, offsets: Mapping[TopicPartition, int]) -> bool:
-        """Commit offsets where they have changed; say whether the broker took them."""
-        wanted = {p: offset for p, offset in offsets.items() if self._committed.get(p) != offset}
+    def commit(
+        self, offsets: Mapping[TopicPartition, int], notes: Mapping[TopicPartition, str] | None = None
+    ) -> bool:
+        """Commit offsets where they have changed; say whether the broker took them.
+
+        ``notes``: what is to be known with an offset (``noted``).
+        """
+        given = {p: (offset, (notes or {}).get(p, "")) for p, offset in offsets.items()}
+        wanted = {p: told for p, told in given.items() if self._committed.get(p) != told}
         if not wanted:
             return True
-        records = {p: OffsetAndMetadata(offset, "", -1) for p, offset in wanted.items()}
+        records = {p: OffsetAndMetadata(offset, note, -1) for p, (offset, note) in wanted.items()}
         try:
             self._consumer.commit(records, timeout_ms=PATIENCE_MS)
         except KafkaError as error:
@@ -113,8 +118,22 @@ class Member:
             log.warning("commit_refused", error=type(error).__name__)
             return False
         self._committed |= wanted
-        self._safe |= wanted
+        self._safe |= {p: offset for p, (offset, _) in wanted.items()}
         return True
+
+    def noted(self, partition: TopicPartition) -> tuple[int, str] | None:
+        """Return a partition's committed offset, and what was committed with it.
+
+        Raises:
+            KafkaError: the broker does not say.
+        """
+        found = self._consumer.committed(partition, metadata=True, timeout_ms=PATIENCE_MS)
+        return None if found is None else (found.offset, found.metadata)
+
+    def read_from(self, partition: TopicPartition, offset: int) -> None:
+        """Read a partition on from an offset, where it is ours."""
+        with suppress(ValueError):
+            self._consumer.seek(partition, offset)
 
     def pause(self) -> None:
         """Read nothing for now, but stay in the group."""

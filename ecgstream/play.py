@@ -1,25 +1,39 @@
 """``ecgstream gateway``: recordings and simulated devices, played as live devices into Kafka."""
 
+import logging
+import re
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import structlog
+from kafka.errors import KafkaError
 
 from devices import recordings
-from devices.enrolment_follower import Follower
-from devices.errors import EnrolmentsUnknownError, NotAdmittedError, PublishError, RecordingError
-from devices.gateway import GatewayReport, play
+from devices.bundler import Instant
+from devices.enrolment_follower import PATIENCE_S, Follower
+from devices.errors import (
+    EnrolmentsUnknownError,
+    NotAdmittedError,
+    PlayError,
+    RecordingError,
+    SpoolError,
+)
+from devices.gateway import GatewayReport, SystemClock, play
 from devices.publisher import Publisher
 from devices.simulator import WARD, ward
 from devices.source import PACKET_S, Emission, Source
-from ecgstream import clients
+from devices.spool import Spool
+from ecgstream import __version__, clients, gateway_metrics
 from ecgstream.broker.access import Service
-from ecgstream.broker.ready import be_ready
+from ecgstream.broker.errors import BrokerAwayError, BrokerError
+from ecgstream.broker.ready import check
 from ecgstream.lifecycle import set_up_logging, stop_on_signals
+from ecgstream.metrics import Health, serve
 from ecgstream.settings import Settings
 
 log = structlog.get_logger()
@@ -29,6 +43,22 @@ FLUSH_S = 0.5
 DEMO_DEVICES = 8
 ADMISSION_PATIENCE_S = 5.0
 """How long a device may be unknown that was enrolled just before."""
+KAFKA_PATIENCE_S = 5.0
+"""How long a start waits for a broker; then devices are heard without."""
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a gateway is asked to play: see ``ecgstream gateway --help``."""
+
+    records: Sequence[Path] = ()
+    demo: bool = False
+    speed: float = 1.0
+    gateway: str = "gw-recordings"
+    play: str = ""
+    start_ns: int | None = None
+    report: Path | None = None
 
 
 def demo_sources(folder: Path | None) -> list[Source]:
@@ -53,42 +83,102 @@ def demo_devices(folder: Path | None) -> list[str]:
     return [recordings.TOY_DEVICE, *(bed.device for bed in WARD)]
 
 
-def run(
-    settings: Settings,
-    records: Sequence[Path],
-    *,
-    demo: bool,
-    speed: float,
-    gateway: str,
-    report: Path | None,
-) -> None:
-    """Play the sources to their end, or until SIGTERM or Ctrl-C; what a person must mend is one line."""
+def run(settings: Settings, wanted: Wanted) -> None:
+    """Play recordings or the demo: see ``play_sources``."""
+
+    def sources() -> list[Source]:
+        found = demo_sources(settings.recordings) if wanted.demo else []
+        return found + [recordings.read(path) for path in wanted.records]
+
+    play_sources(settings, sources, wanted)
+
+
+def play_sources(settings: Settings, sources: Callable[[], Sequence[Source]], wanted: Wanted) -> None:
+    """Play to the end, or until SIGTERM or Ctrl-C; what a person must mend is one line."""
+    if not _NAME.fullmatch(wanted.gateway):
+        sys.exit(
+            "ecgstream gateway: a gateway's name is 1 to 64 letters, digits, dots, dashes or underscores"
+        )
     set_up_logging(settings, "gateway")
-    be_ready(settings, Service.GATEWAY)
+    # It says ten times a second that a broker is away; we say it once a minute.
+    logging.getLogger("kafka").setLevel(logging.ERROR)
+    is_there = kafka_is_there(settings)
     try:
-        with stop_on_signals() as stop:
-            sources = demo_sources(settings.recordings) if demo else []
-            sources += [recordings.read(path) for path in records]
-            found = _play(settings, sources, speed, gateway, stop)
-    except (RecordingError, NotAdmittedError, EnrolmentsUnknownError, PublishError) as error:
+        with stop_on_signals() as stop, serve(settings, "gateway") as health:
+            found = _play(settings, sources(), wanted, stop, health, is_there=is_there)
+    except (RecordingError, NotAdmittedError, EnrolmentsUnknownError, SpoolError, PlayError) as error:
         sys.exit(f"ecgstream gateway: {error}")
     log.info("played", packets=found.packets, bundles=found.bundles, wall_s=found.wall_s)
-    if report is not None:
-        found.write(report)
+    if found.waiting:
+        log.warning("records wait in the spool; they are sent at the next start", records=found.waiting)
+    if wanted.report is not None:
+        found.write(wanted.report)
+
+
+def kafka_is_there(settings: Settings) -> bool:
+    """Return whether a broker lets us in; one that refuses us ends the process, with one line."""
+    try:
+        check(settings, Service.GATEWAY, KAFKA_PATIENCE_S)
+    except (BrokerAwayError, KafkaError) as error:
+        log.warning("starts without Kafka, from what it knew last", reason=str(error) or type(error).__name__)
+        return False
+    except BrokerError as error:
+        sys.exit(f"ecgstream gateway: {error}")
+    return True
 
 
 def _play(
-    settings: Settings, sources: Sequence[Source], speed: float, gateway: str, stop: threading.Event
+    settings: Settings,
+    sources: Sequence[Source],
+    wanted: Wanted,
+    stop: threading.Event,
+    health: Health,
+    *,
+    is_there: bool,
 ) -> GatewayReport:
-    security = clients.security(settings)
-    with Follower(settings.kafka, settings.data / f"enrolments-{gateway}", security=security) as follower:
+    security, name = clients.security(settings), wanted.gateway
+    cache = settings.data / f"enrolments-{name}"
+    patience_s = PATIENCE_S if is_there else 1.0
+    with (
+        closing(Spool(settings.spool / f"{name}.spool")) as spool,
+        Follower(settings.kafka, cache, security=security, patience_s=patience_s) as follower,
+    ):
         admitted = admit(sources, follower)
-        publisher = Publisher(settings.kafka, partitions=settings.partitions, security=security)
-        try:
-            log.info("playing", devices=[s.device for s in admitted], speed=speed)
-            return play(admitted, publisher, speed=speed, stop=stop, gateway=gateway, flush_s=FLUSH_S / speed)
-        finally:
-            publisher.close()
+        publisher = Publisher(
+            settings.kafka,
+            spool,
+            gateway=name,
+            partitions=settings.partitions,
+            security=security,
+            version=__version__,
+            on_standing=gateway_metrics.show,
+        )
+        with closing(publisher):
+            log.info("playing", devices=[s.device for s in admitted], speed=wanted.speed)
+            health.ready(is_ready=True)
+            return play(
+                admitted,
+                publisher,
+                speed=wanted.speed,
+                stop=stop,
+                gateway=name,
+                name=wanted.play,
+                start_ns=wanted.start_ns,
+                flush_s=FLUSH_S / wanted.speed,
+                clock=_BeatingClock(health),
+            )
+
+
+class _BeatingClock(SystemClock):
+    """A clock that tells whenever it is looked at, so that a gateway that stands still is found out."""
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+
+    def now(self) -> Instant:
+        """Return this moment."""
+        self._health.beat()
+        return super().now()
 
 
 def admit(

@@ -2,6 +2,7 @@
 
 import logging
 import shlex
+from pathlib import Path
 
 from rich.console import Console
 
@@ -23,7 +24,7 @@ def run(settings: Settings, *, ward: bool) -> int:
     console = Console()
     set_up_logging(settings, "up", at_least=logging.WARNING)
     try:
-        named = settings.model_copy(update={"worker": settings.worker or WORKER})
+        named = settings.model_copy(update={"worker": settings.worker or WORKER} | _spool(settings))
         with stop_on_signals() as stop, Centre(named, console.print) as centre:
             centre.start_services()
             if ward:
@@ -39,6 +40,11 @@ def run(settings: Settings, *, ward: bool) -> int:
     return 0
 
 
+def _spool(settings: Settings) -> dict[str, Path]:
+    """Let the ward's gateway keep its spool with the centre's data, unless another place is named."""
+    return {} if "spool" in settings.model_fields_set else {"spool": settings.data / "spool"}
+
+
 def _tell(console: Console, centre: Centre, *, ward: bool) -> None:
     def line(title: str, *words: str) -> None:
         for word in words:
@@ -50,6 +56,7 @@ def _tell(console: Console, centre: Centre, *, ward: bool) -> None:
         console.print("Eight devices play in real time; those named sim-… are SIMULATED.")
     line("Logs", str(centre.logs))
     line("Kafka", f"export ECGSTREAM_KAFKA={centre.settings.kafka}")
+    line("Alerts", "ecgstream alert list")
     if not centre.database_given:
         # An embedded database is on a socket that only this user can reach; its address holds no password.
         url = centre.settings.database.get_secret_value()

@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from ecgstream import __version__
-from ecgstream.bench import bundles, detectors, registry
+from ecgstream.bench import bundles, detectors, registry, spool
 from ecgstream.bench.measure import CannotMeasureError
 
 T = TypeVar("T")
-BENCHES = {"bundles": bundles.run, "detectors": detectors.run, "registry": registry.run}
+BENCHES = {"bundles": bundles.run, "detectors": detectors.run, "registry": registry.run, "spool": spool.run}
 
 
 def run(json_file: Path | None) -> None:

@@ -23,6 +23,7 @@ class Service(StrEnum):
     WORKER = "worker"
     SINK = "sink"
     PAGER = "pager"
+    DESK = "desk"
     REGISTRY = "registry"
     WATCH = "watch"
     ADMIN = "admin"
@@ -125,6 +126,8 @@ ACCESS: dict[Service, Access] = {
         writes=(topics.ALERTS, topics.NOTIFICATIONS),
         group="pager",
     ),
+    # Where people look at alerts and acknowledge them: `ecgstream alert`.
+    Service.DESK: Access(reads=(topics.ALERTS,), writes=(topics.ACKNOWLEDGEMENTS,)),
     Service.REGISTRY: Access(writes=(topics.ENROLMENT, topics.INGEST)),
     Service.WATCH: Access(
         reads=(topics.GATEWAYS,),

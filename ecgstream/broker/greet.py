@@ -18,7 +18,7 @@ from kafka.protocol.metadata import ApiVersionsRequest
 from kafka.protocol.parser import KafkaProtocol
 from kafka.protocol.sasl import SaslAuthenticateRequest, SaslHandshakeRequest
 
-from ecgstream.broker.errors import BrokerError
+from ecgstream.broker.errors import BrokerAwayError, BrokerError
 from ecgstream.clients import security
 from ecgstream.settings import PREFIX, Settings
 
@@ -40,7 +40,8 @@ def greet(settings: Settings, patience_s: float = PATIENCE_S) -> None:
     """Return once one of the brokers has let us in.
 
     Raises:
-        BrokerError: none does; the message is one line that says what to do.
+        BrokerAwayError: none answers; the message is one line that says what to do, as that of all errors.
+        BrokerError: one answers, and does not let us in.
     """
     told = security(settings)
     deadline = time.monotonic() + patience_s
@@ -54,7 +55,7 @@ def greet(settings: Settings, patience_s: float = PATIENCE_S) -> None:
             else:
                 return
         if time.monotonic() > deadline:
-            raise BrokerError(
+            raise BrokerAwayError(
                 f"no broker answers at {', '.join(reasons)}: check that it runs, and {PREFIX}KAFKA"
             )
         time.sleep(_PAUSE_S)

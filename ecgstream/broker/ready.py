@@ -14,7 +14,7 @@ from kafka.errors import GroupAuthorizationFailedError, KafkaError, UnknownTopic
 from ecgstream import clients
 from ecgstream.broker.access import ACCESS, Right, Service
 from ecgstream.broker.errors import BrokerError
-from ecgstream.broker.greet import greet
+from ecgstream.broker.greet import PATIENCE_S, greet
 from ecgstream.settings import Settings
 from ecgstream.topics import create_topics, describe
 
@@ -27,13 +27,13 @@ def be_ready(settings: Settings, service: Service) -> None:
         sys.exit(f"ecgstream {service}: {error}")
 
 
-def check(settings: Settings, service: Service) -> None:
-    """Return when the service may start.
+def check(settings: Settings, service: Service, patience_s: float = PATIENCE_S) -> None:
+    """Return when the service may start; wait a while for a broker to be there.
 
     Raises:
         BrokerError: it may not; the message says what to do.
     """
-    greet(settings)
+    greet(settings, patience_s)
     create_topics(settings, ACCESS[service].topics)
     admin = clients.admin(settings)
     try:

@@ -21,6 +21,8 @@ from schemas.records import AlertState, Packet, Phase
 LOST_LINK_S = 10.0
 _UNSURE_S = 2.0
 """A silence that is so much shorter or longer than the time-out may be told or not."""
+_UNDERWAY_S = 10.0
+"""So much of what was measured may not have come through when its gateway is struck."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Silence:
 class LostLink:
     """A lost link that was told: its onset, s of signal, and how it and its alert stand."""
 
+    id: str
     device: str
     onset_s: float
     phase: str
@@ -61,11 +64,11 @@ class Judgement:
 def lost_links(connection: psycopg.Connection) -> list[LostLink]:
     """Return the lost links that the database holds, with their alerts."""
     found = connection.execute(
-        "SELECT c.device, c.onset_ns, c.phase, a.state FROM ecg.condition AS c"
+        "SELECT c.id::text, c.device, c.onset_ns, c.phase, a.state FROM ecg.condition AS c"
         " LEFT JOIN ecg.alert AS a USING (id) WHERE c.code = %s ORDER BY c.device, c.onset_ns",
         (Code.LINK_LOST.name,),
     ).fetchall()
-    return [LostLink(device, (ns - load.START_NS) / 1e9, phase, state) for device, ns, phase, state in found]
+    return [LostLink(i, device, (ns - load.START_NS) / 1e9, *stand) for i, device, ns, *stand in found]
 
 
 def of_load(sources: Iterable[Source]) -> Iterator[Silence]:
@@ -86,18 +89,18 @@ def of_faults(struck: Iterable[Struck], speed: float) -> Iterator[Silence]:
         fault = one.fault
         if fault.kind is Kind.BROKER_RESTART:
             for device in load.DEVICES:
-                yield Silence(device, from_s - 3, to_s + 1, must=False)
+                yield Silence(device, from_s - _UNDERWAY_S, to_s + 1, must=False)
         for device in load.GATEWAYS.get(fault.target, ()):
-            yield Silence(device, from_s - 3, to_s + 1, must=False)
+            yield Silence(device, from_s - _UNDERWAY_S, to_s + 1, must=False)
             if fault.kind is Kind.PAUSE:
-                yield Silence(device, from_s - 3, from_s + 1, must=True)
+                yield Silence(device, from_s - _UNDERWAY_S, from_s + 1, must=True)
 
 
 def of_far(devices: Sequence[str], away_s: tuple[float, float]) -> Iterator[Silence]:
     """Yield the silence of devices whose gateway was out of reach."""
     for device in devices:
-        yield Silence(device, away_s[0] - 3, away_s[0] + 1, must=True)
-        yield Silence(device, away_s[0] - 3, away_s[1] + 20, must=False)
+        yield Silence(device, away_s[0] - _UNDERWAY_S, away_s[0] + 1, must=True)
+        yield Silence(device, away_s[0] - _UNDERWAY_S, away_s[1] + 20, must=False)
 
 
 def judge(silences: Sequence[Silence], found: Sequence[LostLink]) -> Judgement:

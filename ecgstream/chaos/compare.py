@@ -17,7 +17,7 @@ from schemas.conditions import Code
 COMPARED: dict[str, tuple[str, ...]] = {
     "beat": ("device", "session", "sample", "time_ns", "code", "rr_s", "hr_bpm", "version"),
     "rhythm": ("device", "session", "sample", "time_ns", "rhythm", "version"),
-    "trend": ("device", "session", "minute_ns", "code", "n", "mean", "low", "high", "version"),
+    "trend": ("device", "session", "minute_ns", "code", "lane", "n", "mean", "low", "high", "version"),
     "vital": ("device", "code", "time_ns", "session", "value"),
     "trace": (
         *("device", "session", "channel", "first_sample", "time", "code", "kind", "unit", "rate", "gain"),
@@ -26,19 +26,26 @@ COMPARED: dict[str, tuple[str, ...]] = {
     ),
     "condition": (
         *("id", "device", "patient", "session", "code", "onset_sample", "onset_ns", "decided_sample"),
-        *("decided_ns", "delay_s", "phase", "sample", "time_ns", "end_ns", "evidence", "version"),
+        *("decided_ns", "delay_s", "phase", "sample", "time_ns", "end_ns", "evidence", "lane", "version"),
+    ),
+    "segment": (
+        *("device", "session", "lane", "from_sample", "from_ns", "to_sample", "to_ns", "start", "settings"),
+        "version",
     ),
     "alert": (
         *("id", "device", "patient", "session", "condition", "priority", "state", "onset_sample", "onset_ns"),
-        *("decided_sample", "decided_ns", "delay_s", "end_ns", "evidence"),
+        *("decided_sample", "decided_ns", "delay_s", "end_ns", "evidence", "acknowledged_by", "reason"),
     ),
 }
+WHOLE = ("trace", "vital")
+"""What was measured: the same however it came. The rest is what detectors found, by segment."""
 _KEYS = {
     "beat": 3,
     "rhythm": 3,
-    "trend": 4,
+    "trend": 5,
     "vital": 3,
     "trace": 4,
+    "segment": 4,
     "condition": 1,
     "alert": 1,
 }
@@ -79,21 +86,34 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
-def read(connection: psycopg.Connection, but: Collection[str] = ()) -> Contents:
-    """Return what is compared of the clinical tables, without the rows of the devices in ``but``."""
-    return {table: rows(connection, table, but) for table in COMPARED}
+def read(connection: psycopg.Connection, tables: Collection[str] = tuple(COMPARED)) -> Contents:
+    """Return what is compared of the clinical tables."""
+    return {table: rows(connection, table) for table in tables}
 
 
-def rows(connection: psycopg.Connection, table: str, but: Collection[str] = ()) -> dict[Row, Row]:
+def rows(connection: psycopg.Connection, table: str) -> dict[Row, Row]:
     """Return what is compared of one table."""
-    query = sql.SQL("SELECT {} FROM {} WHERE device <> ALL (%s) AND {} <> ALL (%s)").format(
+    query = sql.SQL("SELECT {} FROM {} WHERE {} <> %s").format(
         sql.SQL(", ").join(map(sql.Identifier, COMPARED[table])),
         sql.Identifier("ecg", table),
         sql.Identifier(_TIMERS[table]) if table in _TIMERS else sql.SQL("''"),
     )
-    found = connection.execute(query, (list(but), [Code.LINK_LOST.name])).fetchall()
+    found = connection.execute(query, (Code.LINK_LOST.name,)).fetchall()
     keys = _KEYS[table]
     return {row[:keys]: row[keys:] for row in found}
+
+
+def of_devices(contents: Contents, devices: Collection[str], tables: Collection[str]) -> Contents:
+    """Return what contents hold of some devices in some tables."""
+    return {
+        table: {key: row for key, row in contents[table].items() if _device(table, key, row) in devices}
+        for table in tables
+    }
+
+
+def _device(table: str, key: Row, row: Row) -> str:
+    found = (*key, *row)[COMPARED[table].index("device")]
+    return str(found)
 
 
 def differences(undisturbed: Contents, found: Contents) -> Iterator[Difference]:

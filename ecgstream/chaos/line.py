@@ -11,6 +11,8 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
+from ecgstream.embedded.cluster import free_fixed_ports
+
 _CHUNK = 65_536
 Address = tuple[str, int] | str
 """Host and port, or the path of a unix socket."""
@@ -21,31 +23,30 @@ class Line:
 
     Args:
         target: where everything goes; may be given later, but before anyone connects.
-        at: path of a unix socket to listen on; by default a free port on loopback.
+        at: path of a unix socket to listen on; by default a port on loopback, which stays ours.
     """
 
-    def __init__(self, target: Address | None = None, *, at: Path | None = None, port: int = 0) -> None:
+    def __init__(self, target: Address | None = None, *, at: Path | None = None) -> None:
         self.target = target
+        self.port = 0 if at is not None else free_fixed_ports(1)[0]
         self._at = at
-        self._listener = self._listen(port)
-        self.port = 0 if at is not None else int(self._listener.getsockname()[1])
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._whole = threading.Event()
         self._whole.set()
-        self._refuses = False
-        self._closed = False
-        threading.Thread(target=self._accept, name="line", daemon=True).start()
+        self._listener = self._listen()
 
-    def _listen(self, port: int) -> socket.socket:
+    def _listen(self) -> socket.socket:
         if self._at is None:
             listener = socket.socket()
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(("127.0.0.1", port))
+            listener.bind(("127.0.0.1", self.port))
         else:
+            self._at.unlink(missing_ok=True)
             listener = socket.socket(socket.AF_UNIX)
             listener.bind(str(self._at))
         listener.listen(64)
+        threading.Thread(target=self._accept, args=(listener,), name="line", daemon=True).start()
         return listener
 
     @property
@@ -57,25 +58,28 @@ class Line:
         """Let nothing through."""
         self._whole.clear()
         if not silent:
-            self._refuses = True
+            self._hang_up()
             self._break()
 
     def mend(self) -> None:
         """Let everything through again; what waited in silence is broken, as by those who gave it up."""
-        self._refuses = False
         self._break()
         self._whole.set()
+        if self._listener.fileno() < 0:
+            self._listener = self._listen()
 
     def close(self) -> None:
         """End the line for good."""
-        self._closed = True
+        self._hang_up()
         self._whole.set()
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
         self._break()
         if self._at is not None:
             self._at.unlink(missing_ok=True)
+
+    def _hang_up(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
 
     def __enter__(self) -> "Line":
         return self
@@ -91,15 +95,12 @@ class Line:
                 with contextlib.suppress(OSError):
                     one.shutdown(socket.SHUT_RDWR)
 
-    def _accept(self) -> None:
-        while not self._closed:
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
             try:
-                near, _ = self._listener.accept()
+                near, _ = listener.accept()
             except OSError:
                 return
-            if self._refuses:
-                near.close()
-                continue
             threading.Thread(target=self._pass_on, args=(near,), name="line", daemon=True).start()
 
     def _pass_on(self, near: socket.socket) -> None:

@@ -11,8 +11,11 @@ from typing import Any
 
 from ecgstream.chaos.receiver import Answer, Post
 
-WALL_CLOCK: frozenset[str] = frozenset()
-"""Fields of a page's body that tell when something was done, not what."""
+COMPARED = (
+    *("key", "what", "alert", "device", "patient", "condition", "priority", "onset_ns", "decided_ns"),
+    "facility",
+)
+"""Fields of a page. Its text and evidence tell of the alert as it stands when the page is sent."""
 
 
 @dataclass(slots=True)
@@ -32,7 +35,13 @@ def told(posts: Iterable[Post]) -> dict[str, dict[str, Any]]:
 
 
 def _content(post: Post) -> dict[str, Any]:
-    return {name: value for name, value in post.body.items() if name not in WALL_CLOCK}
+    return {name: post.body.get(name) for name in COMPARED}
+
+
+def without_page(posts: Iterable[Post], alerts: Mapping[str, str]) -> list[str]:
+    """Return words on those of the alerts (id to words) that nobody was told of."""
+    paged = {content["alert"] for content in told(posts).values()}
+    return [words for alert, words in alerts.items() if alert not in paged]
 
 
 def judge(undisturbed: Iterable[Post], found: Iterable[Post], but: Collection[str] = ()) -> Judgement:

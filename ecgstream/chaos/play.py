@@ -2,23 +2,34 @@
 
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psycopg
+from kafka import TopicPartition
 
+from ecgstream import clients
 from ecgstream.centre import GROUPS
-from ecgstream.chaos import alarms, compare, load
+from ecgstream.chaos import alarms, compare, load, watched
 from ecgstream.chaos.receiver import Post
 from ecgstream.chaos.site import Site
 from ecgstream.demo.settle import settle
-from schemas import topics
+from ecgstream.member import end_offsets
+from ecgstream.settings import Settings
+from schemas import codec, topics
 from schemas.conditions import Code
+from schemas.records import Control, Lane, Notification, NotificationState
+from schemas.topics import Topic
 
 _STEP_S = 0.2
 _OVERTIME_S = 90.0
 """How much longer than its signal a play may take, wall-clock s: gateways begin late and must catch up."""
 _SETTLE_PATIENCE_S = 90.0
-_STORED = (topics.INGEST, topics.BEATS, topics.RHYTHMS, topics.TRENDS, topics.CONDITIONS, topics.ALERTS)
+_FILL_PATIENCE_S = 60.0
+_STORED = (
+    *(topics.INGEST, topics.BACKFILL, topics.BEATS, topics.RHYTHMS, topics.TRENDS, topics.CONDITIONS),
+    *(topics.SEGMENTS, topics.ALERTS),
+)
 
 
 class PlayError(RuntimeError):
@@ -27,11 +38,18 @@ class PlayError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What a play has left: the clinical tables, the lost links, what the receiver was told."""
+    """What a play has left: the clinical tables, the lost links, what the receiver was told.
+
+    ``controls``: what the log says of each device besides its signal. ``wall_s``: how long after the play's
+    begin all this was looked at.
+    """
 
     tables: compare.Contents
     lost_links: list[alarms.LostLink]
+    controls: dict[str, list[Control]]
     posts: list[Post]
+    watched: list[watched.Watched]
+    wall_s: float
 
 
 def to_the_end(site: Site, stop: threading.Event) -> Left:
@@ -48,7 +66,7 @@ def to_the_end(site: Site, stop: threading.Event) -> Left:
         _keep(site, stop)
         if time.monotonic() > deadline:
             raise PlayError("the gateways have not come to their end")
-    return Left(*_settled(site, stop), site.receiver.posts())
+    return _settled(site, stop)
 
 
 def _hold_off(site: Site, away_s: tuple[float, float]) -> None:
@@ -56,7 +74,7 @@ def _hold_off(site: Site, away_s: tuple[float, float]) -> None:
     away = away_s[0] <= site.signal_s() < away_s[1]
     for line in site.far_lines:
         if away and not line.is_cut:
-            line.cut()
+            line.cut(silent=site.silent)
         elif line.is_cut and not away:
             line.mend()
 
@@ -67,7 +85,8 @@ def _keep(site: Site, stop: threading.Event) -> None:
         raise PlayError("ended by a signal before its end")
 
 
-def _settled(site: Site, stop: threading.Event) -> tuple[compare.Contents, list[alarms.LostLink]]:
+def _settled(site: Site, stop: threading.Event) -> Left:
+    """Wait until all services have gone through all there is and all pages are sent; look at what is left."""
     steps = (("worker", (topics.INGEST,)), ("pager", (topics.CONDITIONS,)), ("sink", _STORED))
     deadline = time.monotonic() + _SETTLE_PATIENCE_S
 
@@ -79,10 +98,62 @@ def _settled(site: Site, stop: threading.Event) -> tuple[compare.Contents, list[
     with psycopg.connect(site.settings.database.get_secret_value(), autocommit=True) as connection:
         while not _all_links_lost(connection):
             wait("the last lost link")
+        filled_by = time.monotonic() + _FILL_PATIENCE_S
+        while site.far_lines and not _gaps_filled(connection) and time.monotonic() < filled_by:
+            wait("the backlog")
         for service, followed in steps:
             while settle(site.settings, GROUPS[service], followed, 1.0):
                 wait(service)
-        return compare.read(connection, but=load.FAR_DEVICES), alarms.lost_links(connection)
+        while _pages_due(site.settings):
+            wait("a page")
+        posts = site.receiver.posts()
+        return Left(
+            compare.read(connection),
+            alarms.lost_links(connection),
+            _controls(site.settings),
+            posts,
+            watched.alarms(posts, site.begin_ns),
+            site.signal_s() / site.speed,
+        )
+
+
+def _pages_due(settings: Settings) -> bool:
+    """Return whether the notification log has an entry that is neither sent nor given up."""
+    newest = {key: codec.decode(value) for key, value in _log(settings, topics.NOTIFICATIONS) if value}
+    return any(n.state is NotificationState.DUE for n in newest.values() if isinstance(n, Notification))
+
+
+def _controls(settings: Settings) -> dict[str, list[Control]]:
+    found: dict[str, list[Control]] = {}
+    for _, value in _log(settings, topics.INGEST):
+        record = codec.decode(value)
+        if isinstance(record, Control):
+            found.setdefault(record.device, []).append(record)
+    return found
+
+
+def _log(settings: Settings, topic: Topic) -> Iterator[tuple[bytes, bytes]]:
+    """Yield keys and values of all records of a topic, from its beginning to its present end."""
+    reader = clients.reader(settings)
+    try:
+        tps = [TopicPartition(topic.name, p) for p in range(settings.partitions)]
+        reader.assign(tps)
+        ends = end_offsets(reader, tps)
+        reader.seek_to_beginning(*tps)
+        while any(reader.position(tp) < ends[tp] for tp in tps):
+            for records in reader.poll(timeout_ms=200).values():
+                yield from ((record.key, record.value) for record in records)
+    finally:
+        reader.close()
+
+
+def _gaps_filled(connection: psycopg.Connection) -> bool:
+    """Return whether what the far devices sent afterwards is analysed; no group commits how far that is."""
+    found = connection.execute(
+        "SELECT count(*) FROM ecg.segment WHERE lane = %s AND to_sample IS NOT NULL AND device = ANY (%s)",
+        (Lane.BACKFILL, list(load.FAR_DEVICES)),
+    ).fetchone()
+    return found == (len(load.FAR_DEVICES),)
 
 
 def _all_links_lost(connection: psycopg.Connection) -> bool:

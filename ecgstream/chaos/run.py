@@ -13,17 +13,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 
 from pydantic import SecretStr
 from rich.console import Console
 
-from devices.source import Source
 from ecgstream.centre import CentreError
-from ecgstream.chaos import alarms, compare, load, pages, site
+from ecgstream.chaos import load, site
 from ecgstream.chaos.database import DatabaseError, Server
 from ecgstream.chaos.faults import Striker, Struck
+from ecgstream.chaos.judge import judge
 from ecgstream.chaos.play import Left, PlayError, to_the_end
 from ecgstream.chaos.recovery import Progress
 from ecgstream.chaos.schedule import Fault, Round, plan
@@ -34,7 +33,6 @@ from ecgstream.embedded.postgres import EmbeddedPostgres
 from ecgstream.lifecycle import set_up_logging, stop_on_signals
 from ecgstream.settings import Settings
 from ecgstream.store.migrate import migrate
-from schemas.conditions import Code
 
 RUNS = Path("var")
 _SHOWN = 20
@@ -117,7 +115,8 @@ class _Run:
         database = self.server.create(f"{self.name}_chaos", self.name)
         with site.disturbed(self.settings, folder / "disturbed", database, reels, played.seed) as struck_site:
             found, struck = self._disturbed(struck_site, played)
-        verdict = judge(list(chain.from_iterable(sources.values())), expected, found, struck)
+        reference = self.server.create(f"{self.name}_far", self.name)
+        verdict = judge(sources, expected, found, struck, reference)
         if not verdict.wrong():
             shutil.rmtree(folder)
         return verdict
@@ -141,36 +140,6 @@ class _Run:
     def _say(self, words: str) -> None:
         after_s = time.monotonic() - self.began_s
         self.console.print(f"[{after_s:5.0f} s] {words}", highlight=False, markup=False, soft_wrap=True)
-
-
-def judge(sources: list[Source], expected: Left, found: Left, struck: list[Struck]) -> Verdict:
-    """Compare what the disturbed play has left with what the undisturbed one has."""
-    differences = [str(d) for d in compare.differences(expected.tables, found.tables)]
-    differences += [
-        f"{one.fault.kind} ({one.fault.target}): {one.trouble or 'not live again'}"
-        for one in struck
-        if one.recovery_s is None
-    ]
-    silences = list(alarms.of_load(sources))
-    peace = alarms.judge(silences, expected.lost_links)
-    silences += [*alarms.of_faults(struck, load.SPEED), *alarms.of_far(load.FAR_DEVICES, load.AWAY_S)]
-    lost = alarms.judge(silences, found.lost_links)
-    told = pages.judge(expected.posts, found.posts, but={Code.LINK_LOST.name, *load.FAR_DEVICES})
-    return Verdict(
-        len(struck),
-        [
-            *differences,
-            *lost.wrong,
-            *told.changed,
-            *(f"undisturbed: {w}" for w in (*peace.missing, *peace.extra)),
-        ],
-        list(lost.missing),
-        [*lost.extra, *told.extra],
-        told.lost,
-        told.duplicated,
-        told.raw_repeats,
-        [one.recovery_s for one in struck if one.recovery_s is not None],
-    )
 
 
 def _tell(console: Console, verdict: Verdict, folder: Path, seed: int) -> int:

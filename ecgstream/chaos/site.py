@@ -20,7 +20,7 @@ from ecgstream.chaos.database import behind_a_line
 from ecgstream.chaos.line import Line
 from ecgstream.chaos.receiver import Receiver
 from ecgstream.chaos.schedule import PAGER, SECOND_WORKER, WORKER
-from ecgstream.clock import offset_ns
+from ecgstream.clock import SignalClock
 from ecgstream.demo.seed import wait_until_told
 from ecgstream.embedded.cluster import BROKERS, EmbeddedCluster
 from ecgstream.embedded.kafka import EmbeddedKafka
@@ -34,7 +34,11 @@ _BEFORE_PLAY_S = 8.0
 
 @dataclass(slots=True)
 class Site:
-    """A centre that is being played to. ``cluster`` and ``database_line``: of the disturbed site only."""
+    """A centre that is being played to.
+
+    ``cluster``, ``database_line`` and ``far_lines``: of the disturbed site only; ``silent``: how the far
+    lines are cut.
+    """
 
     centre: Centre
     receiver: Receiver
@@ -43,6 +47,7 @@ class Site:
     cluster: EmbeddedCluster | None = None
     database_line: Line | None = None
     far_lines: tuple[Line, ...] = ()
+    silent: bool = False
 
     @property
     def settings(self) -> Settings:
@@ -93,7 +98,7 @@ def disturbed(
         found = _settings(settings, folder, cluster.bootstrap, url, receiver, load.SPEED, replication=BROKERS)
         centre = stack.enter_context(Centre(found, _nothing))
         begin_ns = _begin(centre, reels, load.SPEED, {load.FAR: cluster.bootstrap_outside})
-        yield Site(centre, receiver, load.SPEED, begin_ns, cluster, database_line, far)
+        yield Site(centre, receiver, load.SPEED, begin_ns, cluster, database_line, far, silent=seed % 2 == 1)
 
 
 def _settings(
@@ -128,7 +133,7 @@ def _begin(centre: Centre, reels: dict[str, Path], speed: float, kafka: dict[str
     centre.start_services([name for name in SERVICES if name != PAGER])
     wait_until_told(centre.settings)
     begin_ns = time.time_ns() + round(_BEFORE_PLAY_S * 1e9)
-    clock = {"clock_offset_ns": offset_ns(speed, begin_ns, load.START_NS)}
+    clock = {"clock_offset_ns": SignalClock.that_shows(load.START_NS, begin_ns, speed).offset_ns}
     for gateway, reel in reels.items():
         own = {"kafka": kafka.get(gateway, centre.settings.kafka), "spool": centre.settings.data / "spool"}
         centre.start(

@@ -54,5 +54,20 @@ def traces(folder: Path, /, *, json: JsonFile = None, settings: SettingsFlags = 
     write(json, found)
 
 
+@app.command
+def disk(*, json: JsonFile = None) -> None:
+    """Count the bytes that a device takes in Kafka and in the database, as the services write them.
+
+    The demo's ward is played through a whole centre with a broker and a database of its own; `ecgstream sizing`
+    reads what is found.
+    """
+    from ecgstream.bench import disk as bench
+    from ecgstream.bench.run import found_by, machine, show, write
+
+    found = found_by(bench.run)
+    show({name: str(value) for name, value in found.items()})
+    write(json, {"run": machine(), "disk": found})
+
+
 def _database(settings: Settings | None) -> str:
     return (settings or Settings()).database.get_secret_value()

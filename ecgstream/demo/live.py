@@ -10,6 +10,7 @@ from kafka import KafkaConsumer, TopicPartition
 from rich.table import Table
 from rich.text import Text
 
+from alerts.priority import MARKS
 from ecgstream import clients
 from ecgstream.settings import Settings
 from schemas import codec, topics, wfdb
@@ -20,8 +21,6 @@ from schemas.records import Alert, AlertState, Priority
 
 SHOWN_ALERTS = 3
 STYLES = {Priority.HIGH: "bold white on red", Priority.MEDIUM: "black on yellow", Priority.LOW: "cyan"}
-MARKS = {Priority.HIGH: "!!!", Priority.MEDIUM: "!!", Priority.LOW: "!"}
-"""One to three exclamation marks, so that colour is not alone (IEC 60601-1-8, annex C)."""
 
 
 @dataclass(slots=True)
@@ -54,7 +53,7 @@ class Live:
         for records in found.values():
             for record in records:
                 try:
-                    content = codec.decode(record.value)
+                    content = codec.decode(record.value or b"")  # empty: a tombstone
                 except BadRecordError:
                     continue  # the services count these
                 if isinstance(content, DeviceStatuses):
@@ -105,7 +104,8 @@ class Live:
         lines = []
         for alert in list(shown.values())[:SHOWN_ALERTS]:
             text = CATALOGUE[Code[alert.condition]].text
-            latched = " (over, not acknowledged)" if alert.state is AlertState.LATCHED else ""
+            over = alert.state in (AlertState.LATCHED, AlertState.LATE)
+            latched = " (over, not acknowledged)" if over else ""
             lines.append(Text(f"{MARKS[alert.priority]} {text}{latched}", STYLES[alert.priority]))
         if len(shown) > SHOWN_ALERTS:
             lines.append(Text(f"and {len(shown) - SHOWN_ALERTS} more"))

@@ -52,7 +52,7 @@ def play(settings: Settings, *, speed: float, json_file: Path | None) -> int:
             patients = seed(centre.settings, demo_devices(centre.settings.recordings))
             report = _play_devices(centre, console, patients, speed, stop)
             console.print("All sent. Waiting until everything is stored …")
-            _settle(centre)
+            settled(centre)
             summary = collect(centre.settings, report, speed, time.monotonic() - began)
     except (CentreError, ServiceUnavailableError, DemoError, SeedError) as error:
         console.print(f"[bold red]ecgstream demo:[/] {error}")
@@ -75,6 +75,8 @@ def at_speed(settings: Settings, speed: float) -> Settings:
     }
     if "data" not in settings.model_fields_set:
         values["data"] = fresh_folder(RUNS)
+    if "spool" not in settings.model_fields_set:
+        values["spool"] = values.get("data", settings.data) / "spool"
     return Settings(**settings.model_dump() | values)
 
 
@@ -136,7 +138,7 @@ def _follow_plainly(
             printed = time.monotonic()
 
 
-def _settle(centre: Centre) -> None:
+def settled(centre: Centre) -> None:
     """Wait until what was sent has gone all the way."""
     stored = (topics.INGEST, topics.BEATS, topics.RHYTHMS, topics.TRENDS, topics.CONDITIONS, topics.ALERTS)
     steps = (("worker", (topics.INGEST,)), ("pager", (topics.CONDITIONS,)), ("sink", stored))

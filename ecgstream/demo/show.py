@@ -4,7 +4,8 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from ecgstream.demo.live import MARKS, STYLES
+from alerts.priority import MARKS
+from ecgstream.demo.live import STYLES
 from ecgstream.demo.summary import AlertLine, Summary
 from schemas.conditions import CATALOGUE, Code
 from schemas.records import Priority

@@ -2,69 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import pytest
 
 from alerts.pipeline import Pipeline
 from alerts.priority import JUDGEMENTS, priority_of
-from alerts.state import Event, State
+from alerts.state import State
 from schemas.conditions import Code
-from schemas.ids import event_id
-from schemas.records import Alert, AlertState, Condition, Phase, Priority
+from schemas.records import AlertState, Phase, Priority
+from tests.alerts.timeline import LATE_S, SECOND, SESSION, Timeline
 
-SECOND = 1_000_000_000
-SESSION = 1_700_000_000_000_000_000
-RATE = 250
 ONSET, UPDATE, END = Phase
-ACTIVE, LATCHED, ENDED = AlertState.ACTIVE, AlertState.LATCHED, AlertState.ENDED
-
-
-@dataclass
-class Timeline:
-    """One partition's conditions, at seconds of the pager's clock."""
-
-    pipeline: Pipeline = field(default_factory=lambda: Pipeline(State()))
-    offset: int = -1
-    said: list[Alert] = field(default_factory=list)
-
-    def at(
-        self,
-        t_s: float,
-        phase: Phase,
-        code: str = "ASYSTOLE",
-        onset_s: float = 0.0,
-        *,
-        offset: int | None = None,
-    ) -> list[tuple[str, AlertState]]:
-        """A phase decided at ``t_s`` comes; return which alerts changed, and into which state."""
-        self.offset = self.offset + 1 if offset is None else offset
-        now_ns = SESSION + round(t_s * SECOND)
-        condition = Condition(
-            id=event_id("dev-1", SESSION, code, round(onset_s * RATE)),
-            device="dev-1",
-            patient="p-1",
-            session=SESSION,
-            code=code,
-            phase=phase,
-            onset_sample=round(onset_s * RATE),
-            onset_ns=SESSION + round(onset_s * SECOND),
-            sample=round(t_s * RATE),
-            time_ns=now_ns,
-            delay_s=t_s - onset_s,
-            evidence={"pause_s": t_s},
-            published_ns=now_ns,
-            partition=0,
-            offset=1000 + self.offset,
-            generation=1,
-            version="1",
-        )
-        changed = self.pipeline.run([Event(condition, 0, self.offset)], now_ns + 7)
-        self.said += changed
-        return [(alert.condition, alert.state) for alert in changed]
-
-    def open(self) -> dict[str, AlertState]:
-        return {a.condition: a.state for a in self.pipeline.state.alerts.values() if a.state is not ENDED}
+ACTIVE, LATCHED, ENDED, ACKNOWLEDGED, LATE = AlertState
 
 
 def test_high_priority_latches() -> None:
@@ -138,10 +88,10 @@ def test_after_a_restart_the_recorded_alerts_are_the_state() -> None:
     for t_s, phase in ((4, ONSET), (5, UPDATE), (9, END)):
         before.at(t_s, phase)
     for recorded in (before.said, before.said[::-1]):  # a paused pager may have written the older one last
-        after = Timeline(Pipeline(State.of(recorded)))
+        after = Timeline(Pipeline(State.of(recorded), LATE_S))
         assert after.pipeline.state.alerts == before.pipeline.state.alerts
         assert [after.at(t_s, phase) for t_s, phase in ((4, ONSET), (5, UPDATE), (9, END))] == [[], [], []]
-    half = Timeline(Pipeline(State.of(before.said[:2])))
+    half = Timeline(Pipeline(State.of(before.said[:2]), LATE_S))
     assert [half.at(t_s, phase) for t_s, phase in ((4, ONSET), (5, UPDATE), (9, END))] == [
         [],
         [],
@@ -183,3 +133,66 @@ def test_every_condition_has_a_priority_with_a_reason() -> None:
 def test_a_condition_of_a_newer_worker_is_high() -> None:
     assert priority_of("SOMETHING_NEW") is Priority.HIGH
     assert Timeline().at(4, ONSET, "SOMETHING_NEW") == [("SOMETHING_NEW", ACTIVE)]
+
+
+def test_an_alert_that_is_acknowledged_stays_so_until_its_condition_ends() -> None:
+    t = Timeline()
+    t.at(4, ONSET)
+    assert t.acknowledge(30, "li", "at the bedside") == [("ASYSTOLE", ACKNOWLEDGED)]
+    alert = t.said[-1]
+    assert (alert.acknowledged_by, alert.reason) == ("li", "at the bedside")
+    assert alert.acknowledged_ns == alert.updated_ns == SESSION + 30 * SECOND
+    assert t.at(40, UPDATE) == [("ASYSTOLE", ACKNOWLEDGED)]
+    assert t.at(50, END) == [("ASYSTOLE", ENDED)]
+    assert (t.said[-1].acknowledged_by, t.said[-1].end_ns) == ("li", SESSION + 50 * SECOND)
+
+
+def test_an_alert_that_latched_ends_when_it_is_acknowledged() -> None:
+    t = Timeline()
+    t.at(4, ONSET)
+    t.at(9, END)
+    assert t.acknowledge(60, "li") == [("ASYSTOLE", ENDED)]
+    assert t.said[-1].end_ns == SESSION + 9 * SECOND
+    assert t.open() == {}
+
+
+def test_the_first_acknowledgement_holds() -> None:
+    t = Timeline()
+    t.at(4, ONSET)
+    t.acknowledge(10, "li")
+    for by in ("li", "wang"):  # the same record again, and another person
+        assert t.acknowledge(11, by) == []
+    t.at(20, END)
+    assert t.acknowledge(21, "wang") == []
+    assert t.said[-1].acknowledged_by == "li"
+
+
+def test_an_acknowledgement_of_nothing_changes_nothing() -> None:
+    t = Timeline()
+    assert t.acknowledge(1, "li") == []
+    t.at(4, ONSET, "SPO2_LOW")
+    t.at(9, END, "SPO2_LOW")
+    assert t.acknowledge(10, "li", code="SPO2_LOW") == []
+
+
+def test_a_new_onset_after_an_acknowledgement_is_a_new_alert() -> None:
+    t = Timeline()
+    t.at(4, ONSET)
+    t.acknowledge(6, "li")
+    t.at(9, END)
+    assert t.at(24, ONSET, onset_s=20) == [("ASYSTOLE", ACTIVE)]
+    assert t.said[-1].acknowledged_ns is None
+
+
+def test_an_acknowledgement_outlives_a_pager_that_knew_nothing_of_it() -> None:
+    t = Timeline()
+    t.at(4, ONSET)
+    raised = t.said[-1]
+    t.acknowledge(6, "li")
+    acknowledged = t.said[-1]
+    later = SESSION + 10 * SECOND
+    for state, becomes in ((ACTIVE, ACKNOWLEDGED), (LATCHED, ENDED), (LATE, ENDED)):
+        stale = replace(raised, state=state, offset=raised.offset + 3, updated_ns=later)
+        for recorded in ([raised, acknowledged, stale], [stale, acknowledged, raised]):
+            (alert,) = State.of(recorded).alerts.values()
+            assert (alert.state, alert.acknowledged_by, alert.offset) == (becomes, "li", stale.offset)

@@ -1,112 +1,195 @@
-"""The publisher with a producer that the test answers for."""
+"""The publisher's thread, a real spool, and a Kafka that comes and goes."""
 
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-import devices.publisher
-from devices.errors import PublishError
-from devices.publisher import Publisher, Sent
-from schemas import mdc
-from schemas.bundle import Bundle
-from schemas.records import Channel, Packet, Vital
+from devices import publisher as module
+from devices.errors import LineError, SpoolDamagedError
+from devices.publisher import Publisher
+from devices.spool import Spool
+from schemas import codec
+from schemas.records import GatewayStatus
+from tests.devices.lines import FakeLine, Sent, seqs
+from tests.devices.spooling import bundle
 
-KafkaError = devices.publisher.KafkaError
-
-
-class Future:
-    def __init__(self, error: Exception | None = None, *, done: bool = True) -> None:
-        self.is_done = done
-        self.error = error
-
-    def get(self, timeout: float) -> None:
-        self.is_done = True
-        if self.error:
-            raise self.error
+PARTITIONS = 4
 
 
-class Producer:
+class Kafka:
+    """Gives lines as long as it is there."""
+
     def __init__(self) -> None:
-        self.answers: list[Future] = []
-        self.given: list[tuple[str, int, bytes]] = []
-        self.closed_with: float | None = None
-        self.given_up = False
-        self._sender = self
+        self.is_there = True
+        self.lines: list[FakeLine] = []
+        self.asked = 0
 
-    def send(self, topic: str, *, value: bytes, partition: int) -> Future:
-        self.given.append((topic, partition, value))
-        return self.answers.pop(0) if self.answers else Future()
+    def connect(self, *_: Any, wake: Callable[[], None], **__: Any) -> FakeLine:
+        self.asked += 1
+        if not self.is_there:
+            raise LineError("no broker answers at nowhere:1")
+        line = FakeLine(at_once=True)
+        line.wake = wake
+        self.lines.append(line)
+        return line
 
-    def force_close(self) -> None:
-        self.given_up = True
+    def log(self) -> list[Sent]:
+        return [sent for line in self.lines for sent in line.log]
 
-    def close(self, timeout: float) -> None:
-        self.closed_with = timeout
-
-
-def bundle(seq: int, shard: int = 9, n: int = 250) -> Bundle:
-    wave = Channel(mdc.ECG, 0, 0, 250.0, 200.0, np.full(n, seq, np.int16))
-    packets = [Packet(d, 1, seq, 0, 0, 0, [wave]) for d in ("a", "b")]
-    return Bundle.of("gw", shard, 1, packets, [Vital("a", 1, seq, mdc.SPO2, 97.0)])
-
-
-def publisher(producer: Any) -> Publisher:
-    return Publisher("nowhere:1", partitions=4, producer=producer)
+    def statuses(self) -> list[GatewayStatus]:
+        found = [codec.decode_as(GatewayStatus, s.value) for s in self.log() if s.topic == "ecg.gateways"]
+        assert {(s.partition, s.key) for s in self.log() if s.topic == "ecg.gateways"} <= {
+            (zlib.crc32(b"gw") % 4, b"gw")
+        }
+        return found
 
 
-def test_a_bundle_is_one_record_in_its_shards_partition_and_counts_once_acknowledged() -> None:
-    producer = Producer()
-    waiting = Future(done=False)
-    producer.answers = [Future(), waiting]
-    p = publisher(producer)
-    p.publish([bundle(0), bundle(1)])
-    assert [(t, part) for t, part, _ in producer.given] == [("ecg.ingest", 1)] * 2
-    assert p.sent == {("a", 1): Sent(1, 0, 0), ("b", 1): Sent(1, 0, 0)}
-    p.flush()
-    assert p.sent == {("a", 1): Sent(2, 0, 1), ("b", 1): Sent(2, 0, 1)}
-    assert (p.bundles, p.vitals, p.bytes) == (2, 2, sum(len(v) for _, _, v in producer.given))
-    p.close()
-    assert producer.closed_with == 10
-    assert not producer.given_up
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_RETRY_S", 0.01)
+    monkeypatch.setattr(module, "STATUS_S", 0.05)
 
 
-def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices.publisher, "_MAX_IN_FLIGHT_BYTES", 5000)
-    producer = Producer()
-    futures = [Future(done=False) for _ in range(10)]
-    producer.answers = list(futures)
-    p = publisher(producer)
-    for seq in range(10):
-        p.publish([bundle(seq)])
-    assert sum(not f.is_done for f in futures) in range(1, 5)
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Spool]:
+    with closing(Spool(tmp_path / "gw.spool")) as made:
+        yield made
 
 
-@pytest.mark.parametrize("early", [True, False])
-def test_a_failed_send_says_what_to_do_and_is_not_counted(*, early: bool) -> None:
-    producer = Producer()
-    producer.answers = [Future(KafkaError("broken"), done=early)]
-    p = publisher(producer)
+def publisher(spool: Spool, kafka: Kafka, **more: Any) -> Publisher:
+    connect: Any = kafka.connect
+    return Publisher("nowhere:1", spool, gateway="gw", partitions=PARTITIONS, line=connect, **more)
 
-    def send() -> None:
+
+def until(true: Callable[[], object], patience_s: float = 10.0) -> None:
+    deadline = time.monotonic() + patience_s
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def test_what_is_published_is_durable_before_it_is_sent(spool: Spool) -> None:
+    kafka = Kafka()
+    with closing(publisher(spool, kafka)) as p:
+        p.publish([bundle(0), bundle(1)])
+        assert not spool.has_changed
+        assert spool.held().records == 2
+        p.start(5.0)
+        until(lambda: p.settled(0.1))
+    assert seqs(kafka.log()) == [0, 1]
+    assert spool.is_empty
+    assert not spool.has_changed
+    assert kafka.lines[0].closed == [True]
+
+
+def test_without_kafka_devices_are_taken_and_all_is_sent_once_it_is_there(spool: Spool) -> None:
+    kafka = Kafka()
+    kafka.is_there = False
+    with closing(publisher(spool, kafka)) as p:
+        p.start(0.05)
+        for n in range(5):
+            p.publish([bundle(n)])
+        until(lambda: kafka.asked > 3)
+        assert not p.settled(0.01)
+        assert p.waiting() == 5
+        kafka.is_there = True
+        until(lambda: p.settled(0.1))
+    assert seqs(kafka.log()) == [0, 1, 2, 3, 4]
+
+
+def test_a_line_that_breaks_is_connected_anew_and_nothing_is_lost(spool: Spool) -> None:
+    kafka = Kafka()
+    with closing(publisher(spool, kafka)) as p:
+        p.start(5.0)
         p.publish([bundle(0)])
-        p.flush()
+        until(lambda: p.settled(0.1))
+        kafka.lines[0].broken = "the broker has gone"
+        p.publish([bundle(1)])
+        until(lambda: p.settled(0.1))
+    assert seqs(kafka.log()) == [0, 1]
+    assert kafka.lines[0].closed == [False]
+    assert len(kafka.lines) == 2
 
-    with pytest.raises(PublishError, match=r"Kafka at nowhere:1.*broken.*2 packets wait.*Check.*ecg.ingest"):
-        send()
-    assert p.sent == {}
-    p.close()  # does not wait a second time
-    assert producer.given_up
+
+def test_how_it_stands_is_told_at_the_start_every_few_seconds_and_at_the_end(spool: Spool) -> None:
+    kafka = Kafka()
+    seen: list[tuple[GatewayStatus, Any]] = []
+    with closing(publisher(spool, kafka, version="1.2", on_standing=lambda *s: seen.append(s))) as p:
+        p.start(5.0)
+        until(lambda: len(kafka.statuses()) > 2)
+        p.publish([bundle(0, "ab")])
+        p.refuse()
+        until(lambda: p.settled(0.1))
+    first, *_, last = kafka.statuses()
+    assert (first.gateway, first.version, first.devices, first.spooled_records) == ("gw", "1.2", 0, 0)
+    assert (last.refused, last.spooled_records, last.oldest_ns) == (1, 0, None)
+    assert last.disk_free_bytes > 0
+    assert seen[-1][0] == last
+    assert seen[-1][1].records == 1
 
 
-def test_a_broker_that_is_not_there_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: dict[str, Any] = {}
+def test_a_kafka_that_acknowledges_nothing_counts_as_away(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SLOW_S", 0.05)
+    kafka = Kafka()
+    said: list[str] = []
+    with closing(publisher(spool, kafka)) as p:
+        monkeypatch.setattr(p.standing, "say", lambda *_, away, trouble: said.append(away))
+        p.start(5.0)
+        kafka.lines[0].at_once = False
+        p.publish([bundle(0)])
+        until(lambda: "it acknowledges nothing" in said)
+        kafka.lines[0].acknowledge()
+        until(lambda: p.settled(0.1) and said[-1] == "")
 
-    def absent(**config: Any) -> None:
-        asked.update(config)
-        raise KafkaError("NoBrokersAvailable")
 
-    monkeypatch.setattr(devices.publisher, "KafkaProducer", absent)
-    with pytest.raises(PublishError, match="Check that the broker runs"):
-        Publisher("127.0.0.1:1", partitions=4)
-    assert (asked["acks"], asked["enable_idempotence"], asked["compression_type"]) == ("all", True, "zstd")
+def test_acknowledgements_are_made_durable_though_no_device_gives_anything(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_COMMIT_S", 0.05)
+    kafka = Kafka()
+    with closing(publisher(spool, kafka)) as p:
+        p.start(5.0)
+        p.publish([bundle(0)])
+        until(lambda: spool.is_empty and not spool.has_changed)
+
+
+def test_what_breaks_in_the_thread_is_raised_where_devices_are_heard(spool: Spool) -> None:
+    kafka = Kafka()
+    kafka.is_there = False
+    with closing(publisher(spool, kafka)) as p:
+        p.publish([bundle(0)])
+        spool._connection.execute("DELETE FROM body")
+        kafka.is_there = True
+        p.start(5.0)
+        until(lambda: not p._thread.is_alive())
+        with pytest.raises(SpoolDamagedError, match="record 1 is not there"):
+            p.publish([bundle(1)])
+        with pytest.raises(SpoolDamagedError):
+            p.settled(0.0)
+
+
+def test_what_an_earlier_process_left_is_sent_first(tmp_path: Path) -> None:
+    kafka = Kafka()
+    with closing(Spool(tmp_path / "gw.spool")) as spool:
+        publisher(spool, kafka).publish([bundle(0)])
+    with closing(Spool(tmp_path / "gw.spool")) as spool, closing(publisher(spool, kafka)) as p:
+        p.publish([bundle(1)])
+        p.start(5.0)
+        until(lambda: p.settled(0.1))
+    assert seqs(kafka.log()) == [0, 1]
+
+
+def test_closing_leaves_no_thread_even_where_it_never_began(spool: Spool) -> None:
+    before = threading.active_count()
+    publisher(spool, Kafka()).close()
+    with closing(publisher(spool, Kafka())) as p:
+        p.start(5.0)
+    assert threading.active_count() == before

@@ -107,6 +107,7 @@ COMMANDS = [
     "prepare",
     "settings",
     "bench",
+    "sizing",
     "facility",
     "device",
     "patient",

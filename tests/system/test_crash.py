@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +13,6 @@ import psycopg
 import pytest
 
 from devices.gateway import play
-from devices.publisher import Publisher
 from devices.recordings import toy_ecg
 from devices.simulator import WARD, simulate
 from devices.source import Source
@@ -22,6 +22,7 @@ from ecgstream.chaos import alarms, compare
 from ecgstream.demo.settle import settle
 from ecgstream.settings import Settings
 from schemas import topics
+from tests.system.publishing import publishing
 
 SPEED = 15.0
 SIGNAL_S = 190.0
@@ -57,9 +58,9 @@ def kill_worker(centre: Centre, stop: threading.Event, kills: list[int]) -> None
 def run(settings: Settings, played: list[Source], *, killing: bool) -> Run:
     kills: list[int] = []
     stop = threading.Event()
-    with Centre(settings, lambda _: None) as centre:
+    with Centre(settings, lambda _: None) as centre, ExitStack() as gateways:
         centre.start_services()
-        publisher = Publisher(centre.settings.kafka, partitions=centre.settings.partitions)
+        publisher = gateways.enter_context(publishing(centre.settings, settings.data))
         gateway = threading.Thread(
             target=play,
             args=(played, publisher),
@@ -76,7 +77,7 @@ def run(settings: Settings, played: list[Source], *, killing: bool) -> Run:
         if killing:
             killer.join()
         centre.restart_what_ended()
-        publisher.close()
+        gateways.close()
         settle_all(centre)
         with psycopg.connect(centre.settings.database.get_secret_value()) as connection:
             lost = [s for s in alarms.lost_links(connection) if AWAY_S[0] < s.onset_s < AWAY_S[1]]

@@ -1,25 +1,27 @@
 """The gateway against a real Kafka: what it reports as sent is what a consumer reads back, bit by bit."""
 
-import uuid
-import warnings
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from devices.errors import PublishError
+from devices.errors import LineError
 from devices.gateway import play
-from devices.publisher import Publisher
+from devices.line import Line
 from devices.recordings import toy_ecg
 from devices.source import Session, Source, Wave
-from schemas import mdc
+from ecgstream.embedded.kafka import EmbeddedKafka
+from ecgstream.settings import Settings
+from ecgstream.topics import create_topics
+from schemas import codec, mdc
 from schemas.bundle import Bundle
-from schemas.records import MISSING, Packet
-from schemas.topics import partition_of
-
-with warnings.catch_warnings():  # as in devices.publisher
-    warnings.filterwarnings("ignore", "(read|open)_text is deprecated", DeprecationWarning)
-    from kafka import KafkaConsumer, TopicPartition
-    from kafka.admin import KafkaAdminClient, NewTopic
+from schemas.records import MISSING, GatewayStatus, Packet
+from schemas.topics import GATEWAYS, INGEST, partition_of
+from tests.system.conftest import started
+from tests.system.log import read_log
+from tests.system.publishing import publishing
 
 pytestmark = [
     pytest.mark.system,
@@ -29,15 +31,13 @@ pytestmark = [
 PARTITIONS = 3
 
 
-@pytest.fixture
-def topic(kafka: str) -> str:
-    name = f"gateway-{uuid.uuid4().hex[:8]}"
-    admin = KafkaAdminClient(bootstrap_servers=kafka)
-    try:
-        admin.create_topics([NewTopic(name, PARTITIONS, 1)])
-    finally:
-        admin.close()
-    return name
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    broker = EmbeddedKafka(tmp_path_factory.mktemp("kafka"))
+    made = Settings(kafka=started(broker), partitions=PARTITIONS)
+    create_topics(made)
+    yield made
+    broker.stop()
 
 
 def source(device: str, shard: int, rate: float, leads: int, seconds: float) -> Source:
@@ -57,31 +57,14 @@ def source(device: str, shard: int, rate: float, leads: int, seconds: float) -> 
     return Source(device, shard, "Test", simulated=True, sessions=(Session(waves),))
 
 
-def read_back(kafka: str, topic: str) -> list[tuple[int, Bundle]]:
-    consumer = KafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False)
-    try:
-        partitions = [TopicPartition(topic, p) for p in range(PARTITIONS)]
-        consumer.assign(partitions)
-        consumer.seek_to_beginning(*partitions)
-        ends = consumer.end_offsets(partitions)
-        found: list[tuple[int, Bundle]] = []
-        while any(consumer.position(p) < end for p, end in ends.items()):
-            for records in consumer.poll(timeout_ms=1000).values():
-                found += [(r.partition, Bundle.decode(r.value)) for r in records]
-        return found
-    finally:
-        consumer.close()
-
-
-def test_what_is_reported_as_sent_is_in_kafka_bit_by_bit(kafka: str, topic: str) -> None:
+def test_what_is_reported_as_sent_is_in_kafka_bit_by_bit(settings: Settings, tmp_path: Path) -> None:
     sources = [toy_ecg(shard=4), source("dev-100", 0, 100, 1, 30.5), source("dev-1000", 1, 1000, 12, 20)]
-    publisher = Publisher(kafka, partitions=PARTITIONS, topic=topic)
-    try:
+    with publishing(settings, tmp_path) as publisher:
         report = play(sources, publisher, speed=200)
-    finally:
-        publisher.close()
-    bundles = read_back(kafka, topic)
+    records = read_log(settings, INGEST)
+    bundles = [(r.partition, codec.decode_as(Bundle, r.value)) for r in records]
     assert report.complete
+    assert report.waiting == 0
     assert len(bundles) == report.bundles
     assert {p for p, _ in bundles} == {partition_of(s.shard, PARTITIONS) for s in sources}
     assert all(partition == partition_of(b.shard, PARTITIONS) for partition, b in bundles)
@@ -98,11 +81,42 @@ def test_what_is_reported_as_sent_is_in_kafka_bit_by_bit(kafka: str, topic: str)
             np.testing.assert_array_equal(np.concatenate([p.channels[i].samples for p in got]), wave.samples)
 
 
-def test_a_topic_that_is_not_there_is_an_error_that_says_what_to_do(kafka: str) -> None:
-    publisher = Publisher(kafka, partitions=PARTITIONS, topic="never-made", patience_s=2)
-    try:
-        with pytest.raises(PublishError, match="topic never-made exists"):
-            play([source("dev-1", 0, 250, 1, 2)], publisher, speed=100)
-    finally:
-        publisher.close()
-    assert publisher.sent == {}
+def test_how_a_gateway_stands_is_told_under_its_name(settings: Settings, tmp_path: Path) -> None:
+    with publishing(settings, tmp_path) as publisher:
+        play([source("dev-1", 0, 250, 1, 5)], publisher, speed=10)
+    found = [r for r in read_log(settings, GATEWAYS) if r.key == b"gw-test"]
+    last = codec.decode_as(GatewayStatus, found[-1].value)
+    assert (last.gateway, last.devices, last.spooled_records, last.backlog_records) == ("gw-test", 1, 0, 0)
+    assert last.oldest_ns is None
+    assert len({r.partition for r in found}) == 1
+
+
+@pytest.mark.parametrize(
+    ("partitions", "says"), [(PARTITIONS + 1, "topic ecg.ingest has 3 partitions, the settings say 4")]
+)
+def test_topics_that_are_not_as_they_must_be_are_said(settings: Settings, partitions: int, says: str) -> None:
+    with pytest.raises(LineError, match=says):
+        Line(settings.kafka, [INGEST], partitions)
+
+
+def test_what_a_missing_topic_keeps_waiting_is_sent_once_it_is_there(tmp_path: Path) -> None:
+    broker = EmbeddedKafka(tmp_path / "kafka")
+    settings = Settings(kafka=started(broker), partitions=PARTITIONS)
+    with closing(_Stopped(broker)), publishing(settings, tmp_path) as publisher:
+        publisher.start(1.0)
+        publisher.publish([bundle()])
+        assert not publisher.settled(1.0)
+        create_topics(settings)
+        while not publisher.settled(1.0):
+            pass
+        assert [r.value for r in read_log(settings, INGEST)] == [bundle().encode()]
+
+
+def bundle() -> Bundle:
+    emissions = source("dev-1", 2, 250, 1, 1).emissions(5)
+    return Bundle.of("gw-test", 2, 7, [e.item for e in emissions if isinstance(e.item, Packet)], [])
+
+
+class _Stopped:
+    def __init__(self, broker: EmbeddedKafka) -> None:
+        self.close = broker.stop

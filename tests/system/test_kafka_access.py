@@ -18,7 +18,6 @@ from kafka.errors import TopicAuthorizationFailedError
 
 from devices.enrolment_follower import Follower
 from devices.gateway import play
-from devices.publisher import Publisher
 from devices.recordings import toy_ecg
 from ecgstream import clients
 from ecgstream.broker import accounts
@@ -41,7 +40,9 @@ from tests.system.closed_kafka import (
     closed_kafka,
 )
 from tests.system.conftest import started
+from tests.system.desk import an_alert_is_acknowledged_at_the_desk
 from tests.system.kafka_acts import Somebody, acts
+from tests.system.publishing import publishing
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +163,8 @@ def test_a_service_without_a_right_is_told_which_and_what_to_do(closed: Closed) 
     said = ecgstream(closed.of(Service.SINK), "pager")
     assert (said.returncode, said.stderr) == (
         1,
-        "ecgstream pager: user sink-1 may not READ GROUP pager, WRITE TOPIC ecg.alerts: "
+        "ecgstream pager: user sink-1 may not READ GROUP pager, READ TOPIC ecg.acknowledgements, "
+        "READ TOPIC ecg.notifications, WRITE TOPIC ecg.alerts, WRITE TOPIC ecg.notifications: "
         "an admin must run `ecgstream kafka grant pager sink-1`\n",
     )
 
@@ -252,12 +254,12 @@ def test_all_services_do_their_work_and_nothing_of_a_secret_is_said(closed: Clos
             tell(closed, enrolment("dev-2", 4))
             await_(lambda: known.enrolments.device("dev-2") is not None, lambda: "dev-2 is not heard of", 10)
         gateway = closed.of(Service.GATEWAY)
-        publisher = Publisher(gateway.kafka, partitions=PARTITIONS, security=clients.security(gateway))
-        report = play([source], publisher, speed=100, flush_s=0.05)
-        publisher.close()
+        with publishing(gateway, tmp_path, security=clients.security(gateway)) as publisher:
+            report = play([source], publisher, speed=100, flush_s=0.05)
         assert (report.complete, report.devices[0].shard) == (True, 3)
         # The link that is lost at the end makes a condition, and so an alert.
         await_(has_seen_all, said)
+        await_(lambda: an_alert_is_acknowledged_at_the_desk(closed, ecgstream), lambda: "no alert is open")
     finally:
         written.leave()
         status = [end(process) for process in processes]

@@ -19,7 +19,6 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from devices.enrolment_follower import Follower
 from devices.gateway import play
-from devices.publisher import Publisher
 from devices.recordings import toy_ecg
 from ecgstream import clients
 from ecgstream.broker.access import Service
@@ -31,10 +30,11 @@ from ecgstream.registry.henan import henan
 from ecgstream.store.connection import connect
 from ecgstream.store.migrate import migrate
 from tests.ecgstream.watch.receiver import Receiver, until
-from tests.system.closed_kafka import PARTITIONS, Closed, closed_kafka
+from tests.system.closed_kafka import Closed, closed_kafka
 from tests.system.command import Command
 from tests.system.conftest import started
 from tests.system.people import person
+from tests.system.publishing import publishing
 
 DEVICE, HOSPITAL, NEIGHBOUR = "mon-1", "410100-H1", "410100-H2"
 SERVICES = (Service.REGISTRY, Service.WORKER, Service.PAGER, Service.SINK, Service.WATCH)
@@ -150,11 +150,8 @@ def send(closed: Closed) -> None:
     security = clients.security(settings)
     with Follower(settings.kafka, settings.data / "enrolments", security=security) as known:
         (source,) = admit([replace(toy_ecg(), device=DEVICE)], known)
-    publisher = Publisher(settings.kafka, partitions=PARTITIONS, security=security)
-    try:
+    with publishing(settings, settings.data, security=security) as publisher:
         assert play([source], publisher, speed=20, flush_s=0.1).complete
-    finally:
-        publisher.close()
 
 
 def count(url: str, role: str) -> int:

@@ -10,7 +10,6 @@ import pytest
 from kafka import KafkaProducer
 
 from devices.gateway import play
-from devices.publisher import Publisher
 from ecgstream.centre import GROUPS
 from ecgstream.demo.settle import settle
 from ecgstream.embedded.kafka import EmbeddedKafka
@@ -19,6 +18,7 @@ from ecgstream.settings import Settings
 from schemas import codec, topics
 from schemas.records import DeadLetter
 from tests.system.conftest import started
+from tests.system.publishing import publishing
 from tests.system.workers import GARBAGE, Workers, everything, one_pass, sources, with_topics, written
 
 PARTITIONS = 4
@@ -38,16 +38,16 @@ def workers(tmp_path: Path) -> Iterator[Workers]:
     broker.stop()
 
 
+def send(settings: Settings, folder: Path) -> None:
+    with publishing(settings, folder) as publisher:
+        play(sources(SIGNAL_S, PARTITIONS), publisher, speed=SPEED, flush_s=0.5 / SPEED)
+
+
 @pytest.mark.timeout(240)
-def test_workers_that_join_and_leave_find_what_one_pass_finds(workers: Workers) -> None:
+def test_workers_that_join_and_leave_find_what_one_pass_finds(workers: Workers, tmp_path: Path) -> None:
     settings = workers.settings
     first = workers.start("a")
-    publisher = Publisher(settings.kafka, partitions=PARTITIONS)
-    gateway = threading.Thread(
-        target=play,
-        args=(sources(SIGNAL_S, PARTITIONS), publisher),
-        kwargs={"speed": SPEED, "flush_s": 0.5 / SPEED},
-    )
+    gateway = threading.Thread(target=send, args=(settings, tmp_path))
     gateway.start()
     producer = KafkaProducer(bootstrap_servers=settings.kafka)
     producer.send(topics.INGEST.name, GARBAGE, partition=0).get(10)
@@ -59,7 +59,6 @@ def test_workers_that_join_and_leave_find_what_one_pass_finds(workers: Workers) 
     second = workers.start("b")
     assert end(first) == 0
     gateway.join()
-    publisher.close()
     assert settle(settings, GROUPS["worker"], (topics.INGEST,), 60) == 0
     assert end(second) == 0
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from ecgstream import pager
 from ecgstream.broker import accounts
 from ecgstream.broker.access import ACCESS, Right, Service
 from ecgstream.broker.errors import BrokerError
 from ecgstream.centre import GROUPS
+from ecgstream.pager.service import GROUP as PAGER_GROUP
 from ecgstream.settings import Settings
 from ecgstream.store import sink
 from ecgstream.watch.rules.pipeline import FOLLOWED
@@ -19,6 +19,7 @@ def test_only_the_pager_writes_pages_and_only_the_registry_enrols() -> None:
     assert writers[topics.ALERTS.name] == {Service.PAGER}
     assert writers[topics.ENROLMENT.name] == {Service.REGISTRY}
     assert writers[topics.NOTIFICATIONS.name] == {Service.PAGER}
+    assert writers[topics.ACKNOWLEDGEMENTS.name] == {Service.DESK}
     assert writers[topics.INGEST.name] == {Service.GATEWAY, Service.REGISTRY}
     assert writers[topics.BACKFILL.name] == writers[topics.GATEWAYS.name] == {Service.GATEWAY}
     others = (
@@ -63,7 +64,7 @@ def test_no_service_may_create_delete_or_change_a_topic() -> None:
 def test_every_consumer_may_read_what_it_follows() -> None:
     assert {t.name for t in ACCESS[Service.SINK].reads} == set(sink.TOPICS)
     assert ACCESS[Service.SINK].group == sink.GROUP
-    assert ACCESS[Service.PAGER].group == pager.GROUP
+    assert ACCESS[Service.PAGER].group == PAGER_GROUP
     assert ACCESS[Service.WORKER].group == make_app(Settings(kafka="nowhere:1")).conf.id
     assert {str(s): a.group for s, a in ACCESS.items() if a.group} == GROUPS
 

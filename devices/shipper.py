@@ -1,0 +1,225 @@
+"""What goes from the spool to Kafka next. It does what the lanes say, and waits for nothing.
+
+The live lane of a shard is at most ``WINDOW`` records ahead of the acknowledgements; all else stays in the
+spool, where it can still be overtaken. The backlog's lane has one record on its way, and leaves the line to
+others for as long as that one took: half of the line is the live signal's, however narrow it is.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from devices.backlog import GAP_S, WINDOW, Gap, Lanes, Part
+from devices.bundler import Instant
+from devices.errors import LineError
+from devices.line import Line, Outcome
+from devices.parts import only
+from devices.spool import Record, Spool
+from schemas.bundle import Bundle
+from schemas.codec import encode
+from schemas.records import BacklogEnd, Control
+from schemas.topics import BACKFILL, INGEST, Topic, partition_of
+
+BACKLOG_SHARE = 0.5
+"""Of the time, while there is a backlog."""
+_MAX_FLYING_BYTES = 32 * 1_048_576
+
+
+class Shipped(NamedTuple):
+    """What Kafka has acknowledged to this process."""
+
+    records: int
+    bytes: int
+
+
+class _Flying(NamedTuple):
+    """What was sent and is not acknowledged: parts of a record, or the end of a gap."""
+
+    shard: int
+    size: int
+    record: Record | None = None
+    parts: Sequence[Part] = ()
+    gap: Gap | None = None
+    is_live: bool = False
+
+
+@dataclass(slots=True)
+class _Shard:
+    lanes: Lanes
+    going_back: int = 0  # sent on the backlog's lane and not acknowledged
+    went_s: float = 0.0
+    may_go_s: float = -math.inf
+    fresh: dict[int, Record] = field(default_factory=dict)  # the newest, which need not be looked up
+
+
+class Shipper:
+    """Ships for one gateway; one thread's.
+
+    Args:
+        spool: what is to be sent; that of an earlier process too.
+        gateway: its name.
+        partitions: of every topic.
+        gap_s: see ``devices.backlog``.
+    """
+
+    def __init__(self, spool: Spool, *, gateway: str, partitions: int, gap_s: float = GAP_S) -> None:
+        self._spool = spool
+        self._gateway = gateway
+        self._partitions = partitions
+        self._gap_s = gap_s
+        self._tokens = 0
+        self._flying: dict[int, tuple[_Flying, float]] = {}
+        self._flying_bytes = 0
+        self.shipped = Shipped(0, 0)
+        self._shards: dict[int, _Shard] = {}
+        self._restore()
+
+    def _restore(self) -> None:
+        records: dict[int, list[tuple[int, list[Part]]]] = {}
+        gaps: dict[int, list[Gap]] = {}
+        for record in self._spool.records():
+            waiting = records.setdefault(record.shard, [])
+            if record.is_live:
+                waiting.append((record.number, record.parts))
+        for shard, gap in self._spool.gaps():
+            gaps.setdefault(shard, []).append(gap)
+        for shard in records.keys() | gaps.keys():
+            lanes = Lanes.restored(records.get(shard, ()), gaps.get(shard, ()), self._gap_s)
+            self._shards[shard] = _Shard(lanes)
+
+    def take(self, record: Record) -> None:
+        """Take a record that was spooled just now."""
+        shard = self._shards.get(record.shard)
+        if shard is None:
+            shard = self._shards[record.shard] = _Shard(Lanes(self._gap_s))
+        shard.lanes.add(record.number, record.parts)
+        shard.fresh[record.number] = record
+        if len(shard.fresh) > WINDOW:
+            del shard.fresh[next(iter(shard.fresh))]
+
+    def step(self, line: Line, now: Instant) -> float:
+        """Hear what became of what was sent, and send what may be sent now.
+
+        Returns:
+            When there will be more to send although nothing is heard, s of the steady clock.
+
+        Raises:
+            LineError: the line does not do any more; ``lost`` must be told.
+        """
+        for outcome in line.outcomes():
+            self._hear(outcome, now.steady_s)
+        shards = list(self._shards.items())
+        sending = shards
+        while sending:  # one record of each shard in turn
+            sending = [(n, shard) for n, shard in sending if self._hand_over(n, shard, line, now)]
+        for number, shard in shards:
+            self._go_back(number, shard, line, now)
+        return min((s.may_go_s for _, s in shards if s.may_go_s > now.steady_s), default=math.inf)
+
+    def lost(self) -> None:
+        """Hear that the line is closed, with what was not acknowledged."""
+        self._flying.clear()
+        self._flying_bytes = 0
+        for shard in self._shards.values():
+            shard.lanes.failed()
+            shard.going_back = 0
+
+    @property
+    def waits_since_s(self) -> float:
+        """When the oldest of what is on its way was sent, s of the steady clock; infinity: nothing is."""
+        return min((sent_s for _, sent_s in self._flying.values()), default=math.inf)
+
+    def backlog(self) -> int:
+        """Return how many records are to go by the backlog's lane."""
+        below = {number: shard.lanes.backlog_below for number, shard in self._shards.items()}
+        return sum(self._spool.count_below(number, limit) for number, limit in below.items() if limit)
+
+    def _hand_over(self, number: int, shard: _Shard, line: Line, now: Instant) -> bool:
+        """Send the next record of a shard's live lane; return whether there was one that may go."""
+        lanes = shard.lanes
+        if lanes.flying >= WINDOW or self._flying_bytes > _MAX_FLYING_BYTES:
+            return False
+        # What a crash would bring back counts too. If the disk takes nothing, the live signal does not wait.
+        if lanes.flying + self._spool.undeleted(number) >= WINDOW:
+            self._spool.commit()
+        if lanes.is_late:
+            self._spool.planned(number, lanes.plan(now.utc_ns))
+            self._spool.commit()
+        following = lanes.next_live()
+        if following is None:
+            return False
+        record = shard.fresh.pop(following, None) or self._spool.record(following)
+        value = self._spool.read(following)
+        live, late = lanes.split(record.number, record.parts)
+        if late:
+            value = _only(value, live)
+        lanes.handed(record.number, live)
+        self._send(line, INGEST, value, _Flying(number, len(value), record, live, is_live=True), now)
+        return True
+
+    def _go_back(self, number: int, shard: _Shard, line: Line, now: Instant) -> None:
+        """Send the next record of a shard's backlog, or the end of gaps, if it is its turn."""
+        lanes = shard.lanes
+        if shard.going_back or now.steady_s < shard.may_go_s or not lanes.backlog_is_open():
+            return
+        record = self._spool.first_of(number, lanes.backlog_below)
+        ended = lanes.ended(record.number if record is not None else None)
+        for gap in ended:
+            value = encode(self._end_of(gap))
+            self._send(line, BACKFILL, value, _Flying(number, len(value), gap=gap), now)
+        if not ended and record is not None:
+            live, late = lanes.split(record.number, record.parts)
+            value = self._spool.read(record.number)
+            if live:
+                value = _only(value, late)
+            self._send(line, BACKFILL, value, _Flying(number, len(value), record, late), now)
+        shard.going_back = max(1, len(ended))
+        shard.went_s = now.steady_s
+
+    def _hear(self, outcome: Outcome, now_s: float) -> None:
+        if outcome.token not in self._flying:
+            return  # how the gateway stands: it is told again soon
+        if outcome.error:
+            raise LineError(outcome.error)
+        sent, _ = self._flying.pop(outcome.token)
+        self._flying_bytes -= sent.size
+        self.shipped = Shipped(self.shipped.records + 1, self.shipped.bytes + sent.size)
+        shard = self._shards[sent.shard]
+        if sent.gap is not None:
+            shard.lanes.close(sent.gap)
+            self._spool.ended(sent.gap)
+        elif sent.record is not None:
+            is_all = True
+            if sent.is_live:
+                shard.lanes.acknowledged(sent.record.number)
+                is_all = len(sent.parts) == len(sent.record.parts)
+            self._spool.acknowledged(sent.record, sent.parts, sent.size, is_all=is_all)
+        if not sent.is_live:
+            shard.going_back -= 1
+            took_s = now_s - shard.went_s
+            shard.may_go_s = now_s + took_s * (1 / BACKLOG_SHARE - 1)
+
+    def _send(self, line: Line, topic: Topic, value: bytes, what: _Flying, now: Instant) -> None:
+        self._tokens += 1
+        self._flying[self._tokens] = (what, now.steady_s)
+        self._flying_bytes += what.size
+        device = what.gap.device if what.gap is not None else ""
+        partition = partition_of(what.shard, self._partitions)
+        line.send(topic, partition, value, self._tokens, key=device.encode() or None)
+
+    def _end_of(self, gap: Gap) -> Control:
+        # The gap was kept as planned: the same bytes however often they are sent.
+        return Control(
+            f"backlog-{gap.device}-{gap.planned_ns}",
+            gap.device,
+            gap.session,
+            gap.from_sample,
+            gap.planned_ns,
+            self._gateway,
+            BacklogEnd(),
+        )
+
+
+def _only(value: bytes, parts: list[Part]) -> bytes:
+    return only(Bundle.decode(value), {part.device for part in parts}).encode()

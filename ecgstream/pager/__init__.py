@@ -1,0 +1,5 @@
+"""The pager: from conditions to alerts, and from alerts to pages. Its truth lives in Kafka.
+
+``service`` is the loop and numbers its steps; ``partition`` is what is known of one partition, without I/O;
+``recorded`` reads back what was written; ``sender`` is the thread that talks to the channel.
+"""
