@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv setup lint test system demo bench lock
+.PHONY: help venv setup lint test system chaos demo bench lock
 
 PY := .venv/bin/python
 
@@ -35,6 +35,12 @@ system: venv ## tests with real Kafka and TimescaleDB, installed first (Timescal
 	$(PY) -m tests.system.services install || [ "$${ECGSTREAM_REQUIRE_SERVICES:-}" != 1 ]
 	$(PY) -c 'import detectors; detectors.warm_up()'
 	$(PY) -m pytest tests/system $(ARGS)
+
+# Kafka's three brokers come with the command; the database is one that it may restart.
+chaos: venv ## 200 faults, about an hour; ARGS="--seed 7 --faults 12" for others
+	$(PY) -m tests.system.services install
+	$(PY) -m tests.system.services run -- bash -c \
+		'ECGSTREAM_DATABASE="$$ECGSTREAM_TEST_TIMESCALE" exec $(PY) -m ecgstream chaos --faults 200 "$$@"' chaos $(ARGS)
 
 demo: setup ## real ECG through a whole centre, once; ARGS="--json FILE" writes the summary too
 	$(PY) -m ecgstream demo $(ARGS)

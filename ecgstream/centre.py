@@ -6,18 +6,21 @@ compose, Kubernetes); here this process is it: a service that ends is started ag
 
 import logging
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import structlog
 from kafka import KafkaAdminClient
-from kafka.errors import CoordinatorNotAvailableError, GroupIdNotFoundError
+from kafka.errors import GroupIdNotFoundError, KafkaError
 
 import detectors
 from ecgstream import clients
@@ -56,8 +59,8 @@ class Centre:
         self.database_given = bool(settings.database.get_secret_value())
         self._say = say
         self._stack = ExitStack()
-        self._running: dict[str, tuple[list[str], subprocess.Popen[bytes]]] = {}
-        self._ended_at: dict[str, float] = {}
+        self._running: dict[str, _Child] = {}
+        self._lock = threading.RLock()  # chaos strikes from threads of its own
 
     @property
     def logs(self) -> Path:
@@ -79,7 +82,7 @@ class Centre:
         for name in [n for n in self._running if n not in SERVICES] + [
             n for n in SERVICES if n in self._running
         ]:
-            end(self._running[name][1])
+            end(self._running[name].running)
         self._running.clear()
         self._stack.close()
 
@@ -97,13 +100,35 @@ class Centre:
         create_topics(self.settings)
         migrate(self.settings.database.get_secret_value())
 
-    def start(self, name: str, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
-        """Start ``ecgstream ARGUMENTS`` as a child process whose output goes to ``logs/NAME.log``."""
+    def start(
+        self,
+        name: str,
+        arguments: Sequence[str],
+        *,
+        module: str = "ecgstream",
+        settings: Settings | None = None,
+        kept: bool = False,
+    ) -> subprocess.Popen[bytes]:
+        """Start ``ecgstream ARGUMENTS`` as a child process whose output goes to ``logs/NAME.log``.
+
+        Args:
+            name: what runs under it already is forgotten.
+            arguments: of the command line.
+            module: another program of ours instead.
+            settings: other settings than the centre's.
+            kept: ``restart_what_ended`` starts it again unless it has ended with success.
+        """
+        child = _Child(module, list(arguments), settings or self.settings, kept=kept or name in SERVICES)
+        with self._lock:
+            return self._start_child(name, child)
+
+    def _start_child(self, name: str, child: "_Child") -> subprocess.Popen[bytes]:
         with (self.logs / f"{name}.log").open("ab") as out:
-            argv = [sys.executable, "-m", "ecgstream", *arguments]
-            environment = {**os.environ, **self.settings.environment(), **self._own_port(name)}
+            argv = [sys.executable, "-m", child.module, *child.arguments]
+            environment = {**os.environ, **child.settings.environment(), **self._own_port(name)}
             process = spawn(argv, env=environment, stdout=out)
-        self._running[name] = (list(arguments), process)
+        self._running[name] = child
+        child.process, child.ended_at = process, None
         return process
 
     def _own_port(self, name: str) -> dict[str, str]:
@@ -114,26 +139,43 @@ class Centre:
 
     def process(self, name: str) -> subprocess.Popen[bytes]:
         """Return the process that runs under a name now."""
-        return self._running[name][1]
+        with self._lock:
+            return self._running[name].running
 
-    def start_services(self) -> None:
-        """Start the services, and wait until those that read Kafka have their partitions.
+    def signal(self, name: str, by: signal.Signals) -> bool:
+        """Send a signal to what runs under a name now; say whether something did."""
+        with self._lock:
+            process = self._running[name].running
+            if process.poll() is not None:
+                return False
+            process.send_signal(by)
+            return True
+
+    def stop(self, name: str) -> None:
+        """End a process that is not needed any more, politely."""
+        with self._lock:
+            child = self._running.pop(name)
+        end(child.running)
+
+    def start_services(self, names: Sequence[str] = SERVICES, settings: Settings | None = None) -> None:
+        """Start services, and wait until those of them that read Kafka have their partitions.
 
         Raises:
             CentreError: one of them does not within a minute.
         """
-        self._say("Loading the detectors (compiled once, in about a minute) …")
-        detectors.warm_up()  # here, since a worker that compiles looks like one that does not start
-        self._say(f"Starting {', '.join(SERVICES)} …")
-        for name in SERVICES:
-            self.start(name, [name])
-        waiting = dict(GROUPS)
+        if "worker" in names:
+            self._say("Loading the detectors (compiled once, in about a minute) …")
+            detectors.warm_up()  # here, since a worker that compiles looks like one that does not start
+        self._say(f"Starting {', '.join(names)} …")
+        for name in names:
+            self.start(name, [name], settings=settings)
+        waiting = {name: group for name, group in GROUPS.items() if name in names}
         admin = clients.admin(self.settings)
         try:
             deadline = time.monotonic() + READY_PATIENCE_S
             while waiting:
-                waiting = {name: group for name, group in waiting.items() if not _is_stable(admin, group)}
-                ended = [n for n in SERVICES if self._running[n][1].poll() is not None]
+                waiting = {name: group for name, group in waiting.items() if not is_stable(admin, group)}
+                ended = [n for n in names if self.process(n).poll() is not None]
                 if ended or time.monotonic() > deadline:
                     name = next(iter(ended or waiting))
                     raise CentreError(f"{name} does not start; its log is {self.logs / name}.log")
@@ -142,21 +184,45 @@ class Centre:
             admin.close()
 
     def restart_what_ended(self) -> None:
-        """Start services again that have ended; call it now and then."""
-        for name in SERVICES:
-            arguments, process = self._running[name]
-            if process.poll() is None:
-                continue
-            ended_at = self._ended_at.setdefault(name, time.monotonic())
-            if time.monotonic() - ended_at > RESTART_PAUSE_S:
-                log.warning("service_restarted", service=name, status=process.returncode)
-                del self._ended_at[name]
-                self.start(name, arguments)
+        """Start what is kept again where it has ended; call it now and then."""
+        with self._lock:
+            for name, child in list(self._running.items()):
+                status = child.running.poll()
+                if status is None or not child.kept or (status == 0 and name not in SERVICES):
+                    continue
+                child.ended_at = child.ended_at or time.monotonic()
+                if time.monotonic() - child.ended_at > RESTART_PAUSE_S:
+                    log.warning("service_restarted", service=name, status=status)
+                    self._start_child(name, child)
 
 
-def _is_stable(admin: KafkaAdminClient, group: str) -> bool:
+@dataclass(slots=True)
+class _Child:
+    """A child process, and how to start it again."""
+
+    module: str
+    arguments: list[str]
+    settings: Settings
+    kept: bool
+    process: subprocess.Popen[bytes] | None = None
+    ended_at: float | None = None
+
+    @property
+    def running(self) -> subprocess.Popen[bytes]:
+        """Its present process."""
+        if self.process is None:
+            raise RuntimeError("not started")
+        return self.process
+
+
+def is_stable(admin: KafkaAdminClient, group: str, members: int = 1) -> bool:
+    """Return whether a group has shared its partitions out, among at least so many members."""
     try:
         found = admin.describe_groups([group]).get(group, {})
-    except (CoordinatorNotAvailableError, GroupIdNotFoundError):
+    except GroupIdNotFoundError:
         return False  # nobody has asked for the group yet
-    return bool(found.get("group_state") == "Stable" and found.get("members"))
+    except KafkaError as error:
+        if not error.retriable:
+            raise
+        return False
+    return bool(found.get("group_state") == "Stable" and len(found.get("members", ())) >= members)

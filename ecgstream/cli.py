@@ -267,6 +267,26 @@ app.command(
 )
 
 
+@app.command(group=UPKEEP)
+def chaos(
+    *, seed: int = 1, faults: int = 12, json: Path | None = None, settings: SettingsFlags = None
+) -> None:
+    """Play the demo's devices on three brokers, kill what can be killed, and compare with a play in peace.
+
+    It needs a database server in which it may do as it likes (restart it, too), never one that is in use;
+    where none is named it brings PostgreSQL. The exit status is 0 only if nothing differs.
+
+    Args:
+        seed: of the faults' schedule; the same seed gives the same faults at the same times.
+        faults: how many.
+        json: also write what was found to this file.
+        settings: see `ecgstream settings`.
+    """
+    from ecgstream.chaos.run import chaos as run
+
+    sys.exit(run(_settings(settings), seed=seed, faults=faults, json_file=json))
+
+
 app.command(
     "ecgstream.commands.sizing:app",
     name="sizing",

@@ -84,6 +84,16 @@ def demo_devices(folder: Path | None) -> list[str]:
 
 
 def run(settings: Settings, wanted: Wanted) -> None:
+    """Play recordings or the demo: see ``play_sources``."""
+
+    def sources() -> list[Source]:
+        found = demo_sources(settings.recordings) if wanted.demo else []
+        return found + [recordings.read(path) for path in wanted.records]
+
+    play_sources(settings, sources, wanted)
+
+
+def play_sources(settings: Settings, sources: Callable[[], Sequence[Source]], wanted: Wanted) -> None:
     """Play to the end, or until SIGTERM or Ctrl-C; what a person must mend is one line."""
     if not _NAME.fullmatch(wanted.gateway):
         sys.exit(
@@ -95,9 +105,7 @@ def run(settings: Settings, wanted: Wanted) -> None:
     is_there = kafka_is_there(settings)
     try:
         with stop_on_signals() as stop, serve(settings, "gateway") as health:
-            sources = demo_sources(settings.recordings) if wanted.demo else []
-            sources += [recordings.read(path) for path in wanted.records]
-            found = _play(settings, sources, wanted, stop, health, is_there=is_there)
+            found = _play(settings, sources(), wanted, stop, health, is_there=is_there)
     except (RecordingError, NotAdmittedError, EnrolmentsUnknownError, SpoolError, PlayError) as error:
         sys.exit(f"ecgstream gateway: {error}")
     log.info("played", packets=found.packets, bundles=found.bundles, wall_s=found.wall_s)

@@ -125,6 +125,10 @@ class Settings(BaseSettings):
     clock_rate: Annotated[float, Field(gt=0)] = Field(
         default=1.0, description="speed of wall-clock timers; above 1 only where signals run faster than life"
     )
+    clock_offset_ns: int | None = Field(
+        default=None,
+        description="ns that make wall clock x clock_rate the time of the signals in a play; none: no play",
+    )
     late_s: Annotated[float, Field(gt=0)] = Field(
         default=120.0,
         description="s after which a condition that is over is a late finding, no longer a page",

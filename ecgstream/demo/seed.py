@@ -8,8 +8,9 @@ import csv
 import io
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -48,28 +49,38 @@ def seed(settings: Settings, devices: Sequence[str]) -> dict[str, str]:
     Raises:
         SeedError: a command fails, or the service ``registry`` tells nothing.
     """
-    folder = settings.data / "seed"
-    folder.mkdir(parents=True, exist_ok=True)
-    run = _Commands(settings)
-    tree = folder / "facilities.csv"
-    facility_csv.write(tree, henan())
-    run("facility", "import", str(tree))
+    run = Commands(settings)
+    # Spread over shards, so that the demo's few devices are not all in one partition.
+    worn = enrol(run, settings.data / "seed", {device: shard for shard, device in enumerate(devices)})
     if ACCOUNT not in {person["account"] for person in run.json("person", "list")}:
         words = ("--name", "Demo", "--kind", "cardiologist", "--facility", ROOT)
         run("person", "add", ACCOUNT, *words)
-    run("device", "import", str(_device_file(folder, devices)))
-    worn = {device: _wearer(run, device, place) for device, place in zip(devices, PLACES, strict=True)}
-    _wait_until_told(settings)
+    wait_until_told(settings)
     return worn
 
 
-class _Commands:
+def enrol(run: "Commands", folder: Path, shards: Mapping[str, int]) -> dict[str, str]:
+    """Enter all facilities, the devices with their shards, and who wears them; return device to pseudonym."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tree = folder / "facilities.csv"
+    facility_csv.write(tree, henan())
+    run("facility", "import", str(tree))
+    places = dict(zip(shards, cycle(PLACES)))
+    run("device", "import", str(_device_file(folder, shards, places)))
+    return {
+        device: _wearer(run, device, places[device], bed=1 + i // len(PLACES))
+        for i, device in enumerate(shards)
+    }
+
+
+class Commands:
     """Runs ``ecgstream`` commands in this process, on the demo's database."""
 
     def __init__(self, settings: Settings) -> None:
         self._database = settings.database.get_secret_value()
 
     def __call__(self, *words: str) -> str:
+        """Run a command; return what it prints."""
         from ecgstream.cli import app  # it knows every room, this one too
 
         out = io.TextIOWrapper(io.BytesIO(), "utf-8")
@@ -82,31 +93,36 @@ class _Commands:
         return out.buffer.getvalue().decode()
 
     def json(self, *words: str) -> Any:
+        """Return what a command prints as JSON."""
         return json.loads(self(*words, "--json"))
 
 
-def _device_file(folder: Path, devices: Sequence[str]) -> Path:
-    # Spread over shards, so that the demo's few devices are not all in one partition.
+def _device_file(folder: Path, shards: Mapping[str, int], places: Mapping[str, str]) -> Path:
     file = folder / "devices.csv"
     with file.open("w", newline="", encoding="utf-8") as out:
         writer = csv.writer(out)
         writer.writerow(("device", "facility", "kind", "leads", "shard"))
-        for shard, (device, place) in enumerate(zip(devices, PLACES, strict=True)):
-            writer.writerow((device, place, "bedside_monitor", "II", shard))
+        for device, shard in shards.items():
+            writer.writerow((device, places[device], "bedside_monitor", "II", shard))
     return file
 
 
-def _wearer(run: _Commands, device: str, place: str) -> str:
+def _wearer(run: Commands, device: str, place: str, bed: int) -> str:
     (found,) = run.json("device", "show", device)
     if found["patient"]:
         return str(found["patient"])
     (made,) = run.json("patient", "add", "--facility", place)
     patient = str(made["patient"])
-    run("patient", "associate", patient, device, "--place-kind", "bed", "--place", "1")
+    run("patient", "associate", patient, device, "--place-kind", "bed", "--place", str(bed))
     return patient
 
 
-def _wait_until_told(settings: Settings) -> None:
+def wait_until_told(settings: Settings) -> None:
+    """Wait until Kafka has been told all that the registry holds.
+
+    Raises:
+        SeedError: it is not.
+    """
     deadline = time.monotonic() + PATIENCE_S
     with connect(settings.database.get_secret_value(), autocommit=True, role="ecg_registry") as connection:
         while not is_settled(connection):

@@ -24,7 +24,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import structlog
@@ -37,6 +37,7 @@ from alerts.state import Event
 from ecgstream import clients
 from ecgstream.broker.access import Service
 from ecgstream.broker.ready import be_ready
+from ecgstream.clock import SignalClock
 from ecgstream.lifecycle import set_up_logging, stop_on_signals
 from ecgstream.member import Member
 from ecgstream.metrics import Health, serve
@@ -82,7 +83,8 @@ class Pager:
         recorded: reads what these hold of some partitions.
         sender: of pages; None: there is no channel.
         late_s: the setting.
-        clock_ns: the wall clock.
+        clock_ns: the signals' time, which ages are meant in: the wall clock, except in a play.
+        signal_ns: what that clock shows at a time of the wall clock.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Pager:
         *,
         late_s: float = 120.0,
         clock_ns: Callable[[], int] = time.time_ns,
+        signal_ns: Callable[[int], int] = lambda wall_ns: wall_ns,
     ) -> None:
         self.counts = Counts()
         self._member = member
@@ -102,6 +105,7 @@ class Pager:
         self._pages = Pages(sender)
         self._late_s = late_s
         self._clock_ns = clock_ns
+        self._signal_ns = signal_ns
         self._partitions: dict[int, Partition] = {}
         self._read: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
@@ -213,7 +217,8 @@ class Pager:
         for offset, condition in self._decoded(Condition, source, records):
             self.counts.conditions += 1
             metrics.CONDITIONS.inc()
-            yield Event(condition, source.partition, offset)
+            published_ns = self._signal_ns(condition.published_ns)
+            yield Event(replace(condition, published_ns=published_ns), source.partition, offset)
 
     def _said(self, source: TopicPartition, records: Sequence[Any]) -> Iterator[Acknowledgement]:
         for _, said in self._decoded(Acknowledgement, source, records):
@@ -312,6 +317,7 @@ def run(settings: Settings) -> None:
     set_up_logging(settings, "pager")
     be_ready(settings, Service.PAGER)
     webhook = _webhook(settings)
+    clock = SignalClock.set_by(settings)
     with serve(settings, "pager") as health, stop_on_signals() as stop:
         pager = Pager(
             Member(clients.consumer(settings, GROUP, partition_assignment_strategy=[RangePartitionAssignor])),
@@ -319,6 +325,8 @@ def run(settings: Settings) -> None:
             lambda partitions: read(settings, partitions),
             None if webhook is None else Sender(webhook.send),
             late_s=settings.late_s,
+            clock_ns=clock.now_ns,
+            signal_ns=clock.of,
         )
         log.info("pager_started")
         pager.run(stop, health)

@@ -117,7 +117,7 @@ def test_no_topic_comes_of_a_mistyped_name(kafka: str) -> None:
 
 def test_a_directory_serves_one_broker(jars: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with EmbeddedKafka(tmp_path / "kafka") as one:
-        monkeypatch.setattr("ecgstream.embedded.kafka.lock_directory", lambda _: None)
+        monkeypatch.setattr("ecgstream.embedded.broker.lock_directory", lambda _: None)
         with pytest.raises(ServiceUnavailableError, match="another process uses"):
             EmbeddedKafka(tmp_path / "kafka").start()
         make_topic(one.bootstrap, "still-here")
