@@ -1,4 +1,4 @@
-"""How many machines a number of devices needs, from what was measured: pure arithmetic, each rule with its reason.
+"""How many machines a number of devices needs, from what was measured: arithmetic, each rule with its reason.
 
 What is measured comes from ``ecgstream bench`` (pipeline, sink, disk); what is chosen stands here.
 """
@@ -11,7 +11,7 @@ from typing import Any
 from schemas import topics
 
 SHARE = 0.5
-"""Never more than half of what was measured: the other half catches up after an outage, or carries a neighbour."""
+"""Never more than half of what was measured: the other half catches up, or carries a neighbour."""
 DISK_SHARE = 0.7
 """How full a disk may be by plan; the watch alarms while 15 % are left."""
 PARTITIONS_A_WORKER = 4
@@ -53,7 +53,7 @@ class Measured:
 
     @classmethod
     def of(cls, benches: Mapping[str, Any]) -> "Measured":
-        """Return what the benches' JSON says, all of it in one; of the pipeline's runs, that of most devices."""
+        """Return what the benches' JSON says, all in one; of the pipeline's runs, that of most devices."""
         run = max(benches["runs"], key=lambda r: (r["devices"], r["gateways"]))
         rows = (benches[name] for name in ("trend_rows_s", "trace_rows_s", "trace_rows_s_with_encoding"))
         return cls(run["worker"], *rows, **benches["disk"])
@@ -87,7 +87,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What it takes. Of a centre, where several are needed, in all columns but ``centres`` and ``devices``."""
+    """What it takes: of a centre, where several are needed, but for ``centres`` and ``devices``."""
 
     name: str
     devices: int
@@ -142,7 +142,7 @@ def plan(site: Site, measured: Measured) -> Plan:
 
 
 def _centres(site: Site, measured: Measured) -> int:
-    """One database a centre: as many centres as databases that are half used; and as partitions are enough for."""
+    """One database a centre: as many as are then half used, and as have partitions enough."""
     by_rows = _share(site.devices, site, measured, measured.trace_rows_s) / SHARE
     by_partitions = _workers(site.devices, site, measured) * PARTITIONS_A_WORKER / MOST_PARTITIONS
     return max(1, math.ceil(max(by_rows, by_partitions)))

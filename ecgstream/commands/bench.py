@@ -58,8 +58,8 @@ def traces(folder: Path, /, *, json: JsonFile = None, settings: SettingsFlags = 
 def disk(*, json: JsonFile = None) -> None:
     """Count the bytes that a device takes in Kafka and in the database, as the services write them.
 
-    The demo's ward is played through a whole centre with a broker and a database of its own; `ecgstream sizing`
-    reads what is found.
+    The demo's ward is played through a whole centre with a broker and a database of its own. `ecgstream
+    sizing` reads what is found.
     """
     from ecgstream.bench import disk as bench
     from ecgstream.bench.run import found_by, machine, show, write

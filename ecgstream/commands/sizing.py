@@ -12,7 +12,9 @@ from rich.table import Table
 
 from ecgstream.sizing import SITES, Measured, Plan, Site, as_json, kept_topics, plan
 
-app = App(name="sizing", help="How many machines a number of devices needs, from what the benches have measured.")
+app = App(
+    name="sizing", help="How many machines a number of devices needs, from what the benches have measured."
+)
 
 HEADS = {
     "name": "",
@@ -48,8 +50,8 @@ def sizing(
 ) -> None:
     """Print how many partitions, workers, sinks, brokers and disks it takes, and what each topic keeps.
 
-    Never more than half of what was measured is planned with. Without --devices: from a ward to a country, and
-    the topics of the largest site that is one centre.
+    Never more than half of what was measured is planned with. Without --devices: from a ward to a country,
+    and the topics of the largest site that is one centre.
 
     Args:
         measured: what `ecgstream bench pipeline`, `bench sink` and `bench disk` have written with --json.
@@ -62,7 +64,7 @@ def sizing(
         markdown: print the tables as docs/operations.md has them.
     """
     found = _read(measured)
-    sites = SITES
+    sites: tuple[Site, ...] = SITES
     if devices:
         sites = (Site(f"{devices:,} devices", devices, gateways, leads, rate_hz, keep_days),)
     plans = [plan(site, found) for site in sites]
@@ -86,15 +88,21 @@ def _read(paths: list[Path]) -> Measured:
             benches |= json_module.loads(path.read_text("utf-8"))
         return Measured.of(benches)
     except OSError as error:
-        sys.exit(f"ecgstream: {error.filename} cannot be read ({error.strerror}): `ecgstream bench` writes it")
+        sys.exit(
+            f"ecgstream: {error.filename} cannot be read ({error.strerror}): `ecgstream bench` writes it"
+        )
     except KeyError as error:
-        sys.exit(f"ecgstream: the results hold no {error}: `ecgstream bench pipeline`, `sink` and `disk` write it")
+        sys.exit(
+            f"ecgstream: the results hold no {error}: `ecgstream bench pipeline`, `sink` and `disk` write it"
+        )
     except (ValueError, TypeError) as error:
         sys.exit(f"ecgstream: these are no results of `ecgstream bench` ({error})")
 
 
 def _topics(site: Site, measured: Measured) -> list[list[str]]:
-    return [[k.topic, f"{k.days:g}", f"{k.bytes / 1e9:,.1f}"] for k in kept_topics(site.devices, site, measured)]
+    return [
+        [k.topic, f"{k.days:g}", f"{k.bytes / 1e9:,.1f}"] for k in kept_topics(site.devices, site, measured)
+    ]
 
 
 def _cells(found: Plan) -> list[str]:

@@ -79,14 +79,20 @@ def test_a_unit_gets_what_the_same_service_gets_of_compose(name: str) -> None:
 
 
 def test_no_two_services_of_a_machine_have_the_same_port() -> None:
-    ports = [environment(read(path))[f"{PREFIX}METRICS_PORT"] for path in SERVICES if command(path) in services_of_the_cli()]
+    ports = [
+        environment(read(path))[f"{PREFIX}METRICS_PORT"]
+        for path in SERVICES
+        if command(path) in services_of_the_cli()
+    ]
     assert len(set(ports)) == len(ports)
 
 
 def test_the_common_settings_are_settings_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = (FOLDER / "ecgstream.env").read_text("utf-8").splitlines()
     found = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
-    secret = {f"{PREFIX}{f.upper()}" for f, info in Settings.model_fields.items() if info.annotation is SecretStr}
+    secret = {
+        f"{PREFIX}{f.upper()}" for f, info in Settings.model_fields.items() if info.annotation is SecretStr
+    }
     assert not secret & set(found)
     assert set(found) <= {f"{PREFIX}{field.upper()}" for field in Settings.model_fields}
     for key, value in found.items():

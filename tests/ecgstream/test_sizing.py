@@ -120,6 +120,10 @@ def test_the_command_tells_it_as_json_and_for_a_document(
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
     files = results(tmp_path)
-    for given, said in (([str(tmp_path / "none.json")], "bench"), (files[:1], "trend_rows_s"), (files[1:], "runs")):
+    for given, said in (
+        ([str(tmp_path / "none.json")], "bench"),
+        (files[:1], "trend_rows_s"),
+        (files[1:], "runs"),
+    ):
         with pytest.raises(SystemExit, match=said):
             run(*given)

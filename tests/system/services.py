@@ -1,7 +1,7 @@
 """The real parts of the tests: install, start and stop them.
 
-    python -m tests.system.services install               Kafka's jars, TimescaleDB (and a Python 3.13), buildah,
-                                                          what checks deploy/ (tools.py)
+    python -m tests.system.services install               Kafka's jars, TimescaleDB (and a Python 3.13),
+                                                          buildah, what checks deploy/ (tools)
     python -m tests.system.services run -- pytest …       start them, run the command, stop them
     python -m tests.system.services start | stop | status the same by hand
     python -m tests.system.services python313 -- ARGS     pytest ARGS under Debian 13's Python 3.13

@@ -118,7 +118,9 @@ def _until_it_carries(producer: object, reader: KafkaConsumer, log: Path) -> Non
         assert time.monotonic() < deadline, log.read_text()[-4000:]
 
 
-def _read(reader: KafkaConsumer, topic: str, partition: int, count: int, log: Path) -> list[tuple[bytes, bytes]]:
+def _read(
+    reader: KafkaConsumer, topic: str, partition: int, count: int, log: Path
+) -> list[tuple[bytes, bytes]]:
     tp = TopicPartition(topic, partition)
     reader.assign([tp])
     reader.seek_to_beginning(tp)

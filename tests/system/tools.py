@@ -1,11 +1,11 @@
 """Programs that check what deploy/ says: installed once, by tests.system.services, into the user's cache.
 
-    promtool            Prometheus' own, of Debian's package, which is unpacked rather than installed: it would
-                        start a server
-    compose             the loader of Docker Compose (compose-go), built from its Go module
-    helm                Helm itself, built from its Go module
-    psql, systemd-analyze   Debian's packages, where they are not here
-    MirrorMaker 2       Apache Kafka's, from the Maven registry (``mirror_classpath``)
+promtool            Prometheus' own, of Debian's package, which is unpacked rather than installed: it would
+                    start a server
+compose             the loader of Docker Compose (compose-go), built from its Go module
+helm                Helm itself, built from its Go module
+psql, systemd-analyze   Debian's packages, where they are not here
+MirrorMaker 2       Apache Kafka's, from the Maven registry (``mirror_classpath``)
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from ecgstream.embedded.errors import ServiceUnavailableError
 from ecgstream.embedded import jars
+from ecgstream.embedded.errors import ServiceUnavailableError
 from ecgstream.embedded.jars import cache_directory
 from tests.system.timescale import INSTALL, apt, say
 
@@ -71,14 +71,21 @@ def install_tools() -> None:
 def _build(module: str) -> None:
     go = shutil.which("go")
     if go is None:
-        raise ServiceUnavailableError(f"{module} is built with Go, which is not here: install Go 1.25 or newer")
+        raise ServiceUnavailableError(
+            f"{module} is built with Go, which is not here: install Go 1.25 or newer"
+        )
     say(f"building {module} (once, up to two minutes)")
     target = _built(module).parent
     part = target.with_name(f"{target.name}.part")
     environment = {**os.environ, "GOBIN": str(part), "GOFLAGS": "-mod=mod"}
     with tempfile.TemporaryDirectory() as elsewhere:  # not in a module of somebody's
         done = subprocess.run(
-            [go, "install", module], cwd=elsewhere, env=environment, capture_output=True, text=True, check=False
+            [go, "install", module],
+            cwd=elsewhere,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
     if done.returncode != 0:
         raise ServiceUnavailableError(f"go install {module} failed:\n{done.stderr[-2000:]}")
