@@ -89,7 +89,7 @@ def test_settings_exist_and_are_accepted(name: str, monkeypatch: pytest.MonkeyPa
         )
     monkeypatch.setenv(f"{PREFIX}SECRETS", str(tmp_path))
     found = Settings()
-    assert found.kafka_security == ("SASL_SSL" if environment else "PLAINTEXT")
+    assert found.kafka_security == ("SASL_SSL" if f"{PREFIX}KAFKA" in environment else "PLAINTEXT")
     named = [v for v in environment.values() if str(v).startswith("/run/secrets/")]
     assert set(named) <= set(targets)
 
