@@ -89,7 +89,7 @@ def test_settings_exist_and_are_accepted(name: str, monkeypatch: pytest.MonkeyPa
         )
     monkeypatch.setenv(f"{PREFIX}SECRETS", str(tmp_path))
     found = Settings()
-    assert found.kafka_security == ("SASL_SSL" if environment else "PLAINTEXT")
+    assert found.kafka_security == ("SASL_SSL" if f"{PREFIX}KAFKA" in environment else "PLAINTEXT")
     named = [v for v in environment.values() if str(v).startswith("/run/secrets/")]
     assert set(named) <= set(targets)
 
@@ -184,6 +184,20 @@ def shakes_hands(certificate: Path, authority: Path, name: str) -> bool:
             except ssl.SSLWantReadError:
                 continue
     return all(end.version() == "TLSv1.3" for end in ends)
+
+
+def test_logins_are_made_as_the_document_on_access_says() -> None:
+    made = (DEPLOY / "postgres" / "logins.sql").read_text("utf-8")
+    document = (TOP / "docs" / "access.md").read_text("utf-8")
+    block = document.partition("### Logins of the services")[2].partition("```sql\n")[2].partition("```")[0]
+    role = r"CREATE ROLE (\w+) LOGIN CONNECTION LIMIT (\d+) IN ROLE (\w+);"
+    wanted = [found for found in re.findall(role, block) if found[0] != "web_1"]  # there is no web here yet
+    assert len(wanted) >= 3
+    for login, limit, group in wanted:
+        assert f"ALTER ROLE {login} LOGIN CONNECTION LIMIT {limit} PASSWORD :'{login[:-2]}';" in made
+        assert f"GRANT {group} TO {login};" in made
+        for line in re.findall(rf"ALTER ROLE {login} SET .*;", block):
+            assert line in made
 
 
 def test_servers_are_published_on_loopback_only() -> None:

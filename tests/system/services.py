@@ -140,11 +140,15 @@ def status() -> int:
 
 
 def install() -> int:
-    """Install everything that is not here."""
-    kafka_classpath()  # first: this much any user can do
-    install_timescale()
-    install_buildah()
-    install_tools()
+    """Install everything that is not here; what cannot be had hinders nothing else."""
+    lacking = []
+    for one in (kafka_classpath, install_timescale, install_buildah, install_tools):
+        try:
+            one()
+        except ServiceUnavailableError as error:
+            lacking.append(str(error))
+    if lacking:
+        raise ServiceUnavailableError("\n".join(dict.fromkeys(lacking)))
     return 0
 
 

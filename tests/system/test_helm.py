@@ -40,7 +40,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "worker": {"scale": {"enabled": True, "min": 4}},
         "podMonitor": {"enabled": True},
         "prometheusRule": {"enabled": True},
-        "settings": {"lost_link_s": "15", "log_level": "DEBUG"},
+        "settings": {"lost_link_s": "15", "keep_traces_days": "365"},
         "nodeSelector": {"for": "ecgstream"},
         "tolerations": [{"key": "for", "operator": "Equal", "value": "ecgstream", "effect": "NoSchedule"}],
         "priorityClassName": "patients",
@@ -192,6 +192,8 @@ def test_settings_exist_and_are_accepted(
             if f"{PREFIX}KAFKA" in environment:
                 (tmp_path / "kafka_password").write_text("word")
                 patch.setenv(f"{PREFIX}SECRETS", str(tmp_path))
+            if "lost_link_s" in str(maps).lower():
+                assert (Settings().lost_link_s, Settings().keep_traces_days) == (15.0, 365)
             assert Settings().kafka_security == (
                 "SASL_SSL" if f"{PREFIX}KAFKA" in environment else "PLAINTEXT"
             )
