@@ -106,8 +106,7 @@ class LogLook:
             for group, followed in FOLLOWED.items():
                 names = {t.name for t in followed}
                 mine = [spot for spot in self._spots if spot[0] in names]
-                notes = {(tp.topic, tp.partition): at.metadata for tp, at in offsets[group].items()}
-                groups[group] = Group(members[group], _done(admin, mine, offsets[group]), notes)
+                groups[group] = Group(members[group], _done(admin, mine, offsets[group]))
             if now_s - self._old_s >= OLD_EVERY_S:
                 self._old, self._old_s = _old(admin, ends), now_s
         return Log(now_s, ends, groups, self._old)
