@@ -1,8 +1,8 @@
 """How long a strip and a day of trends take to be read, with days of traces and weeks of trends behind them.
 
-Each is asked as a person asks, through the views: by a clinic that sees its own devices, by a cardiologist who
-sees a province's; and of the base tables, where nothing is held back. Each turn is about another device and
-another time.
+Each is asked as a person asks, through the views: by a clinic that sees its own devices, by a cardiologist
+who sees a province's; and of the base tables, where nothing is held back. Each turn is about another device
+and another time.
 """
 
 import os
