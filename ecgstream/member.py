@@ -162,6 +162,15 @@ class Member:
                 found[partition] = max(0, end - self._read.get(partition, end))
         return found
 
+    def begun(self, partition: TopicPartition) -> int | None:
+        """Return what we committed of a partition last, else where we began; ``None``: not known yet."""
+        return self._safe.get(partition, self._read.get(partition))
+
+    def go_back(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Read partitions again from these offsets, which lie before what was committed."""
+        self._safe |= offsets
+        self.rewind(offsets)
+
     def hold(self, held: Collection[TopicPartition]) -> None:
         """Read nothing of these partitions for now, and all others; stay in the group."""
         paused = self._consumer.paused()

@@ -110,7 +110,9 @@ VITAL = _table(
 _HOUR_DUE = """
     WITH due AS (
         INSERT INTO ecg.hour_due AS t (device, time)
-        SELECT DISTINCT device, date_trunc('hour', ecg.at_ns(minute_ns), 'UTC') FROM stage_trend ORDER BY 1, 2
+        SELECT device, ecg.at_ns(hour::bigint * 3600000000000)
+        FROM (SELECT DISTINCT device, floor(minute_ns / 3.6e12::float8) AS hour FROM stage_trend) AS h
+        ORDER BY device, hour
         ON CONFLICT (device, time) DO UPDATE SET time = excluded.time WHERE false
     )
 """

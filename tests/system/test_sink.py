@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import threading
 import time
@@ -332,6 +333,73 @@ def test_a_database_that_crashes_in_mid_stream_loses_nothing(kafka: str, tmp_pat
     finally:
         stream.producer.close()
         server.stop()
+
+
+def test_a_database_that_is_brought_back_is_filled_up(kafka: str, tmp_path: Path) -> None:
+    """It is as it was in the midst of the stream; the group has committed what came after."""
+    server = EmbeddedPostgres(tmp_path / "server")
+    stream = Stream(kafka, server.start())
+    older = tmp_path / "older"
+
+    def send(packets: range) -> int:
+        send_all(stream, packets)
+        for seq in packets:
+            stream.send(topics.BEATS, beats(stream.device(), [seq * RATE]).encode())
+        return stream.send(topics.BACKFILL, bundle([stream.device()], 100 + packets[0]))
+
+    def read_all(late: int) -> dict[str, list[tuple[Any, ...]]]:
+        work(sink, lambda: (stream.committed(topics.INGEST) or 0) > stream.last_packet)
+        work(sink, lambda: (stream.committed(topics.ALERTS) or 0) > stream.last_alert)
+        work(sink, lambda: (stream.committed(topics.BACKFILL) or 0) > late)
+        return everything(stream)
+
+    try:
+        with stream.sink(idle_s=0.5) as sink:
+            read_all(send(range(12)))
+            server.stop()
+            shutil.copytree(tmp_path / "server", older)
+            server.start()
+            late = send(range(12, 40))
+            whole = read_all(late)
+            server.stop()  # and the disk is gone
+            shutil.rmtree(tmp_path / "server")
+            older.rename(tmp_path / "server")
+            server.start()
+            work(sink, lambda: everything(stream) == whole)  # the sink that is running finds out
+            assert sink.counts.failures >= 1
+        server.stop()
+    finally:
+        stream.producer.close()
+        server.stop()
+
+
+def test_a_sink_that_starts_on_an_older_database_goes_back_only_where_it_lacks_something(
+    stream: Stream,
+) -> None:
+    device = stream.device()
+    last = [stream.send(topics.BEATS, beats(device, [n]).encode()) for n in (1, 2, 3)]
+    stored = f"SELECT count(*) FROM ecg.beat WHERE device = '{device}'"
+    with stream.sink() as sink:
+        work(sink, lambda: stream.rows(stored) == [(3,)])
+        work(sink, lambda: stream.committed(topics.BEATS) == last[2] + 1)
+    where = ("ecg.beats", 0)
+    with connect(stream.url, autocommit=True) as owner:
+        position = "SELECT next FROM ecg.read_position WHERE (topic, partition) = (%s, %s)"
+        assert owner.execute(position, where).fetchone() == (last[2] + 1,)
+        owner.execute("UPDATE ecg.read_position SET next = %s WHERE topic = 'ecg.beats'", (last[1],))
+        owner.execute("DELETE FROM ecg.beat WHERE device = %s", (device,))
+    with stream.sink() as sink:
+        work(sink, lambda: stream.rows(stored) == [(2,)])
+        assert sink.counts.records == 2
+        last.append(stream.send(topics.BEATS, beats(device, [4]).encode()))
+        work(sink, lambda: stream.committed(topics.BEATS) == last[3] + 1)
+    with connect(stream.url, autocommit=True) as owner:  # of another Kafka, which had come further
+        owner.execute("UPDATE ecg.read_position SET next = next + 1000000")
+    last.append(stream.send(topics.BEATS, beats(device, [5]).encode()))
+    with stream.sink() as sink:
+        work(sink, lambda: stream.rows(stored) == [(4,)])
+    with connect(stream.url) as owner:
+        assert owner.execute(position, where).fetchone() == (last[4] + 1,)
 
 
 def test_behind_an_outage_alerts_come_first_and_backlogs_last(

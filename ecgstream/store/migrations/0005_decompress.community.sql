@@ -1,8 +1,8 @@
 -- ecgstream: no transaction
 --
--- Before the keys change (0006_lanes.sql): TimescaleDB before 2.18 refuses constraints on a table with compression, and
+-- Before the keys change (0007_lanes.sql): TimescaleDB before 2.18 refuses constraints on a table with compression, and
 -- later ones check them by decompressing everything. Chunk by chunk, so that one that is stopped goes on where it was;
--- the disk needs room for the largest table in the clear. 0006_lanes.community.sql compresses again.
+-- the disk needs room for the largest table in the clear. 0007_lanes.community.sql compresses again.
 
 SELECT remove_compression_policy('ecg.beat', if_exists => true);
 SELECT remove_compression_policy('ecg.vital', if_exists => true);
