@@ -1,8 +1,8 @@
 """Trace blocks of real recordings in the store's codec, beside what else such signals are kept in.
 
 Every block is decoded again and compared, bit for bit. Of each record the best of the turns counts, by the
-time that the processor gave to it: a codec needs nothing else, and what else the machine does shall not count.
-A table's time is the clock's.
+time that the processor gave to it: a codec needs nothing else, and what else the machine does shall not
+count. A table's time is the clock's.
 """
 
 import io
