@@ -11,8 +11,8 @@ Ended in between, the records are read again and change nothing. A database that
 it has not come as far as was committed, was brought back from a backup: what it lacks is read again. With the
 database away the sink stops reading, keeps what it has, and tries again; nothing is committed, so nothing is
 lost if it ends meanwhile. When it comes back, and wherever more waits than can be written, ``precedence``
-says what is read first. At a rebalance, what is not flushed of a partition is forgotten, and its owner reads it
-again (``member``).
+says what is read first. At a rebalance, what is not flushed of a partition is forgotten, and its owner reads
+it again (``member``).
 """
 
 import threading
