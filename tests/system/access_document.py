@@ -6,11 +6,16 @@ import re
 from functools import cache
 from pathlib import Path
 
+import psycopg
+
 from ecgstream.registry.roles import Kind
+from tests.system import access_catalogue as catalogue
 
 LETTERS = dict(zip("ckxaos", Kind, strict=True))
 """Clinic, cardiologist, expert, auditor, operator, service, as cells name them."""
 NOBODY, NO_SUCH_ROW = "–", "·"  # noqa: RUF001 - as the document writes them
+
+INFRASTRUCTURE = ("ecg_views", "ecg_sink", "ecg_registry", "ecg_housekeeping", "ecg_web")
 
 Table = dict[str, dict[str, str]]
 """First cell of a row to column to cell."""
@@ -45,3 +50,35 @@ def statements(heading: str) -> str:
     found = re.search(rf"^### {heading}\n.*?```sql\n(.*?)```", _TEXT, re.MULTILINE | re.DOTALL)
     assert found, heading
     return found[1]
+
+
+def differences(connection: psycopg.Connection) -> list[str]:
+    """What docs/access.md and the catalogue do not say alike."""
+    roles = {
+        role: {key: row[key].replace(NOBODY, "") for key in ("attributes", "in")}
+        for role, row in table("role").items()
+    }
+    pairs = (
+        (catalogue.rights(connection), {name: granted(row) for name, row in table("object").items()}),
+        (catalogue.groups(connection), roles),
+    )
+    return [
+        f"{name} is {is_so.get(name)}, documented as {said.get(name)}"
+        for is_so, said in pairs
+        for name in sorted({*is_so, *said})
+        if is_so.get(name) != said.get(name)
+    ]
+
+
+def granted(row: dict[str, str]) -> dict[str, str]:
+    """Return role to rights, from a row of the document's table."""
+    people = row["people"]
+    if people.startswith("everybody: "):
+        groups = {"everybody": people.removeprefix("everybody: ")}
+    elif set(people.split()) <= set("ckxaos"):
+        groups = {f"ecg_{kind}": "S" for kind in kinds(people)}
+        groups = {"ecg_reader": "S"} if len(groups) == len(Kind) else groups
+    else:
+        groups = {"ecg_reader": people}
+    others = {role: row[role] for role in (*INFRASTRUCTURE, "own rule")}
+    return {role: rights for role, rights in (others | groups).items() if rights}

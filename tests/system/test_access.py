@@ -18,7 +18,7 @@ from ecgstream.registry.people import Person, Position
 from ecgstream.registry.roles import LIMITS, Kind
 from ecgstream.store.connection import connect
 from tests.system import access_catalogue as catalogue
-from tests.system.access_document import NO_SUCH_ROW, NOBODY, kinds, table
+from tests.system.access_document import NO_SUCH_ROW, differences, kinds, table
 from tests.system.access_world import (
     DAY,
     DAY0,
@@ -57,7 +57,6 @@ KEYS: dict[str, tuple[LiteralString, LiteralString]] = {
 LONG = ("trace_blocks", "trends", "trends_hourly")
 """Views whose rows stand for more than a moment: left of a slash in a cell."""
 HOUR = 60 * MINUTE
-INFRASTRUCTURE = ("ecg_views", "ecg_sink", "ecg_registry", "ecg_housekeeping", "ecg_web")
 PLACES = {"H": "own", "C": "child", "S": "sibling", "P": "parent", "W": "above", "Q": "far", "": "nowhere"}
 
 
@@ -75,38 +74,6 @@ def owner(world: World) -> Iterator[psycopg.Connection]:
 
 
 # The document and the catalogue
-
-
-def differences(connection: psycopg.Connection) -> list[str]:
-    """What docs/access.md and the catalogue do not say alike."""
-    roles = {
-        role: {key: row[key].replace(NOBODY, "") for key in ("attributes", "in")}
-        for role, row in table("role").items()
-    }
-    pairs = (
-        (catalogue.rights(connection), {name: granted(row) for name, row in table("object").items()}),
-        (catalogue.groups(connection), roles),
-    )
-    return [
-        f"{name} is {is_so.get(name)}, documented as {said.get(name)}"
-        for is_so, said in pairs
-        for name in sorted({*is_so, *said})
-        if is_so.get(name) != said.get(name)
-    ]
-
-
-def granted(row: dict[str, str]) -> dict[str, str]:
-    """Return role to rights, from a row of the document's table."""
-    people = row["people"]
-    if people.startswith("everybody: "):
-        groups = {"everybody": people.removeprefix("everybody: ")}
-    elif set(people.split()) <= set("ckxaos"):
-        groups = {f"ecg_{kind}": "S" for kind in kinds(people)}
-        groups = {"ecg_reader": "S"} if len(groups) == len(Kind) else groups
-    else:
-        groups = {"ecg_reader": people}
-    others = {role: row[role] for role in (*INFRASTRUCTURE, "own rule")}
-    return {role: rights for role, rights in (others | groups).items() if rights}
 
 
 def test_the_document_knows_everything_that_there_is(owner: psycopg.Connection) -> None:
