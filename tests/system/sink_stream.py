@@ -107,10 +107,18 @@ def work(sink: Sink, until: Callable[[], bool]) -> None:
 
 
 def work_beyond(sink: Sink, **offsets: int) -> None:
-    """Work until the sink has committed what lies behind an offset of each topic (in partition 0)."""
+    """Work until what lies behind an offset of each topic is committed (in partition 0)."""
     for name, offset in offsets.items():
         where = TopicPartition(f"ecg.{name}", 0)
-        work(sink, lambda: sink._member._committed.get(where, (0, ""))[0] > offset)  # noqa: B023 - at once
+        work(sink, lambda: committed(sink, where) > offset)  # noqa: B023 - at once
+
+
+def committed(sink: Sink, where: TopicPartition) -> int:
+    """What a sink has committed or, where it has not yet, whoever came before it."""
+    found = sink._member._committed.get(where)
+    if found is None and where in sink._member.assignment:
+        found = sink._member.noted(where)
+    return 0 if found is None else found[0]
 
 
 def everything(stream: Stream) -> dict[str, list[tuple[Any, ...]]]:
