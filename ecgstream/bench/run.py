@@ -11,11 +11,18 @@ from rich.console import Console
 from rich.table import Table
 
 from ecgstream import __version__
-from ecgstream.bench import bundles, detectors, registry, spool
+from ecgstream.bench import bundles, detectors, registry, sink, spool
 from ecgstream.bench.measure import CannotMeasureError
+from ecgstream.settings import Settings
 
 T = TypeVar("T")
-BENCHES = {"bundles": bundles.run, "detectors": detectors.run, "registry": registry.run, "spool": spool.run}
+BENCHES: dict[str, Callable[[], dict[str, Any]]] = {
+    "bundles": bundles.run,
+    "detectors": detectors.run,
+    "registry": registry.run,
+    "spool": spool.run,
+    "sink": lambda: sink.run(Settings().database.get_secret_value()),
+}
 
 
 def run(json_file: Path | None) -> None:

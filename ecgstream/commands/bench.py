@@ -15,7 +15,7 @@ JsonFile = Annotated[Path | None, Parameter(name="--json", help="also write the 
 
 @app.default
 def parts(*, json: JsonFile = None) -> None:
-    """Measure bundles, detectors and registry, one after the other."""
+    """Measure bundles, detectors, registry, spool and sink, one after the other."""
     from ecgstream.bench.run import run
 
     run(json)

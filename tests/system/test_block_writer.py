@@ -20,6 +20,7 @@ from ecgstream.store.migrate import migrate, migrations
 from ecgstream.store.trace_codec import decode_block
 from ecgstream.store.traces import Block, TraceBuilder, Wave
 from ecgstream.store.writer import Writer
+from schemas import topics
 from schemas.bundle import Bundle
 from schemas.records import MISSING
 from tests.system.made import RATE, SECOND, SESSION, packet
@@ -45,7 +46,7 @@ def blocks(*packets: int) -> list[Block]:
     """What a builder makes of these packets, which come in this order."""
     builder = TraceBuilder()
     for offset, seq in enumerate(packets):
-        builder.add(Bundle.of("gw-1", 0, SESSION, [packet(DEVICE, seq)], []), 0, offset)
+        builder.add(Bundle.of("gw-1", 0, SESSION, [packet(DEVICE, seq)], []), (topics.INGEST.name, 0), offset)
     return builder.drain()
 
 
@@ -161,7 +162,7 @@ def test_a_block_that_comes_in_between_is_merged(url: str, reader: psycopg.Conne
 
 
 def _of_partition(partition: int, of: Block) -> Block:
-    of.partition = partition
+    of.source = (topics.INGEST.name, partition)
     return of
 
 

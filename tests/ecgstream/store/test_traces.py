@@ -91,7 +91,7 @@ def test_any_order_cut_and_repetition_gives_the_same_blocks(
 ) -> None:
     straight = TraceBuilder()
     for offset, p in enumerate(packets):
-        straight.add(bundle(p), 0, offset)
+        straight.add(bundle(p), LIVE, offset)
     expected = rows(stored(straight.drain()))
 
     shuffled = packets + rng.choices(packets, k=len(packets) // 2) if packets else []
