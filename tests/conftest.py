@@ -1,8 +1,7 @@
-"""What holds for every test."""
+"""What holds for all tests."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 
 import pytest
@@ -10,10 +9,7 @@ import structlog
 
 
 @pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    """A command that a test calls sets logging up, on a stream that is closed when the test is over."""
-    root = logging.getLogger()
-    handlers = list(root.handlers)
+def logging_as_it_was() -> Iterator[None]:
+    """A command that a test calls sets logging up for its process; the next test begins anew."""
     yield
     structlog.reset_defaults()
-    root.handlers[:] = [h for h in root.handlers if h in handlers]

@@ -12,8 +12,8 @@ see. It falls silent, so that somebody outside raises the alarm, when
 * the watch does not run, or its machine or its line to the outside is down;
 * its rules have not been applied for 5 s;
 * one of its looks has been hanging for 30 s (after 120 s it ends itself, to be started again);
-* a broker answers, and yet the log, its copies or what gateways say could not be read for a minute, as when a
-  right is lost;
+* something has not been looked at yet; or a broker answers, and yet the log, its copies or what gateways say
+  could not be read for a minute, as when a right is lost;
 * what it has to tell has not been taken by the webhook for a minute.
 
 An alarm that is open does not silence it, nor does a server that is away: that is seen, and told.

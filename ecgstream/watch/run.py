@@ -70,7 +70,6 @@ class Eyes:
             "broker disks", BrokerDisksLook(settings), DISKS_S
         )
         self._clock = clock
-        self._began_s = clock()
 
     def all(self) -> list[Probe[Any]]:
         """Return the probes."""
@@ -95,25 +94,25 @@ class Eyes:
         return [probe.name for probe in self.all() if now_s - probe.looked_s > for_s]
 
     def unseen(self, for_s: float) -> list[str]:
-        """Return what has not been seen for so long, though a broker answers."""
-        now_s = self._clock()
+        """Return what has never been seen, or not for so long, though a broker answers."""
+        contacts = [*self._brokers.values(), *([self._database] if self._database is not None else [])]
+        if never := [probe.name for probe in contacts if probe.seen is None]:
+            return never
         if all(p.seen is None or p.seen.trouble for p in self._brokers.values()):
             return []  # Kafka is away, and that is seen
-        found = []
-        for probe in (self._log, self._copies, self._gateways):
-            seen_s = self._began_s if probe.seen is None else probe.seen.asked_s
-            if now_s - seen_s > for_s:
-                found.append(probe.name)
-        return found
+        now_s = self._clock()
+        of_kafka: list[Probe[Any]] = [self._log, self._copies, self._gateways]
+        return [p.name for p in of_kafka if p.seen is None or now_s - p.seen.asked_s > for_s]
 
 
 class Watch:
-    """Applies the rules to what is seen, again and again."""
+    """Applies the rules to what is seen, again and again. ``tells``: there is somebody to be told."""
 
-    def __init__(self, eyes: Eyes, rules: Rules, book: Book, clock: AwakeClock) -> None:
+    def __init__(self, eyes: Eyes, rules: Rules, book: Book, clock: AwakeClock, *, tells: bool) -> None:
         self._eyes = eyes
         self._rules = rules
         self._book = book
+        self._tells = tells
         self._alarms = Alarms(book.alarms())
         self._clock = clock
         self._judged_s: float | None = None
@@ -130,7 +129,7 @@ class Watch:
         for page in pages:
             say = log.error if page.what == "RAISED" else log.info
             say("alarm", what=page.what, condition=page.condition, alert=page.alert, text=page.text)
-        self._book.note(self._alarms.open.values(), pages)
+        self._book.note(self._alarms.open.values(), pages if self._tells else ())
         self._judged_s = now_s
         self._measure(sight)
 
@@ -161,15 +160,16 @@ def run(settings: Settings) -> None:
     clock = AwakeClock()
     book = Book(folder / "book.json")
     eyes = Eyes(settings, clock)
-    watch = Watch(eyes, Rules(Limits.of(settings)), book, clock)
-    teller = Teller(book, _notifier(settings), clock)
+    send = _notifier(settings)
+    watch = Watch(eyes, Rules(Limits.of(settings)), book, clock, tells=send is not None)
+    teller = None if send is None else Teller(book, send, clock)
 
     def blind() -> Sequence[str]:
         return [
             *(["the rules"] if watch.stuck_s > STUCK_S else []),
             *(f"{name} hangs" for name in eyes.hanging(HANGS_S)),
             *(f"{name} is not seen" for name in eyes.unseen(BLIND_S)),
-            *(["nothing can be told"] if teller.failing_s > BLIND_S else []),
+            *(["nothing can be told"] if teller is not None and teller.failing_s > BLIND_S else []),
         ]
 
     heartbeat = Heartbeat(settings.heartbeat_url.get_secret_value(), settings.heartbeat_s, blind)
@@ -177,7 +177,8 @@ def run(settings: Settings) -> None:
         log.info("watch_started", open=len(book.alarms()), untold=len(book.pages()))
         for probe in eyes.all():
             _start(probe.name, probe.run, stop)
-        _start("teller", teller.run, stop)
+        if teller is not None:
+            _start("teller", teller.run, stop)
         _watch(watch, eyes, health, stop, heartbeat)
         log.info("watch_stopped")
 
@@ -195,11 +196,11 @@ def _watch(watch: Watch, eyes: Eyes, health: Health, stop: threading.Event, hear
             give_up(f"{', '.join(hanging)} hangs")
 
 
-def _notifier(settings: Settings) -> Callable[[Page], None]:
+def _notifier(settings: Settings) -> Callable[[Page], None] | None:
     url = settings.notify_url.get_secret_value()
     if not url:
         log.warning("nobody_is_told", what_to_do=f"set {PREFIX}NOTIFY_URL: alarms are in this log only")
-        return lambda _page: None
+        return None
     try:
         return Webhook(url).send
     except ValueError as error:

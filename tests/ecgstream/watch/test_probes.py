@@ -137,9 +137,13 @@ def test_a_look_that_hangs_is_noticed_and_hides_no_other(clock: Clock, tmp_path:
 def test_what_is_not_seen_though_a_broker_answers_makes_blind(clock: Clock, tmp_path: Path) -> None:
     all_ = eyes(clock, tmp_path)
     a, b, log, *_ = all_.all()
-    clock.now_s += 61
+    database = all_.all()[-1]
+    assert all_.unseen(60.0) == ["broker a:1", "broker b:2", "database"]  # nothing was looked at yet
+    a.seen = b.seen = Contact(clock(), "Connection refused")
+    database.seen = Contact(clock())
     assert all_.unseen(60.0) == []  # Kafka is away, and that is seen
-    a.seen, b.seen = Contact(clock(), "Connection refused"), Contact(clock())
+    b.seen = Contact(clock())
     assert all_.unseen(60.0) == ["log", "copies", "gateways"]
+    clock.now_s += 61
     log.seen = Log(clock() - 10, {}, {})
     assert all_.unseen(60.0) == ["copies", "gateways"]
