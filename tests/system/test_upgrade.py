@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import Any
 
-import psycopg
 import pytest
-from psycopg import sql
 
 from ecgstream.registry.roles import Kind
 from ecgstream.store import rows
@@ -17,11 +14,12 @@ from ecgstream.store.migrate import Edition, migrate, migrations
 from ecgstream.store.writer import Writer
 from schemas import topics
 from tests.system import made
-from tests.system.access_world import DAY0, ROOT, World, insert
+from tests.system.access_world import DAY0, World, insert
+from tests.system.contents import content, relations, visible
 
 BEFORE = [m for m in migrations() if m.number < 5]
 SINCE = [m for m in migrations() if m.number >= 5]
-NEW = {"segment", "trend_hour", "hour_due"}
+NEW = {"segment", "trend_hour", "hour_due", "read_position"}
 
 
 class Upgrade:
@@ -56,55 +54,12 @@ def upgrade(request: pytest.FixtureRequest, new_database: Callable[[str], str]) 
     found.world.drop_roles()
 
 
-Content = dict[str, tuple[list[str], list[tuple[Any, ...]]]]
-
-
-def relations(connection: psycopg.Connection, schema: str, kinds: str) -> list[str]:
-    found = connection.execute(
-        "SELECT relname FROM pg_class WHERE relnamespace = %s::regnamespace AND relkind = ANY(%s) ORDER BY 1",
-        (schema, list(kinds)),
-    )
-    return [name for (name,) in found]
-
-
-def content(
-    connection: psycopg.Connection, schema: str, names: list[str], columns: dict[str, list[str]]
-) -> Content:
-    """Return relation to its columns, or those that are named, and its rows in an order of their own."""
-    found = {}
-    for name in names:
-        wanted = sql.SQL(", ").join(map(sql.Identifier, columns.get(name, []))) or sql.SQL("*")
-        query = sql.SQL("SELECT {} FROM {}").format(wanted, sql.Identifier(schema, name))
-        cursor = connection.execute(query)
-        assert cursor.description is not None
-        found[name] = [c.name for c in cursor.description], sorted(cursor.fetchall(), key=repr)
-    return found
-
-
-def visible(world: World, columns: dict[str, dict[str, list[str]]]) -> dict[str, Content]:
-    """Return what people see: role to view to rows."""
-    found = {}
-    for kind in Kind:
-        for at in ("H", ROOT):
-            with connect(world.url, role=world.role(kind, at)) as reader:
-                names = [
-                    view
-                    for view in relations(reader, "api", "v")
-                    if reader.execute("SELECT has_table_privilege(%s, 'SELECT')", (f"api.{view}",)).fetchone()
-                    == (True,)
-                ]
-                key = f"{kind} {at}"
-                wanted = [view for view in names if key not in columns or view in columns[key]]
-                found[key] = content(reader, "api", wanted, columns.get(key, {}))
-    return found
-
-
 def test_nothing_is_lost_and_nobody_sees_less(upgrade: Upgrade) -> None:
     with connect(upgrade.url) as owner:
         tables = [name for name in relations(owner, "ecg", "r") if name != "migration"]
-        stored = content(owner, "ecg", tables, {})
+        stored = content(owner, "ecg", tables)
     assert [name for name, (_, found) in stored.items() if not found] == []
-    seen = visible(upgrade.world, {})
+    seen = visible(upgrade.world, upgrade.url)
     assert sum(len(found) for views in seen.values() for _, found in views.values()) > 500
 
     assert migrate(upgrade.url) == upgrade.wanted
@@ -122,7 +77,7 @@ def test_nothing_is_lost_and_nobody_sees_less(upgrade: Upgrade) -> None:
     old_columns = {
         role: {view: columns for view, (columns, _) in views.items()} for role, views in seen.items()
     }
-    assert visible(upgrade.world, old_columns) == seen
+    assert visible(upgrade.world, upgrade.url, old_columns) == seen
 
 
 def test_what_comes_again_finds_the_rows_of_the_version_before(upgrade: Upgrade) -> None:

@@ -63,6 +63,17 @@ def timescale_is_here() -> bool:
     return os.geteuid() == 0 and mark.exists() and mark.read_text() == " ".join(_PACKAGES)
 
 
+def client_programs(folder: Path) -> Path:
+    """Make commands that run the client programs of that root; return the folder, for PATH."""
+    root = debian13_root()
+    before = "" if root == Path("/") else f"chroot '{root}' "
+    for name in ("psql", "pg_dump", "pg_dumpall", "pg_restore"):
+        script = folder / name
+        script.write_text(f'#!/bin/sh\nexec {before}env LANG=C.UTF-8 {_PROGRAMS}/{name} "$@"\n')
+        script.chmod(0o755)
+    return folder
+
+
 def install_timescale() -> None:
     """Install TimescaleDB unless it is here."""
     if timescale_is_here():
