@@ -176,8 +176,11 @@ def _from_flac(data: bytes) -> Samples:
 
 
 def _to_212(samples: Samples) -> bytes:
-    """Return samples in WFDB's format 212 or, where they have more than 12 bits, in its format 16."""
-    if samples.min() < -2048 or samples.max() > 2047:
+    """Return samples in WFDB's format 212 or, where they have more than 12 bits, in its format 16.
+
+    The length tells which it is: of three samples it would not.
+    """
+    if samples.min() < -2048 or samples.max() > 2047 or samples.size == 3:
         return samples.astype("<i2").tobytes()
     pairs = np.zeros((samples.size + 1) // 2 * 2, np.uint16)
     pairs[: samples.size] = samples.view(np.uint16) & 0xFFF

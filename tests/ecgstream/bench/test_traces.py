@@ -16,8 +16,8 @@ from ecgstream.bench import traces
 from ecgstream.bench.measure import CannotMeasureError
 from ecgstream.store.trace_codec import CODEC
 
-any_samples = arrays(np.int16, st.integers(2, 300))
-twelve_bits = arrays(np.int16, st.integers(2, 300), elements=st.integers(-2048, 2047))
+any_samples = arrays(np.int16, st.integers(1, 300))
+twelve_bits = arrays(np.int16, st.integers(1, 300), elements=st.integers(-2048, 2047))
 
 
 @settings(deadline=None)
