@@ -18,12 +18,13 @@ venv:
 setup: venv ## virtual environment, locked dependencies, embedded services, compiled detectors
 	$(PY) -m ecgstream prepare
 
-lint: venv ## style, types, imports between packages, lock file
+lint: venv ## style, types, imports between packages, lock files, the Containerfile
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(PY) .venv/bin/lint-imports
 	$(PY) scripts/check_lock.py
+	.venv/bin/hadolint deploy/images/Containerfile
 
 # The compiler runs ahead of the tests, so that no single test has to wait for it.
 test: venv ## unit tests and doctests; needs no service; ARGS="…" goes to pytest

@@ -200,7 +200,7 @@ class Publisher:
             self._why_away = str(error)
         finally:
             line.close(in_order=in_order)
-            self._shipper.lost()
+            self._shipper.lost(line.outcomes())
 
     def _ship(self, line: Line) -> None:
         """Send until we are stopped."""

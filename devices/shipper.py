@@ -7,6 +7,7 @@ others for as long as that one took: half of the line is the live signal's, howe
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -107,8 +108,7 @@ class Shipper:
         Raises:
             LineError: the line does not do any more; ``lost`` must be told.
         """
-        for outcome in line.outcomes():
-            self._hear(outcome, now.steady_s)
+        self._hear(line.outcomes(), now.steady_s)
         shards = list(self._shards.items())
         sending = shards
         while sending:  # one record of each shard in turn
@@ -117,13 +117,16 @@ class Shipper:
             self._go_back(number, shard, line, now)
         return min((s.may_go_s for _, s in shards if s.may_go_s > now.steady_s), default=math.inf)
 
-    def lost(self) -> None:
-        """Hear that the line is closed, with what was not acknowledged."""
+    def lost(self, outcomes: Sequence[Outcome]) -> None:
+        """Hear that the line is closed; ``outcomes``: those that came to the last."""
+        with suppress(LineError):
+            self._hear(outcomes, 0.0)
         self._flying.clear()
         self._flying_bytes = 0
         for shard in self._shards.values():
             shard.lanes.failed()
             shard.going_back = 0
+            shard.may_go_s = -math.inf
 
     @property
     def waits_since_s(self) -> float:
@@ -177,12 +180,19 @@ class Shipper:
         shard.going_back = max(1, len(ended))
         shard.went_s = now.steady_s
 
-    def _hear(self, outcome: Outcome, now_s: float) -> None:
-        if outcome.token not in self._flying:
-            return  # how the gateway stands: it is told again soon
-        if outcome.error:
-            raise LineError(outcome.error)
-        sent, _ = self._flying.pop(outcome.token)
+    def _hear(self, outcomes: Sequence[Outcome], now_s: float) -> None:
+        errors = []
+        for token, error in outcomes:
+            if token not in self._flying:
+                continue  # how the gateway stands: it is told again soon
+            if error:
+                errors.append(error)
+            else:
+                self._acknowledged(self._flying.pop(token)[0], now_s)
+        if errors:
+            raise LineError(errors[0])
+
+    def _acknowledged(self, sent: _Flying, now_s: float) -> None:
         self._flying_bytes -= sent.size
         self.shipped = Shipped(self.shipped.records + 1, self.shipped.bytes + sent.size)
         shard = self._shards[sent.shard]

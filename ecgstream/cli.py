@@ -220,6 +220,28 @@ def migrate(*, settings: SettingsFlags = None) -> None:
 
 
 @app.command(group=UPKEEP)
+def housekeeping(*, dry_run: bool = False, settings: SettingsFlags = None) -> None:
+    """Make hourly trends, and delete what is kept no longer: from a timer, every hour.
+
+    Nothing is deleted unless settings say how long it is kept (keep_traces_days and others); what an open
+    alert points at stays.
+
+    Args:
+        dry_run: only tell what would be done.
+        settings: see `ecgstream settings`.
+    """
+    found = _needs(_settings(settings), "database")
+    from ecgstream.commands.common import clear_errors, progress, say
+    from ecgstream.store.connection import connect
+    from ecgstream.store.housekeeping import ROLE, keep_house
+
+    with clear_errors():
+        url = found.database.get_secret_value()
+        with connect(url, name="ecgstream-housekeeping", role=ROLE, autocommit=True) as connection:
+            keep_house(connection, found, say, dry_run=dry_run, progress=progress)
+
+
+@app.command(group=UPKEEP)
 def prepare(*, settings: SettingsFlags = None) -> None:
     """Fetch the embedded Kafka (unless a broker is named) and compile the detectors, for quick starts."""
     console = Console(stderr=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import structlog
+from structlog.typing import EventDict, Processor
 
 from ecgstream.settings import Settings
 
@@ -18,21 +19,33 @@ def set_up_logging(settings: Settings, service: str, *, at_least: int = logging.
     ``at_least``: for commands that talk to a person, who need not read what a log may hold.
     """
     level = max(logging.getLevelNamesMapping()[settings.log_level.upper()], at_least)
-    logging.basicConfig(level=max(level, logging.WARNING), stream=sys.stderr, format="%(name)s: %(message)s")
+
+    def name_it(_logger: object, _method: str, event: EventDict) -> EventDict:
+        event["service"] = service  # not by a context variable, which other threads do not have
+        return event
+
+    shared: list[Processor] = [
+        name_it,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    as_json, as_text = structlog.processors.JSONRenderer(), structlog.dev.ConsoleRenderer(colors=False)
+    line: Processor = as_json if settings.log_json else as_text
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer()
-            if settings.log_json
-            else structlog.dev.ConsoleRenderer(colors=False),
-        ],
+        processors=[*shared, line],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    structlog.contextvars.bind_contextvars(service=service)
+    # What libraries say, by the standard library, becomes such lines too: all of a log can be read as JSON.
+    others = logging.StreamHandler(sys.stderr)
+    others.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, line],
+        )
+    )
+    logging.basicConfig(level=max(level, logging.WARNING), handlers=[others])
 
 
 @contextmanager

@@ -7,13 +7,13 @@ behind it: the listener here only notes, and ``poll`` goes back.
 
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import structlog
 from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.errors import IllegalStateError, KafkaError, KafkaTimeoutError
 
 PATIENCE_MS = 5_000
 
@@ -62,6 +62,8 @@ class Member:
         # rebalance. If another member owned a partition for a moment, this is too early, and harmless.
         self._safe: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, tuple[int, str]] = {}
+        self._read: dict[TopicPartition, int] = {}  # the offset behind the last record that was returned
+        self._ends: dict[TopicPartition, int] = {}
 
     def join(self, topics: Iterable[str]) -> None:
         """Join the group; partitions come with ``poll``."""
@@ -80,6 +82,7 @@ class Member:
         found = self._consumer.poll(timeout_ms=max(1, int(timeout_s * 1000)))
         for source, records in found.items():
             self._safe.setdefault(source, records[0].offset)
+            self._read[source] = records[-1].offset + 1
         revoked = self.revoked()
         self.rewind(revoked)
         # Whether records of these were read before or after the rebalance is not sure; they come again.
@@ -94,6 +97,7 @@ class Member:
         mine = self.assignment
         for partition in partitions:
             self._committed.pop(partition, None)
+            self._read.pop(partition, None)
             if partition not in mine:
                 self._safe.pop(partition, None)
             elif partition in self._safe:
@@ -132,16 +136,48 @@ class Member:
 
     def read_from(self, partition: TopicPartition, offset: int) -> None:
         """Read a partition on from an offset, where it is ours."""
-        with suppress(ValueError):
+        with suppress(ValueError):  # it is not ours any more
             self._consumer.seek(partition, offset)
+            self._read[partition] = offset
 
-    def pause(self) -> None:
-        """Read nothing for now, but stay in the group."""
-        self._consumer.pause(*self.assignment)
+    def look(self) -> None:
+        """Find out where our partitions end, and where we are in those of which nothing has come yet."""
+        mine = self.assignment
+        try:
+            self._ends = end_offsets(self._consumer, list(mine))
+            for partition in mine - {*self._read}:
+                position = self._consumer.position(partition, timeout_ms=PATIENCE_MS)
+                if position is not None:
+                    self._read[partition] = position
+        except KafkaError as error:
+            # No longer ours, or a broker that is away: ``waiting`` knows less, until records come.
+            log.warning("ends_unknown", error=type(error).__name__)
 
-    def resume(self) -> None:
-        """Read on after ``pause``."""
-        self._consumer.resume(*self._consumer.paused())
+    def waiting(self) -> dict[TopicPartition, int]:
+        """Return how many records are known to wait in each partition that is ours."""
+        found = {}
+        for partition in self.assignment:
+            with suppress(IllegalStateError, KeyError):  # it is not ours any more
+                end = max(self._consumer.highwater(partition) or 0, self._ends.get(partition, 0))
+                found[partition] = max(0, end - self._read.get(partition, end))
+        return found
+
+    def begun(self, partition: TopicPartition) -> int | None:
+        """Return what we committed of a partition last, else where we began; ``None``: not known yet."""
+        return self._safe.get(partition, self._read.get(partition))
+
+    def go_back(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Read partitions again from these offsets, which lie before what was committed."""
+        self._safe |= offsets
+        self.rewind(offsets)
+
+    def hold(self, held: Collection[TopicPartition]) -> None:
+        """Read nothing of these partitions for now, and all others; stay in the group."""
+        paused = self._consumer.paused()
+        for partition in self.assignment:
+            if (partition in held) != (partition in paused):
+                with suppress(KeyError):  # it is not ours any more
+                    (self._consumer.pause if partition in held else self._consumer.resume)(partition)
 
     def leave(self) -> None:
         """Leave the group without committing anything more."""

@@ -101,7 +101,7 @@ def play_sources(settings: Settings, sources: Callable[[], Sequence[Source]], wa
         )
     set_up_logging(settings, "gateway")
     # It says ten times a second that a broker is away; we say it once a minute.
-    logging.getLogger("kafka").setLevel(logging.ERROR)
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
     is_there = kafka_is_there(settings)
     try:
         with stop_on_signals() as stop, serve(settings, "gateway") as health:

@@ -163,6 +163,27 @@ class Settings(BaseSettings):
     spool: Path = Field(
         default=Path("var/spool"), description="folder in which a gateway keeps what Kafka has not taken"
     )
+    # What is deleted, law and contracts decide: nothing is, unless it is said here.
+    keep_traces_days: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="days that signals are kept by `ecgstream housekeeping`; 0: for ever"
+    )
+    keep_beats_days: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="days that beats are kept; 0: for ever"
+    )
+    keep_vitals_days: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="days that vital signs are kept; 0: for ever"
+    )
+    keep_trends_days: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="days that trends are kept by minutes; 0: for ever"
+    )
+    keep_hours_days: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="days that trends are kept by hours; 0: for ever"
+    )
+    keep_events_days: Annotated[int, Field(ge=0)] = Field(
+        default=0,
+        description="days that alerts, conditions, rhythms and segments are kept; 0: for ever; "
+        "what is still open stays",
+    )
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = Field(
         default=0, description="port of /metrics, /health and /ready; 0: none"
     )

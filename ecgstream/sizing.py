@@ -1,6 +1,6 @@
-"""How many machines a number of devices needs, from what was measured: pure arithmetic, each rule with its reason.
+"""How many machines a number of devices needs, from what was measured: arithmetic, each rule with its reason.
 
-What is measured comes from ``ecgstream bench pipeline`` and ``ecgstream bench disk``; what is chosen stands here.
+What is measured comes from ``ecgstream bench`` (pipeline, sink, disk); what is chosen stands here.
 """
 
 import math
@@ -11,7 +11,7 @@ from typing import Any
 from schemas import topics
 
 SHARE = 0.5
-"""Never more than half of what was measured: the other half catches up after an outage, or carries a neighbour."""
+"""Never more than half of what was measured: the other half catches up, or carries a neighbour."""
 DISK_SHARE = 0.7
 """How full a disk may be by plan; the watch alarms while 15 % are left."""
 PARTITIONS_A_WORKER = 4
@@ -33,7 +33,8 @@ class Measured:
 
     Args:
         worker: device-seconds of signal a second that one core processes.
-        trend_rows_s, trace_rows_s: rows a second that a sink writes.
+        trend_rows_s, trace_rows_s: rows a second that the database takes from a sink, traces encoded already.
+        encoded_rows_s: trace rows a second of a sink that encodes them, as it does.
         ingest_bytes_sample: bytes of a sample on the ingest topic, as Kafka keeps it.
         topic_bytes_s: bytes of a device-second on each other topic.
         trace_bytes_sample: bytes of a sample in the database.
@@ -43,6 +44,7 @@ class Measured:
     worker: float
     trend_rows_s: float
     trace_rows_s: float
+    encoded_rows_s: float
     ingest_bytes_sample: float
     topic_bytes_s: Mapping[str, float]
     trace_bytes_sample: float
@@ -50,10 +52,11 @@ class Measured:
     table_rows_s: Mapping[str, float]
 
     @classmethod
-    def of(cls, pipeline: Mapping[str, Any], disk: Mapping[str, Any]) -> "Measured":
-        """Return what the two benches' JSON says; of the pipeline's runs, the one with most devices."""
-        run = max(pipeline["runs"], key=lambda r: (r["devices"], r["gateways"]))
-        return cls(run["worker"], pipeline["sink"]["trend_rows_s"], pipeline["sink"]["trace_rows_s"], **disk)
+    def of(cls, benches: Mapping[str, Any]) -> "Measured":
+        """Return what the benches' JSON says, all in one; of the pipeline's runs, that of most devices."""
+        run = max(benches["runs"], key=lambda r: (r["devices"], r["gateways"]))
+        rows = (benches[name] for name in ("trend_rows_s", "trace_rows_s", "trace_rows_s_with_encoding"))
+        return cls(run["worker"], *rows, **benches["disk"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What it takes. Of a centre, where several are needed, in all columns but ``centres`` and ``devices``."""
+    """What it takes: of a centre, where several are needed, but for ``centres`` and ``devices``."""
 
     name: str
     devices: int
@@ -95,7 +98,8 @@ class Plan:
     brokers: int
     ingest_mb_s: float
     broker_gb: float
-    database_gb_day: float
+    signal_gb_day: float
+    findings_gb_day: float
     database_tb: float
     lag_records: int
 
@@ -116,7 +120,9 @@ def plan(site: Site, measured: Measured) -> Plan:
     workers = _workers(devices, site, measured)
     kafka_bytes = _kept_bytes(devices, site, measured) * site.replication / DISK_SHARE
     brokers = max(site.replication, math.ceil(kafka_bytes / (site.broker_tb * 1e12)))
-    day = devices * DAY_S * _database_bytes_s(site, measured)
+    day = devices * DAY_S
+    signal = day * site.samples_s * measured.trace_bytes_sample
+    findings = day * sum(measured.table_bytes_s.values())
     gateways = math.ceil((site.gateways or site.devices / 8) / centres)
     return Plan(
         name=site.name,
@@ -128,15 +134,16 @@ def plan(site: Site, measured: Measured) -> Plan:
         brokers=brokers,
         ingest_mb_s=round(devices * site.samples_s * measured.ingest_bytes_sample / 1e6, 2),
         broker_gb=math.ceil(kafka_bytes / brokers / GIGA),
-        database_gb_day=round(day / GIGA, 2),
-        database_tb=round(day * site.keep_days / DISK_SHARE / 1e12, 2),
+        signal_gb_day=round(signal / GIGA, 1),
+        findings_gb_day=round(findings / GIGA, 1),
+        database_tb=round((signal + findings) * site.keep_days / DISK_SHARE / 1e12, 1),
         lag_records=math.ceil(60 * gateways * FLUSHES_S / workers),
     )
 
 
 def _centres(site: Site, measured: Measured) -> int:
-    """One database a centre: as many centres as databases that are half used; and as partitions are enough for."""
-    by_rows = _sink_share(site.devices, site, measured) / SHARE
+    """One database a centre: as many as are then half used, and as have partitions enough."""
+    by_rows = _share(site.devices, site, measured, measured.trace_rows_s) / SHARE
     by_partitions = _workers(site.devices, site, measured) * PARTITIONS_A_WORKER / MOST_PARTITIONS
     return max(1, math.ceil(max(by_rows, by_partitions)))
 
@@ -153,13 +160,13 @@ def _partitions(workers: int) -> int:
 
 
 def _sinks(devices: int, site: Site, measured: Measured) -> int:
-    needed = math.ceil(_sink_share(devices, site, measured) / SHARE)
+    needed = math.ceil(_share(devices, site, measured, measured.encoded_rows_s) / SHARE)
     return max(1 if site.replication == 1 else 2, needed)
 
 
-def _sink_share(devices: int, site: Site, measured: Measured) -> float:
-    """Return the share of a sink's time that the rows of so many devices take."""
-    traces = devices * site.leads / BLOCK_S / measured.trace_rows_s
+def _share(devices: int, site: Site, measured: Measured, trace_rows_s: float) -> float:
+    """Return the share of its time that the rows of so many devices take, of whoever takes so many traces."""
+    traces = devices * site.leads / BLOCK_S / trace_rows_s
     others = devices * sum(measured.table_rows_s.values()) / measured.trend_rows_s
     return traces + others
 
@@ -167,10 +174,6 @@ def _sink_share(devices: int, site: Site, measured: Measured) -> float:
 def _kept_bytes(devices: int, site: Site, measured: Measured) -> float:
     """Return the bytes of one copy of all that Kafka keeps."""
     return sum(kept.bytes for kept in kept_topics(devices, site, measured)) + devices * SNAPSHOT_BYTES
-
-
-def _database_bytes_s(site: Site, measured: Measured) -> float:
-    return site.samples_s * measured.trace_bytes_sample + sum(measured.table_bytes_s.values())
 
 
 @dataclass(frozen=True, slots=True)

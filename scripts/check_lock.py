@@ -1,7 +1,7 @@
 """Check offline that the lock files fit pyproject.toml: each direct dependency pinned within its bounds.
 
-The images' locks are parts of requirements.lock, with the same versions and hashes: what the tests have run with
-is what the images hold.
+The images' locks are parts of requirements.lock, with the same versions and hashes: what the tests have run
+with is what the images hold.
 """
 
 import re
@@ -38,10 +38,9 @@ def direct() -> list[Requirement]:
 def blocks(lock: Path) -> dict[tuple[str, str], frozenset[str]]:
     """Return the hashes of each package and version that a lock file pins."""
     found: dict[tuple[str, str], frozenset[str]] = {}
-    for block in re.split(r"^(?=[\w.-]+(?:\[.*?\])?==)", lock.read_text(), flags=re.MULTILINE)[1:]:
-        head = re.match(r"([\w.-]+)(?:\[.*?\])?==([^\s;]+)", block)
-        assert head is not None
-        found[canonicalize_name(head[1]), head[2]] = frozenset(re.findall(r"--hash=(\S+)", block))
+    pinned = r"^([\w.-]+)(?:\[.*?\])?==([^\s;]+)((?:.*\\\n)+.*)$"
+    for name, version, hashes in re.findall(pinned, lock.read_text(), re.MULTILINE):
+        found[canonicalize_name(name), version] = frozenset(re.findall(r"--hash=(\S+)", hashes))
     return found
 
 

@@ -26,8 +26,10 @@ ALTER ROLE registry_1 SET statement_timeout = '300s';
 ALTER ROLE registry_1 SET lock_timeout = '30s';
 ALTER ROLE registry_1 SET idle_in_transaction_session_timeout = '300s';
 
-ALTER ROLE housekeeping_1 LOGIN CONNECTION LIMIT 2 PASSWORD :'housekeeping';
+ALTER ROLE housekeeping_1 LOGIN CONNECTION LIMIT 4 PASSWORD :'housekeeping';
 GRANT ecg_housekeeping TO housekeeping_1;
+ALTER ROLE housekeeping_1 SET lock_timeout = '30s';
+ALTER ROLE housekeeping_1 SET idle_in_transaction_session_timeout = '300s';
 
 -- It asks whether the database answers, and has no other right.
 ALTER ROLE watch_1 LOGIN CONNECTION LIMIT 4 PASSWORD :'watch';

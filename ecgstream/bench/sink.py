@@ -126,5 +126,5 @@ def _ingest_records(prefix: str, turn: int) -> list[bytes]:
 def _blocks(records: list[bytes]) -> list[Block]:
     builder = TraceBuilder()
     for offset, record in enumerate(records):
-        builder.add(decode_as(Bundle, record), 0, offset)
+        builder.add(decode_as(Bundle, record), (topics.INGEST.name, 0), offset)
     return builder.take()

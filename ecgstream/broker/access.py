@@ -113,10 +113,12 @@ ACCESS: dict[Service, Access] = {
     Service.SINK: Access(
         reads=(
             topics.INGEST,
+            topics.BACKFILL,
             topics.BEATS,
             topics.RHYTHMS,
             topics.TRENDS,
             topics.CONDITIONS,
+            topics.SEGMENTS,
             topics.ALERTS,
         ),
         group="sink",

@@ -36,6 +36,20 @@ def sink(*, json: JsonFile = None, settings: SettingsFlags = None) -> None:
 
 
 @app.command
+def store(*, json: JsonFile = None, settings: SettingsFlags = None) -> None:
+    """Measure how long a strip and a day of trends take to be read, with 3 and 30 days of them stored.
+
+    They go into a database of the bench's own, of about 10 GB, which is removed again: some minutes.
+    """
+    from ecgstream.bench import store as bench
+    from ecgstream.bench.run import found_by, machine, show, write
+
+    found = found_by(lambda: bench.run(_database(settings)))
+    show(found)
+    write(json, {"run": machine(), **found})
+
+
+@app.command
 def traces(folder: Path, /, *, json: JsonFile = None, settings: SettingsFlags = None) -> None:
     """Measure how small and how quick trace blocks of real recordings are, beside WFDB, zstd and plain rows.
 
@@ -58,8 +72,8 @@ def traces(folder: Path, /, *, json: JsonFile = None, settings: SettingsFlags = 
 def disk(*, json: JsonFile = None) -> None:
     """Count the bytes that a device takes in Kafka and in the database, as the services write them.
 
-    The demo's ward is played through a whole centre with a broker and a database of its own; `ecgstream sizing`
-    reads what is found.
+    The demo's ward is played through a whole centre with a broker and a database of its own. `ecgstream
+    sizing` reads what is found.
     """
     from ecgstream.bench import disk as bench
     from ecgstream.bench.run import found_by, machine, show, write

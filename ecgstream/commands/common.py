@@ -41,7 +41,8 @@ _T = TypeVar("_T")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 _ROLE = "ecg_registry"
-_NOT_MIGRATED = "the database has no registry yet: `ecgstream migrate` brings it to this version"
+_NO_ROLE = re.compile(r'role "ecg_\w+" does not exist')
+_NOT_MIGRATED = "the database is not of this version yet: `ecgstream migrate` brings it there"
 _NO_ADDRESS = f"no database address. Set {PREFIX}DATABASE or --database"
 _UNREADABLE = (
     "the database address cannot be read. It has the form postgresql://USER:PASSWORD@HOST:PORT/NAME,"
@@ -88,7 +89,7 @@ def _connected(url: str) -> psycopg.Connection:
 def explained(error: psycopg.Error) -> str:
     """Return what the database said, in one line without the values of any row."""
     said = error.diag.message_primary
-    if isinstance(error, psycopg.errors.UndefinedTable) or f'role "{_ROLE}" does not exist' in str(error):
+    if isinstance(error, psycopg.errors.UndefinedTable) or _NO_ROLE.search(str(error)):
         return _NOT_MIGRATED
     if said is None:  # while connecting
         return "database: " + " ".join(str(error).split())

@@ -10,9 +10,11 @@ from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Table
 
-from ecgstream.sizing import SITES, Measured, Plan, Site, as_json, plan
+from ecgstream.sizing import SITES, Measured, Plan, Site, as_json, kept_topics, plan
 
-app = App(name="sizing", help="How many machines a number of devices needs, from what the benches have measured.")
+app = App(
+    name="sizing", help="How many machines a number of devices needs, from what the benches have measured."
+)
 
 HEADS = {
     "name": "",
@@ -24,17 +26,20 @@ HEADS = {
     "brokers": "brokers",
     "ingest_mb_s": "ingest MB/s",
     "broker_gb": "GB a broker",
-    "database_gb_day": "database GB a day",
-    "database_tb": "database TB a year",
+    "signal_gb_day": "signal GB a day",
+    "findings_gb_day": "findings GB a day",
+    "database_tb": "TB a year",
     "lag_records": "lagRecords",
 }
+
+TOPIC_HEADS = ["topic", "days", "GB, one copy"]
 
 
 @app.default
 def sizing(
+    measured: Annotated[list[Path], Parameter(negative="")],
+    /,
     *,
-    pipeline: Path,
-    disk: Path,
     devices: int = 0,
     gateways: int = 0,
     leads: int = 2,
@@ -43,42 +48,61 @@ def sizing(
     json: Annotated[bool, Parameter(negative="")] = False,
     markdown: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
-    """Print how many partitions, workers, sinks, brokers and disks it takes.
+    """Print how many partitions, workers, sinks, brokers and disks it takes, and what each topic keeps.
 
-    Never more than half of what was measured is planned with. Without --devices: from a ward to a country.
+    Never more than half of what was measured is planned with. Without --devices: from a ward to a country,
+    and the topics of the largest site that is one centre.
 
     Args:
-        pipeline: what `ecgstream bench pipeline --json FILE` has written.
-        disk: what `ecgstream bench disk --json FILE` has written.
+        measured: what `ecgstream bench pipeline`, `bench sink` and `bench disk` have written with --json.
         devices: number of devices.
         gateways: number of gateways; 0: one for every eight devices.
         leads: ECG leads of a device.
         rate_hz: samples a second of a lead.
         keep_days: how long the database keeps signal and findings.
         json: print JSON.
-        markdown: print the table as docs/operations.md has it.
+        markdown: print the tables as docs/operations.md has them.
     """
-    measured = _measured(pipeline, disk)
-    sites = SITES
+    found = _read(measured)
+    sites: tuple[Site, ...] = SITES
     if devices:
         sites = (Site(f"{devices:,} devices", devices, gateways, leads, rate_hz, keep_days),)
-    plans = [plan(site, measured) for site in sites]
+    plans = [plan(site, found) for site in sites]
+    in_one = [s for s, p in zip(sites, plans, strict=True) if p.centres == 1]
+    whole = max(in_one or sites, key=lambda s: s.devices)
+    tables = [list(HEADS.values()), *map(_cells, plans)], [TOPIC_HEADS, *_topics(whole, found)]
     if json:
         print(json_module.dumps(as_json(plans), indent=2))  # noqa: T201 - what was asked for
     elif markdown:
-        print("\n".join(in_markdown(plans)))  # noqa: T201
+        print("\n\n".join(map(in_markdown, tables)))  # noqa: T201
     else:
-        Console().print(_table(plans))
+        sites_beside, kept = tables
+        for rows in ([list(figures) for figures in zip(*sites_beside, strict=True)], kept):
+            Console().print(_table(rows))
 
 
-def _measured(pipeline: Path, disk: Path) -> Measured:
+def _read(paths: list[Path]) -> Measured:
+    benches: dict[str, Any] = {}
     try:
-        found = [json_module.loads(path.read_text("utf-8")) for path in (pipeline, disk)]
-        return Measured.of(found[0], found[1]["disk"])
+        for path in paths:
+            benches |= json_module.loads(path.read_text("utf-8"))
+        return Measured.of(benches)
     except OSError as error:
-        sys.exit(f"ecgstream: {error.filename} cannot be read ({error.strerror}): ecgstream bench writes it")
-    except (ValueError, KeyError, TypeError) as error:
-        sys.exit(f"ecgstream: no result of the benches ({type(error).__name__}: {error})")
+        sys.exit(
+            f"ecgstream: {error.filename} cannot be read ({error.strerror}): `ecgstream bench` writes it"
+        )
+    except KeyError as error:
+        sys.exit(
+            f"ecgstream: the results hold no {error}: `ecgstream bench pipeline`, `sink` and `disk` write it"
+        )
+    except (ValueError, TypeError) as error:
+        sys.exit(f"ecgstream: these are no results of `ecgstream bench` ({error})")
+
+
+def _topics(site: Site, measured: Measured) -> list[list[str]]:
+    return [
+        [k.topic, f"{k.days:g}", f"{k.bytes / 1e9:,.1f}"] for k in kept_topics(site.devices, site, measured)
+    ]
 
 
 def _cells(found: Plan) -> list[str]:
@@ -86,16 +110,16 @@ def _cells(found: Plan) -> list[str]:
     return [v if isinstance(v, str) else f"{v:,}" for v in values]
 
 
-def _table(plans: list[Plan]) -> Table:
+def _table(rows: list[list[str]]) -> Table:
     table = Table(box=None, header_style="bold")
-    for name, head in HEADS.items():
-        table.add_column(head, justify="left" if name == "name" else "right")
-    for one in plans:
-        table.add_row(*_cells(one))
+    for i, head in enumerate(rows[0]):
+        table.add_column(head, justify="right" if i else "left")
+    for row in rows[1:]:
+        table.add_row(*row)
     return table
 
 
-def in_markdown(plans: list[Plan]) -> list[str]:
-    """Return the table's lines."""
-    lines = [list(HEADS.values()), ["---", *["---:"] * (len(HEADS) - 1)], *map(_cells, plans)]
-    return [f"| {' | '.join(cells)} |" for cells in lines]
+def in_markdown(rows: list[list[str]]) -> str:
+    """Return a table's lines."""
+    lines = [rows[0], ["---", *["---:"] * (len(rows[0]) - 1)], *rows[1:]]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -33,8 +33,8 @@ _TRIES = 3
 _TIMEOUT_S = 60
 
 WAYS_OUT = (
-    "Set ECGSTREAM_KAFKA=host:port to use a broker you have, or start one with deploy/compose.yaml "
-    "(docker compose -f deploy/compose.yaml up)."
+    "Set ECGSTREAM_KAFKA=host:port to use a broker you have, or run the centre in containers: "
+    "deploy/README.md."
 )
 
 

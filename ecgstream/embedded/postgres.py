@@ -30,7 +30,8 @@ _STOP_PATIENCE_S = 30.0
 _SOCKET_LIMIT = 107  # bytes of a unix socket's path
 
 _WAYS_OUT = (
-    "Set ECGSTREAM_DATABASE=postgresql://… to use a database you have, or start one with deploy/compose.yaml."
+    "Set ECGSTREAM_DATABASE=postgresql://… to use a database you have, or run the centre in containers: "
+    "deploy/README.md."
 )
 
 _SETTINGS = {

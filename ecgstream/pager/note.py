@@ -1,8 +1,8 @@
 """What a pager commits with the offset of a conditions' partition, for whoever owns it next.
 
 The offset says how far it has read, so that a watch sees that it works. From where the next one must read,
-since conditions wait whose end is not known (``alerts.late``), stands here; and so does what was answered long
-ago (``alerts.told``).
+since conditions wait whose end is not known (``alerts.late``), stands here; and so does what was answered
+long ago (``alerts.told``).
 """
 
 import json

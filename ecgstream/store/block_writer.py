@@ -57,7 +57,7 @@ class BlockWriter:
 
     def write(self, blocks: Sequence[Block]) -> Known:
         """Write blocks; return what is to be remembered once all is committed."""
-        self._lock({block.partition for block in blocks})
+        self._lock({block.source[1] for block in blocks})
         merged: dict[Key, Block] = {}
         for block in blocks:
             before = merged.get(block.key)

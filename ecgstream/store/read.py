@@ -1,7 +1,11 @@
 """What the application asks of the store: functions on an open connection, over the views of ``api``."""
 
+import math
 from collections.abc import Sequence
-from typing import LiteralString, NamedTuple
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -10,6 +14,7 @@ from numpy.typing import NDArray
 from psycopg.rows import class_row
 
 from ecgstream.store.trace_codec import decode_block
+from ecgstream.store.traces import position
 from schemas.records import MISSING
 
 
@@ -51,6 +56,35 @@ class AlertRow(NamedTuple):
     raised_ns: int
     updated_ns: int
     recorded_ns: int
+
+
+class Stretch(NamedTuple):
+    """A lead's signal from one session, in a row; value in ``unit`` = (sample - offset) / gain.
+
+    ``samples``: int16, shape (n,), -32768 where nothing is stored; ``first_sample``: the index of the first,
+    at the channel's own rate; ``start_ns``: its time by the device's clock.
+    """
+
+    session: int
+    channel: int
+    first_sample: int
+    start_ns: int
+    rate: float
+    gain: float
+    offset: float
+    unit: int
+    samples: NDArray[np.int16]
+
+
+class TrendRow(NamedTuple):
+    """A number in a bucket of time: how many values, their mean, the least and the greatest."""
+
+    time: datetime
+    code: int
+    n: int
+    mean: float | None
+    low: float | None
+    high: float | None
 
 
 def packet_counts(connection: psycopg.Connection) -> list[PacketCount]:
@@ -147,3 +181,87 @@ def trace(
         block = decode_block(codec, data, n)
         samples[low - from_sample : high - from_sample] = block[low - first : high - first]
     return samples
+
+
+def signal(connection: psycopg.Connection, device: str, lead: str, from_ns: int, to_ns: int) -> list[Stretch]:
+    """Return what is stored of a lead (``api.lead_code``) between two times of the device's clock.
+
+    One stretch a session and channel, in order of time. Time is counted on from the newest packet before
+    ``from_ns``: in a stretch of hours, a clock that is set shifts what comes after by as much.
+
+    Raises:
+        TraceError: a block cannot be decoded.
+    """
+    blocks = connection.execute(
+        'SELECT session, channel, first_sample, rate, gain, "offset", unit, n, codec, data, packet_first,'
+        " packet_ns, time FROM api.trace(%s, %s, %s, %s)",
+        (device, lead, *map(_time, (from_ns, to_ns))),
+        binary=True,
+    ).fetchall()
+    found = []
+    for (session, channel), of_one in groupby(sorted(blocks, key=itemgetter(0, 1, 2)), itemgetter(0, 1)):
+        stretch = _stretch(connection, device, session, channel, list(of_one), from_ns, to_ns)
+        if stretch.samples.size:
+            found.append(stretch)
+    return sorted(found, key=lambda stretch: stretch.start_ns)
+
+
+def _stretch(
+    connection: psycopg.Connection,
+    device: str,
+    session: int,
+    channel: int,
+    blocks: list[tuple[Any, ...]],
+    from_ns: int,
+    to_ns: int,
+) -> Stretch:
+    """Put the blocks of one session and channel together, and cut them to the time that is asked for."""
+    _, _, first, rate, gain, offset, unit, *_, nominal = blocks[0]
+    end = max(b[2] + b[7] for b in blocks)
+    samples = np.full(end - first, MISSING, np.int16)
+    for b in blocks:
+        samples[b[2] - first : b[2] - first + b[7]] = decode_block(b[8], b[9], b[7])
+    rate_0 = rate if channel == 0 else _rate_0(connection, device, session, nominal, rate)
+    packets = sorted(
+        (position(p, rate, rate_0), at) for b in blocks for p, at in zip(b[10], b[11], strict=True)
+    )
+    packets = packets or [(first, int(nominal.timestamp() * 1e9))]
+
+    def anchor(at_ns: int) -> tuple[int, int]:
+        return max((p for p in packets if p[1] <= at_ns), default=packets[0])
+
+    at, ns = anchor(from_ns)
+    low = min(max(first, at + math.ceil((from_ns - ns) * rate / 1e9)), end)
+    start_ns = ns + round((low - at) / rate * 1e9)
+    at, ns = anchor(to_ns)
+    high = min(max(low, at + math.ceil((to_ns - ns) * rate / 1e9)), end)
+    return Stretch(
+        session, channel, low, start_ns, rate, gain, offset, unit, samples[low - first : high - first]
+    )
+
+
+def _rate_0(
+    connection: psycopg.Connection, device: str, session: int, near: datetime, otherwise: float
+) -> float:
+    """Return the rate of a session's channel 0, by which packets are counted."""
+    row = connection.execute(
+        "SELECT rate FROM api.trace_blocks WHERE device = %s AND session = %s AND channel = 0"
+        " AND time BETWEEN %s::timestamptz - interval '1 min' AND %s::timestamptz + interval '1 min' LIMIT 1",
+        (device, session, near, near),
+    ).fetchone()
+    return otherwise if row is None else float(row[0])
+
+
+def trend(
+    connection: psycopg.Connection, device: str, since: datetime, until: datetime, bucket: timedelta
+) -> list[TrendRow]:
+    """Return a device's numbers in buckets that begin at ``since``: see ``api.trend``."""
+    with connection.cursor(row_factory=class_row(TrendRow)) as cursor:
+        return cursor.execute(
+            "SELECT time, code, n, mean, low, high FROM api.trend(%s, %s, %s, %s)",
+            (device, since, until, bucket),
+        ).fetchall()
+
+
+def _time(ns: int) -> datetime:
+    return datetime.fromtimestamp(ns // 10**9, UTC) + timedelta(microseconds=ns % 10**9 // 1000)

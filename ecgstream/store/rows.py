@@ -3,20 +3,21 @@
 Traces are not made here: they need more than one record (``traces``).
 """
 
+import json
 import math
 from collections.abc import Callable
 from itertools import repeat
 from typing import Any
 from uuid import UUID
 
-from ecgstream.store import tables
+from ecgstream.store import events, tables
 from ecgstream.store.tables import Row, Table
 from schemas import mdc, topics, wfdb
 from schemas.batches import Batch, Beats, Rhythms, Trends
 from schemas.bundle import Bundle
 from schemas.codec import decode_as
 from schemas.errors import BadRecordError
-from schemas.records import Alert, Condition
+from schemas.records import Alert, Condition, Lane, Segment
 
 _LETTERS = {ord(letter): letter for letter in wfdb.BEATS}
 Rows = dict[Table, list[Row]]
@@ -106,7 +107,10 @@ def _rhythms(value: bytes) -> Rows:
 def _trends(value: bytes) -> Rows:
     t = decode_as(Trends, value)
     columns = (t.minute_ns, t.code, t.n, t.mean, t.low, t.high)
-    return {tables.TREND: _decided(t, t.offset, *(column.tolist() for column in columns))}
+    numbers = [column.tolist() for column in columns]
+    if t.lane not in tuple(Lane):
+        raise BadRecordError("Trends: no such lane")
+    return {tables.TREND: _decided(t, t.offset, *numbers, [t.lane] * len(t.minute_ns))}
 
 
 def _conditions(value: bytes) -> Rows:
@@ -119,12 +123,13 @@ def _conditions(value: bytes) -> Rows:
             c.delay_s,
             c.published_ns,
             _json(c.evidence),
+            str(c.lane),
             c.generation,
             c.offset,
             c.version,
         ),
     )
-    return {tables.CONDITION: [row]}
+    return {events.CONDITION: [row]}
 
 
 def _alerts(value: bytes) -> Rows:
@@ -133,8 +138,24 @@ def _alerts(value: bytes) -> Rows:
         *(_uuid(a.id), a.device, a.patient, a.session, a.condition, str(a.priority), str(a.state)),
         *(a.onset_sample, a.onset_ns, a.decided_sample, a.decided_ns, a.delay_s, a.end_ns, _json(a.evidence)),
         *(a.published_ns, a.raised_ns, a.updated_ns, a.offset),
+        *(a.acknowledged_ns, a.acknowledged_by, a.reason),
     )
-    return {tables.ALERT: [row]}
+    return {events.ALERT: [row]}
+
+
+def _segments(value: bytes) -> Rows:
+    s = decode_as(Segment, value)
+    try:
+        settings = json.loads(s.settings)
+    except ValueError:
+        settings = None
+    if not isinstance(settings, dict):
+        raise BadRecordError("Segment: settings that are no JSON object")
+    row = (
+        *(s.device, s.session, str(s.lane), s.from_sample, s.from_ns, s.to_sample, s.to_ns, str(s.start)),
+        *(settings, s.generation, s.offset, s.version),
+    )
+    return {events.SEGMENT: [row]}
 
 
 OF: dict[str, Callable[[bytes], Rows]] = {
@@ -143,6 +164,7 @@ OF: dict[str, Callable[[bytes], Rows]] = {
     topics.TRENDS.name: _trends,
     topics.CONDITIONS.name: _conditions,
     topics.ALERTS.name: _alerts,
+    topics.SEGMENTS.name: _segments,
 }
 """Topic to what makes rows of a record's bytes; raises ``BadRecordError``."""
 

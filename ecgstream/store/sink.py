@@ -3,16 +3,21 @@
 A flush, at most every quarter of a second:
 
 1. what the records gave since the last one goes to the database, in one transaction;
-2. the offsets behind these records are committed, in the ingest topic only as far as no trace block is open.
+2. the offsets behind these records are noted in the database, in topics of signals only as far as no trace
+   block is open;
+3. the same offsets are committed.
 
-Ended between 1 and 2, the records are read again and change nothing. With the database away the sink stops
-reading, keeps what it has, and tries again; nothing is committed, so nothing is lost if it ends meanwhile.
-At a rebalance, what is not flushed of a partition is forgotten, and its owner reads it again (``member``).
+Ended in between, the records are read again and change nothing. A database that says, when we connect, that
+it has not come as far as was committed, was brought back from a backup: what it lacks is read again. With the
+database away the sink stops reading, keeps what it has, and tries again; nothing is committed, so nothing is
+lost if it ends meanwhile. When it comes back, and wherever more waits than can be written, ``precedence``
+says what is read first. At a rebalance, what is not flushed of a partition is forgotten, and its owner reads
+it again (``member``).
 """
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +34,7 @@ from ecgstream.metrics import Health, serve
 from ecgstream.settings import Settings
 from ecgstream.store import metrics, rows
 from ecgstream.store.connection import connect
+from ecgstream.store.precedence import Precedence
 from ecgstream.store.rows import Rows
 from ecgstream.store.traces import Block, TraceBuilder
 from ecgstream.store.writer import Writer
@@ -38,7 +44,8 @@ from schemas.codec import decode
 from schemas.errors import BadRecordError
 
 GROUP = "sink"
-TOPICS = (topics.INGEST.name, *rows.OF)
+SIGNALS = (topics.INGEST.name, topics.BACKFILL.name)
+TOPICS = (*SIGNALS, *rows.OF)
 FLUSH_S = 0.25
 FLUSH_ROWS = 20_000
 IDLE_S = 15.0  # after which the open blocks of a silent device are written
@@ -90,6 +97,10 @@ class Sink:
         self._taken: list[_Taken] = []
         self._blocks: list[Block] = []
         self._waiting_rows = 0
+        self._precedence = Precedence()
+        self._known: set[TopicPartition] = set()  # of which we know where they end
+        self._checked: set[TopicPartition] = set()  # of which the database has what was committed
+        self._noted: dict[TopicPartition, int] = {}
         self._next: dict[TopicPartition, int] = {}
         self._flush_at = clock() + FLUSH_S
         self._backoff_s = 0.0  # above 0: the database is away
@@ -116,11 +127,23 @@ class Sink:
         for source, records in found.items():
             for record in records:
                 self._take(source, record)
-        if self._backoff_s:
-            self._member.pause()
+        self._hold(found)
         full = self._waiting_rows >= FLUSH_ROWS and not self._backoff_s
         if full or self._clock() >= self._flush_at:
             self._flush()
+
+    def _hold(self, came: Collection[TopicPartition]) -> None:
+        """Read nothing while the database is away, else what comes first."""
+        mine = self._member.assignment
+        if self._backoff_s:
+            self._known = set()
+            self._member.hold(mine)
+            return
+        if self._known != mine:
+            self._known = mine
+            self._precedence = Precedence()
+            self._member.look()
+        self._member.hold(self._precedence.held(self._member.waiting(), came, self._clock()))
 
     def finish(self) -> None:
         """Write what is open, so that the next sink need not read it again."""
@@ -130,6 +153,7 @@ class Sink:
 
     def close(self) -> None:
         """Close the connection to the database; ``step`` would open it again."""
+        self._checked, self._noted = set(), {}
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -154,20 +178,20 @@ class Sink:
     def _rows(self, source: TopicPartition, record: Any) -> Rows:
         if record.value is None:
             return {}  # the tombstone of a compacted topic
-        if source.topic != topics.INGEST.name:
+        if source.topic not in SIGNALS:
             return rows.OF[source.topic](record.value)
         content = decode(record.value)
         if not isinstance(content, Bundle):
             return {}  # a control record, for the worker
-        self._builder.add(content, source.partition, record.offset, self._clock())
+        self._builder.add(content, source, record.offset, self._clock())
         return rows.of_bundle(content, record.offset)
 
     def _forget(self, revoked: set[TopicPartition]) -> None:
+        self._checked -= revoked
         for gone in revoked:
             self._next.pop(gone, None)
-            if gone.topic == topics.INGEST.name:
-                self._builder.discard(gone.partition)
-                self._blocks = [b for b in self._blocks if b.partition != gone.partition]
+            self._builder.discard(gone)
+            self._blocks = [b for b in self._blocks if b.source != gone]
         if revoked:
             self._taken = [t for t in self._taken if t.source not in revoked]
             self._waiting_rows = sum(len(r) for t in self._taken for r in t.rows.values())
@@ -176,8 +200,11 @@ class Sink:
         self._builder.close_idle(self._clock() - self._idle_s)
         self._blocks += self._builder.take()
         try:
+            self._look_back()
             if self._taken or self._blocks:
                 self._write(self._taken, self._blocks)
+            offsets = self._offsets()
+            self._note(offsets)
         except psycopg.Error as error:
             self._wait(error)
             return
@@ -185,20 +212,18 @@ class Sink:
         self.counts.blocks += len(self._blocks)
         metrics.written((t.rows for t in self._taken), len(self._blocks))
         self._taken, self._blocks, self._waiting_rows = [], [], 0
-        self._commit()
+        self._member.commit(offsets)
         self._flush_at = self._clock() + FLUSH_S
         if self._backoff_s:
             self._backoff_s = 0.0
             metrics.DATABASE_AWAY.set(0)
-            self._member.resume()
             log.info("database_back")
 
     def _write(self, taken: Sequence[_Taken], blocks: Sequence[Block]) -> None:
         """Write; where the database refuses a value, all but the records that hold it."""
-        if self._writer is None:
-            self._writer = Writer(self._connect())
+        writer = self._opened()
         try:
-            self._writer.write((t.rows for t in taken), blocks)
+            writer.write((t.rows for t in taken), blocks)
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             if len(taken) + len(blocks) > 1:
                 for some, others in _halves(taken, blocks):
@@ -207,7 +232,7 @@ class Sink:
             self.counts.bad += 1
             metrics.BAD.inc()
             at = [(t.source.topic, t.source.partition, t.offset) for t in taken]
-            at += [(topics.INGEST.name, b.partition, b.offset) for b in blocks]
+            at += [(*b.source, b.offset) for b in blocks]
             log.warning("record_refused", error=type(error).__name__, sqlstate=error.sqlstate, at=at)
         self.counts.flushes += 1
         metrics.FLUSHES.inc()
@@ -222,13 +247,36 @@ class Sink:
         self._backoff_s = min(max(2 * self._backoff_s, FIRST_BACKOFF_S), MAX_BACKOFF_S)
         self._flush_at = self._clock() + self._backoff_s
 
-    def _commit(self) -> None:
+    def _opened(self) -> Writer:
+        if self._writer is None:
+            self._writer = Writer(self._connect())
+        return self._writer
+
+    def _look_back(self) -> None:
+        """Go back where the database knows less than was committed."""
+        member = self._member
+        begun = {p: member.begun(p) for p in member.assignment - self._checked}
+        known = {p: offset for p, offset in begun.items() if offset is not None}
+        if not known:
+            return
+        stored = self._opened().positions()
+        behind = {p: stored[p] for p, offset in known.items() if stored.get(p, offset) < offset}
+        if behind:
+            log.warning("database_is_older", read_again=sum(known[p] - o for p, o in behind.items()))
+            self._forget({*behind})
+            member.go_back(behind)
+        self._checked |= {*known}
+
+    def _offsets(self) -> dict[TopicPartition, int]:
+        """Return before which offsets everything is written."""
         low = self._builder.low()
-        offsets = {}
-        for source, offset in self._next.items():
-            done = low.get(source.partition, offset) if source.topic == topics.INGEST.name else offset
-            offsets[source] = min(offset, done)
-        self._member.commit(offsets)
+        return {source: min(offset, low.get(source, offset)) for source, offset in self._next.items()}
+
+    def _note(self, offsets: dict[TopicPartition, int]) -> None:
+        new = {p: offset for p, offset in offsets.items() if self._noted.get(p) != offset}
+        if new:
+            self._opened().note(new)
+            self._noted |= new
 
 
 def _halves(

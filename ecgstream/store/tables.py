@@ -43,24 +43,28 @@ class Table:
         return sql.Identifier(f"stage_{self.name}")
 
 
-_DECIDED = {"generation": "integer", "source_offset": "bigint"}
+DECIDED = {"generation": "integer", "source_offset": "bigint"}
+"""Who decided a row, and from which record."""
 
 
-def _table(name: str, identity: str, time: str, columns: dict[str, str], *, nullable: str = "") -> Table:
+def _table(
+    name: str, identity: str, time: str, columns: dict[str, str], *, nullable: str = "", first: str = ""
+) -> Table:
     """Return a table of decided rows: identity, time from ``time``, the newest (generation, offset) wins.
 
-    ``nullable``: columns in which NaN becomes NULL.
+    ``nullable``: columns in which NaN becomes NULL. ``first``: a ``WITH`` of what else is to be written.
     """
-    columns = columns | _DECIDED | ({} if name == "vital" else {"version": "text"})
+    columns = columns | DECIDED | ({} if name == "vital" else {"version": "text"})
     values = {c: f"nullif({c}, 'NaN')" if c in nullable.split() else c for c in columns}
     # Only the hypertables need the time in their key.
     key = identity if name == "rhythm" else f"{identity}, time"
     changed = [c for c in columns if c not in identity.replace(",", " ").split()]
     upsert = f"""
+        {first}
         INSERT INTO ecg.{name} AS t (time, {", ".join(columns)})
-        SELECT DISTINCT ON ({identity}) ecg.at_ns({time}), {", ".join(values.values())}
+        SELECT DISTINCT ON ({key}) ecg.at_ns({time}) AS time, {", ".join(values.values())}
         FROM stage_{name}
-        ORDER BY {identity}, generation DESC, source_offset DESC
+        ORDER BY {key}, generation DESC, source_offset DESC
         ON CONFLICT ({key}) DO UPDATE SET {", ".join(f"{c} = excluded.{c}" for c in changed)}
         WHERE (excluded.generation, excluded.source_offset) >= (t.generation, t.source_offset)
     """  # noqa: S608 - our own names
@@ -101,9 +105,20 @@ VITAL = _table(
     },
     nullable="value",
 )
+# Hours that have changed: ``housekeeping`` makes them anew. A row that is there is locked, so that it is not
+# taken for done before the minutes are there.
+_HOUR_DUE = """
+    WITH due AS (
+        INSERT INTO ecg.hour_due AS t (device, time)
+        SELECT device, ecg.at_ns(hour::bigint * 3600000000000)
+        FROM (SELECT DISTINCT device, floor(minute_ns / 3.6e12::float8) AS hour FROM stage_trend) AS h
+        ORDER BY device, hour
+        ON CONFLICT (device, time) DO UPDATE SET time = excluded.time WHERE false
+    )
+"""
 TREND = _table(
     "trend",
-    "device, session, minute_ns, code",
+    "device, session, code, lane",
     "minute_ns",
     {
         "device": "text",
@@ -114,8 +129,10 @@ TREND = _table(
         "mean": "real",
         "low": "real",
         "high": "real",
+        "lane": "text",
     },
     nullable="mean low high",
+    first=_HOUR_DUE,
 )
 
 
@@ -171,93 +188,6 @@ FOLLOW_RHYTHM = """
     ) AS n
     WHERE t.device = o.device AND (t.rhythm, t.rhythm_ns) IS DISTINCT FROM (n.rhythm, n.time_ns)
 """
-
-# The phase with the lowest sample decided, the one with the highest is the newest; phases of one sample come
-# in this order.
-_RANK = "array_position(ARRAY['ONSET', 'UPDATE', 'END'], {}.phase)"
-CONDITION = Table(
-    "condition",
-    {
-        "id": "uuid",
-        "device": "text",
-        "patient": "text",
-        "session": "bigint",
-        "code": "text",
-        "phase": "text",
-        "onset_sample": "bigint",
-        "onset_ns": "bigint",
-        "sample": "bigint",
-        "time_ns": "bigint",
-        "delay_s": "double precision",
-        "published_ns": "bigint",
-        "evidence": "jsonb",
-        **_DECIDED,
-        "version": "text",
-    },
-    f"""
-    INSERT INTO ecg.condition AS t (
-        id, device, patient, session, code, onset_sample, onset_ns, onset,
-        decided_sample, decided_ns, delay_s, published_ns,
-        phase, sample, time_ns, end_ns, evidence, generation, source_offset, version)
-    SELECT id, n.device, n.patient, n.session, n.code, n.onset_sample, n.onset_ns, ecg.at_ns(n.onset_ns),
-        f.sample, f.time_ns, f.delay_s, f.published_ns,
-        n.phase, n.sample, n.time_ns, CASE WHEN n.phase = 'END' THEN n.time_ns END,
-        n.evidence, n.generation, n.source_offset, n.version
-    FROM (SELECT DISTINCT ON (id) * FROM stage_condition AS s
-          ORDER BY id, sample, {_RANK.format("s")}, generation DESC, source_offset DESC) AS f
-    JOIN (SELECT DISTINCT ON (id) * FROM stage_condition AS s
-          ORDER BY id, sample DESC, {_RANK.format("s")} DESC, generation DESC, source_offset DESC) AS n
-    USING (id)
-    ORDER BY id
-    ON CONFLICT (id) DO UPDATE SET
-        (decided_sample, decided_ns, delay_s, published_ns) = (
-            SELECT w.sample, w.time_ns, w.delay_s, w.published_ns FROM (VALUES
-                (t.decided_sample, t.decided_ns, t.delay_s, t.published_ns, 0),
-                (excluded.decided_sample, excluded.decided_ns, excluded.delay_s, excluded.published_ns, 1)
-            ) AS w (sample, time_ns, delay_s, published_ns, age) ORDER BY sample, age LIMIT 1),
-        (patient, phase, sample, time_ns, end_ns, evidence, generation, source_offset, version) = (
-            SELECT w.patient, w.phase, w.sample, w.time_ns, w.end_ns, w.evidence, w.generation,
-                w.source_offset, w.version
-            FROM (VALUES
-                (t.patient, t.phase, t.sample, t.time_ns, t.end_ns, t.evidence, t.generation, t.source_offset,
-                 t.version),
-                (excluded.patient, excluded.phase, excluded.sample, excluded.time_ns, excluded.end_ns,
-                 excluded.evidence, excluded.generation, excluded.source_offset, excluded.version)
-            ) AS w (patient, phase, sample, time_ns, end_ns, evidence, generation, source_offset, version)
-            ORDER BY w.sample DESC, {_RANK.format("w")} DESC, w.generation DESC, w.source_offset DESC LIMIT 1)
-    """,  # noqa: S608 - our own names
-)
-
-_ALERT = {
-    "device": "text",
-    "patient": "text",
-    "session": "bigint",
-    "condition": "text",
-    "priority": "text",
-    "state": "text",
-    "onset_sample": "bigint",
-    "onset_ns": "bigint",
-    "decided_sample": "bigint",
-    "decided_ns": "bigint",
-    "delay_s": "double precision",
-    "end_ns": "bigint",
-    "evidence": "jsonb",
-    "published_ns": "bigint",
-    "raised_ns": "bigint",
-    "updated_ns": "bigint",
-    "source_offset": "bigint",
-}
-ALERT = Table(
-    "alert",
-    {"id": "uuid", **_ALERT},
-    f"""
-    INSERT INTO ecg.alert AS t (id, onset, {", ".join(_ALERT)})
-    SELECT DISTINCT ON (id) id, ecg.at_ns(onset_ns), {", ".join(_ALERT)}
-    FROM stage_alert ORDER BY id, source_offset DESC, updated_ns DESC
-    ON CONFLICT (id) DO UPDATE SET {", ".join(f"{c} = excluded.{c}" for c in ["onset", *_ALERT])}
-    WHERE (excluded.source_offset, excluded.updated_ns) >= (t.source_offset, t.updated_ns)
-    """,  # noqa: S608 - our own names
-)
 
 _KEY = {
     "device": "text",
@@ -336,4 +266,4 @@ BLOCK_KEY = Table(
     """,  # noqa: S608 - our own names
 )
 
-UPSERTED = (DEVICE, VITAL, BEAT, RHYTHM, TREND, CONDITION, ALERT)
+MEASURED = (DEVICE, VITAL, BEAT, RHYTHM, TREND)

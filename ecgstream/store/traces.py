@@ -61,6 +61,10 @@ class Wave:
     notch: float | None
 
 
+Source = tuple[str, int]
+"""A topic and a partition of it: within, offsets are in order."""
+
+
 @dataclass(slots=True)
 class Block:
     """What is known of one block.
@@ -70,7 +74,8 @@ class Block:
         samples: int16, shape (n,), from ``first_sample`` on; missing where no packet was.
         packets: packets that begin in the block: (seq, first_sample) to (start_ns, lead_off).
         paces: pacing pulses in these packets, at the rate of channel 0; in channel 0 only.
-        offset: of the ingest record that opened the block, in its partition.
+        source: topic and partition of the record that opened the block.
+        offset: of that record.
     """
 
     device: str
@@ -82,7 +87,7 @@ class Block:
     samples: NDArray[np.int16]
     packets: dict[tuple[int, int], tuple[int, bool]] = field(default_factory=dict)
     paces: set[int] = field(default_factory=set)
-    partition: int = 0
+    source: Source = ("", 0)
     offset: int = 0
     _data: bytes = field(default=b"", repr=False, compare=False)
 
@@ -120,7 +125,7 @@ def merge(stored: Block, new: Block) -> Block:
         samples,
         stored.packets | new.packets,
         stored.paces | new.paces,
-        new.partition,
+        new.source,
         min(stored.offset, new.offset),
     )
 
@@ -179,12 +184,12 @@ class TraceBuilder:
     def __init__(self, max_open_bytes: int = MAX_OPEN_BYTES) -> None:
         self._max_open_bytes = max_open_bytes
         self._open_bytes = 0
-        self._open: OrderedDict[tuple[int, str, int], _Session] = OrderedDict()  # longest untouched first
+        self._open: OrderedDict[tuple[Source, str, int], _Session] = OrderedDict()  # longest untouched first
         self._done: list[Block] = []
         self.rejected = 0
 
-    def add(self, bundle: Bundle, partition: int, offset: int, now_s: float = 0.0) -> None:
-        """Take the packets of an ingest record; ``now_s`` is the caller's clock, for ``close_idle``."""
+    def add(self, bundle: Bundle, source: Source, offset: int, now_s: float = 0.0) -> None:
+        """Take the packets of a record; ``now_s`` is the caller's clock, for ``close_idle``."""
         packets = zip(*(column.tolist() for column in bundle.packet), strict=True)
         channels = list(zip(*(column.tolist() for column in bundle.channel), strict=True))
         marks = bundle.pace_mark.tolist()
@@ -194,7 +199,7 @@ class TraceBuilder:
             rate_0 = waves[0][_RATE]
             believable = first <= MAX_SESSION_S * rate_0
             if believable:
-                key = (partition, bundle.devices[device], session)
+                key = (source, bundle.devices[device], session)
                 found = self._touch(key, now_s)
                 origin_ns = start_ns - round(first / rate_0 * 1e9)
                 paces = [first + m for m in marks[mark_at : mark_at + n_marks]]
@@ -243,21 +248,21 @@ class TraceBuilder:
             self._close_all(key)
         return self.take()
 
-    def discard(self, partition: int) -> None:
-        """Forget what came from a partition: another reads it now, from the offset that was committed."""
-        for key in [k for k in self._open if k[0] == partition]:
+    def discard(self, source: Source) -> None:
+        """Forget what came from there: another reads it now, from the offset that was committed."""
+        for key in [k for k in self._open if k[0] == source]:
             self._close_all(key)
-        self._done = [block for block in self._done if block.partition != partition]
+        self._done = [block for block in self._done if block.source != source]
 
-    def low(self) -> dict[int, int]:
-        """Return the lowest offset that an open block holds, by partition; below it may be committed."""
-        found: dict[int, int] = {}
-        for (partition, _device, _session), session in self._open.items():
+    def low(self) -> dict[Source, int]:
+        """Return the lowest offset that an open block holds, by source; below it may be committed."""
+        found: dict[Source, int] = {}
+        for (source, _device, _session), session in self._open.items():
             for opened in session.blocks.values():
-                found[partition] = min(found.get(partition, opened.block.offset), opened.block.offset)
+                found[source] = min(found.get(source, opened.block.offset), opened.block.offset)
         return found
 
-    def _touch(self, key: tuple[int, str, int], now_s: float) -> _Session:
+    def _touch(self, key: tuple[Source, str, int], now_s: float) -> _Session:
         found = self._open.get(key)
         if found is None:
             found = self._open[key] = _Session()
@@ -268,7 +273,7 @@ class TraceBuilder:
 
     def _block(
         self,
-        key: tuple[int, str, int],
+        key: tuple[Source, str, int],
         session: _Session,
         channel: int,
         wave: Wave,
@@ -284,10 +289,10 @@ class TraceBuilder:
             if opened.block.first_sample == first_sample and opened.block.wave is wave:
                 return opened
             self._close(session, channel)
-        partition, device, number = key
+        source, device, number = key
         samples = np.full(length, MISSING, np.int16)
         block = Block(device, number, channel, first_sample, wave, origin_ns, samples)
-        block.partition, block.offset = partition, offset
+        block.source, block.offset = source, offset
         self._open_bytes += samples.nbytes
         opened = session.blocks[channel] = _Open(block)
         return opened
@@ -298,7 +303,7 @@ class TraceBuilder:
         opened.block.samples = opened.block.samples[: opened.reached]
         self._done.append(opened.block)
 
-    def _close_all(self, key: tuple[int, str, int]) -> None:
+    def _close_all(self, key: tuple[Source, str, int]) -> None:
         session = self._open.pop(key)
         for channel in list(session.blocks):
             self._close(session, channel)

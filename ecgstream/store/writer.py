@@ -4,11 +4,18 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import psycopg
 
-from ecgstream.store import tables
+from ecgstream.store import events, tables
 from ecgstream.store.block_writer import BlockWriter
 from ecgstream.store.rows import Rows
 from ecgstream.store.tables import Row, Table
-from ecgstream.store.traces import Block
+from ecgstream.store.traces import Block, Source
+
+UPSERTED = (*tables.MEASURED, *events.EVENTS)
+_NOTE = """
+    INSERT INTO ecg.read_position (topic, partition, next)
+    SELECT * FROM unnest(%s::text[], %s::integer[], %s::bigint[]) AS p (topic, partition, next) ORDER BY 1, 2
+    ON CONFLICT (topic, partition) DO UPDATE SET next = excluded.next
+"""
 
 
 class Writer:
@@ -21,12 +28,25 @@ class Writer:
         with connection.transaction():
             # Of staging tables the planner knows nothing: by its guess it would compile short queries.
             connection.execute("SET jit = off")
-            for table in tables.UPSERTED:
+            for table in UPSERTED:
                 connection.execute(table.stage)
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+    def positions(self) -> dict[Source, int]:
+        """Return how far what is stored has come: the first offset that may be missing."""
+        rows = self._connection.execute("SELECT topic, partition, next FROM ecg.read_position").fetchall()
+        self._connection.commit()
+        return {(topic, partition): offset for topic, partition, offset in rows}
+
+    def note(self, positions: Mapping[Source, int]) -> None:
+        """Note how far it has come, behind what was written: a note that is lost is of no consequence."""
+        with self._connection.transaction():
+            self._connection.execute("SET LOCAL synchronous_commit = off")
+            topics, partitions = zip(*positions, strict=True)
+            self._connection.execute(_NOTE, (list(topics), list(partitions), list(positions.values())))
 
     def write(self, rows: Iterable[Rows], blocks: Sequence[Block]) -> None:
         """Write all or, where an error is raised, nothing."""
@@ -43,7 +63,7 @@ class Writer:
 
     def _write(self, rows: Mapping[str, list[Row]], blocks: Sequence[Block]) -> None:
         with self._connection.transaction():
-            for table in tables.UPSERTED:
+            for table in UPSERTED:
                 if rows.get(table.name):
                     self._upsert(table, rows[table.name])
             devices = {row[0] for row in rows.get(tables.DEVICE.name, ())} - self._devices

@@ -86,7 +86,7 @@ class LogLook:
 
     def __init__(self, settings: Settings) -> None:
         self._admin = Admin(settings)
-        self._rights_are_ours = False
+        self._spots: list[Spot] = []
         self._old: dict[int, int] = {}
         self._old_s = float("-inf")
         seen = (*chain.from_iterable(FOLLOWED.values()), *SIGNS, topics.GATEWAYS)
@@ -95,19 +95,18 @@ class LogLook:
     def __call__(self, now_s: float) -> Log:
         """Return what is seen."""
         with self._admin as admin:
-            if not self._rights_are_ours:
-                self._check(admin)
-            spots = _spots(admin, self._topics)
+            if not self._spots:
+                _check_rights(admin)
+                self._spots = _spots(admin, self._topics)
             # The groups first: whoever gets on meanwhile is not ahead of the log's end.
             offsets = admin.list_group_offsets(dict.fromkeys(FOLLOWED, None))
             members = _members(admin)
-            ends = _offsets(admin, spots, OffsetSpec.LATEST)
+            ends = _offsets(admin, self._spots, OffsetSpec.LATEST)
             groups = {}
             for group, followed in FOLLOWED.items():
                 names = {t.name for t in followed}
-                mine = [spot for spot in spots if spot[0] in names]
-                notes = {(tp.topic, tp.partition): at.metadata for tp, at in offsets[group].items()}
-                groups[group] = Group(members[group], _done(admin, mine, offsets[group]), notes)
+                mine = [spot for spot in self._spots if spot[0] in names]
+                groups[group] = Group(members[group], _done(admin, mine, offsets[group]))
             if now_s - self._old_s >= OLD_EVERY_S:
                 self._old, self._old_s = _old(admin, ends), now_s
         return Log(now_s, ends, groups, self._old)
@@ -116,17 +115,19 @@ class LogLook:
         """Close the client."""
         self._admin.close()
 
-    def _check(self, admin: KafkaAdminClient) -> None:
-        missing = sorted(map(str, lacking(admin, Service.WATCH)))
-        if missing:
-            raise BrokerError(
-                f"we may not {', '.join(missing)}: an admin must run `ecgstream kafka grant watch USER`"
-            )
-        self._rights_are_ours = True
+
+def _check_rights(admin: KafkaAdminClient) -> None:
+    missing = sorted(map(str, lacking(admin, Service.WATCH)))
+    if missing:
+        raise BrokerError(
+            f"we may not {', '.join(missing)}: an admin must run `ecgstream kafka grant watch USER`"
+        )
 
 
 def _spots(admin: KafkaAdminClient, names: Iterable[str]) -> list[Spot]:
     found = admin.describe_topics(list(names))
+    if missing := sorted(topic["name"] for topic in found if topic["error_code"] or not topic["partitions"]):
+        raise BrokerError(f"the broker knows nothing of {', '.join(missing)}: `ecgstream kafka topics` first")
     return [(topic["name"], p["partition_index"]) for topic in found for p in topic["partitions"]]
 
 
@@ -222,28 +223,29 @@ def _disk(broker: int, folder: Mapping[str, Any]) -> Disk:
 
 
 class GatewaysLook:
-    """Reads what gateways say, from the beginning of their topic."""
+    """Reads what gateways say, from the beginning of their topic; after a failure from where it was."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._consumer: KafkaConsumer | None = None
         self._of: dict[str, Gateway] = {}
+        self._read: dict[Spot, int] = {}
 
     def __call__(self, now_s: float) -> Gateways:
         """Return the newest of each gateway."""
         try:
             consumer = self._consumer = self._consumer or self._connect()
-            for records in consumer.poll(timeout_ms=300, max_records=5000).values():
-                for record in records:
+            found = consumer.poll(timeout_ms=300, max_records=5000)
+            for tp in consumer.assignment():
+                for record in found.get(tp, ()):
                     self._take(record, now_s)
-            read = {
-                (tp.topic, tp.partition): consumer.position(tp, timeout_ms=REQUEST_MS)
-                for tp in consumer.assignment()
-            }
+                spot = (tp.topic, tp.partition)
+                if tp in found or spot not in self._read:
+                    self._read[spot] = consumer.position(tp, timeout_ms=REQUEST_MS)
         except BaseException:
             self.close()
             raise
-        return Gateways(now_s, read, dict(self._of))
+        return Gateways(now_s, dict(self._read), dict(self._of))
 
     def close(self) -> None:
         """Close the consumer."""
@@ -256,6 +258,9 @@ class GatewaysLook:
         partitions = consumer.partitions_for_topic(topics.GATEWAYS.name) or set()
         consumer.assign([TopicPartition(topics.GATEWAYS.name, p) for p in sorted(partitions)])
         consumer.seek_to_beginning()
+        for tp in consumer.assignment():
+            if (read := self._read.get((tp.topic, tp.partition))) is not None:
+                consumer.seek(tp, read)  # what was heard before is not heard again
         return consumer
 
     def _take(self, record: Any, now_s: float) -> None:

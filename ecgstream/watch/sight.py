@@ -22,12 +22,10 @@ class Group:
     Args:
         members: how many there are; ``None``: the broker does not know the group.
         done: the offset up to which it has committed, else where the log begins.
-        notes: what it has committed with the offset: where this changes, it has done something.
     """
 
     members: int | None
     done: Mapping[Spot, int]
-    notes: Mapping[Spot, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from ecgstream.cli import SERVICES, app
 TOP = Path(__file__).resolve().parents[2]
 DEPLOY = TOP / "deploy"
 COMPOSE = DEPLOY / "compose.yaml"
-ONCE = {"kafka-users", "migrate", "logins"}
+ONCE = {"kafka-users", "migrate", "logins", "desk"}
 """What ends by itself."""
 VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
 

@@ -76,9 +76,7 @@ def test_it_waits_for_what_exists_and_is_well(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_settings_exist_and_are_accepted(
-    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_settings_exist_and_are_accepted(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     environment = OURS[name].get("environment", {})
     known = {f"{PREFIX}{field.upper()}" for field in Settings.model_fields}
     assert set(environment) <= known
@@ -86,10 +84,12 @@ def test_settings_exist_and_are_accepted(
     for key, value in environment.items():
         monkeypatch.setenv(key, str(value))
     for target in targets:
-        (tmp_path / Path(target).name).write_text("postgresql://x" if "database" in target else "some-secret-word")
+        (tmp_path / Path(target).name).write_text(
+            "postgresql://x" if "database" in target else "some-secret-word"
+        )
     monkeypatch.setenv(f"{PREFIX}SECRETS", str(tmp_path))
     found = Settings()
-    assert found.kafka_security == ("SASL_SSL" if environment else "PLAINTEXT")
+    assert found.kafka_security == ("SASL_SSL" if f"{PREFIX}KAFKA" in environment else "PLAINTEXT")
     named = [v for v in environment.values() if str(v).startswith("/run/secrets/")]
     assert set(named) <= set(targets)
 
@@ -109,7 +109,9 @@ def test_what_a_service_gets_of_secrets_is_its_own(name: str) -> None:
 def test_no_secret_is_in_it() -> None:
     for name, service in SERVICES.items():
         for key, value in service.get("environment", {}).items():
-            assert not re.search("PASSWORD|PASSWD|TOKEN|ECGSTREAM_DATABASE$", key) or str(value).startswith("/run/"), (name, key)
+            assert not re.search("PASSWORD|PASSWD|TOKEN|ECGSTREAM_DATABASE$", key) or str(value).startswith(
+                "/run/"
+            ), (name, key)
     text = COMPOSE.read_text("utf-8")
     assert "://" not in re.sub(r"(?m)#.*$|https?://127\.0\.0\.1\S*|file: \S+", "", text)
 
@@ -145,7 +147,9 @@ def test_secrets_are_made_once_and_nobody_else_can_reach_them(tmp_path: Path) ->
     assert {name for name in before if before[name] != after[name]} == {"kafka_sink"}
     assert folder.stat().st_mode & 0o777 == 0o700
     for path in folder.iterdir():
-        assert path.stat().st_mode & 0o777 in ({0o600} if path.suffix == ".key" else {0o444, 0o644}), path.name
+        assert path.stat().st_mode & 0o777 in ({0o600} if path.suffix == ".key" else {0o444, 0o644}), (
+            path.name
+        )
     passwords = [v for name, v in after.items() if name.startswith("kafka_") and b"BEGIN" not in v]
     assert len(set(passwords)) == len(passwords) == len(Service)
     assert all(len(password) > 40 for password in passwords)
@@ -180,6 +184,20 @@ def shakes_hands(certificate: Path, authority: Path, name: str) -> bool:
             except ssl.SSLWantReadError:
                 continue
     return all(end.version() == "TLSv1.3" for end in ends)
+
+
+def test_logins_are_made_as_the_document_on_access_says() -> None:
+    made = (DEPLOY / "postgres" / "logins.sql").read_text("utf-8")
+    document = (TOP / "docs" / "access.md").read_text("utf-8")
+    block = document.partition("### Logins of the services")[2].partition("```sql\n")[2].partition("```")[0]
+    role = r"CREATE ROLE (\w+) LOGIN CONNECTION LIMIT (\d+) IN ROLE (\w+);"
+    wanted = [found for found in re.findall(role, block) if found[0] != "web_1"]  # there is no web here yet
+    assert len(wanted) >= 3
+    for login, limit, group in wanted:
+        assert f"ALTER ROLE {login} LOGIN CONNECTION LIMIT {limit} PASSWORD :'{login[:-2]}';" in made
+        assert f"GRANT {group} TO {login};" in made
+        for line in re.findall(rf"ALTER ROLE {login} SET .*;", block):
+            assert line in made
 
 
 def test_servers_are_published_on_loopback_only() -> None:

@@ -1,5 +1,4 @@
-"""Alert rules speak of metrics that exist, and each is explained and tested; promtool plays the timelines in the
-system tests."""
+"""Alert rules speak of metrics that exist, and each is explained and has a timeline, which promtool plays."""
 
 from __future__ import annotations
 
@@ -104,7 +103,10 @@ def test_every_service_of_compose_is_asked() -> None:
     served = {
         name
         for name, service in compose()["services"].items()
-        if service["image"].startswith("ecgstream-") and service.get("healthcheck", {}).get("test", [""])[1:2] == ["healthy"]
+        if service["image"].startswith("ecgstream-")
+        and service.get("healthcheck", {}).get("test", [""])[1:2] == ["healthy"]
     }
-    port = re.findall(r"ECGSTREAM_METRICS_PORT=(\d+)", (DEPLOY / "images" / "Containerfile").read_text("utf-8"))
+    port = re.findall(
+        r"ECGSTREAM_METRICS_PORT=(\d+)", (DEPLOY / "images" / "Containerfile").read_text("utf-8")
+    )
     assert asked == {f"{name}:{port[0]}" for name in served}

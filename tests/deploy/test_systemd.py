@@ -64,6 +64,27 @@ def test_settings_exist_and_secrets_are_handed_over_as_files(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_unit_with_the_common_settings_is_accepted(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lines = read(COMMON) + read(FOLDER / name)
+    told = environment(lines) | common_settings()  # the file's come later, so they hold
+    for key in " ".join(values(lines, "UnsetEnvironment")).split():
+        del told[key]
+    for credential in values(lines, "LoadCredential"):
+        (tmp_path / credential.split(":")[0]).write_text("postgresql://x")
+    for key, value in told.items():
+        monkeypatch.setenv(key, value.replace("%d", str(tmp_path)).replace("%i", "1"))
+    found = Settings()
+    assert bool(found.kafka) == any("kafka_password" in c for c in values(lines, "LoadCredential"))
+
+
+def common_settings() -> dict[str, str]:
+    lines = (FOLDER / "ecgstream.env").read_text("utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_unit_gets_what_the_same_service_gets_of_compose(name: str) -> None:
     services = compose()["services"]
     lines = read(FOLDER / name)
@@ -79,14 +100,19 @@ def test_a_unit_gets_what_the_same_service_gets_of_compose(name: str) -> None:
 
 
 def test_no_two_services_of_a_machine_have_the_same_port() -> None:
-    ports = [environment(read(path))[f"{PREFIX}METRICS_PORT"] for path in SERVICES if command(path) in services_of_the_cli()]
+    ports = [
+        environment(read(path))[f"{PREFIX}METRICS_PORT"]
+        for path in SERVICES
+        if command(path) in services_of_the_cli()
+    ]
     assert len(set(ports)) == len(ports)
 
 
 def test_the_common_settings_are_settings_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = (FOLDER / "ecgstream.env").read_text("utf-8").splitlines()
-    found = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
-    secret = {f"{PREFIX}{f.upper()}" for f, info in Settings.model_fields.items() if info.annotation is SecretStr}
+    found = common_settings()
+    secret = {
+        f"{PREFIX}{f.upper()}" for f, info in Settings.model_fields.items() if info.annotation is SecretStr
+    }
     assert not secret & set(found)
     assert set(found) <= {f"{PREFIX}{field.upper()}" for field in Settings.model_fields}
     for key, value in found.items():

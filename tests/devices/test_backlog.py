@@ -159,9 +159,12 @@ class World:
         self.given += [(number, part) for part in parts]
         self.lanes.add(number, parts)
 
-    def hand_over(self) -> None:
+    def plan(self) -> None:
         plan = self.lanes.plan(0)
         self.gaps = [g for g in self.gaps if g not in plan.dropped] + plan.begun
+
+    def hand_over(self) -> None:
+        self.plan()
         number = self.lanes.next_live()
         if number is None or self.lanes.flying + len(self.deleted) >= WINDOW:
             return
@@ -274,7 +277,9 @@ def lives(draw: st.DrawFn) -> list[tuple[str, object]]:
     )
     give = st.tuples(st.just("give"), st.lists(one, min_size=1, max_size=3, unique_by=lambda d: d[0]))
     other = st.one_of(
-        st.tuples(st.sampled_from(["hand_over", "hand_over", "acknowledge", "go_back", "commit"]), st.none()),
+        st.tuples(
+            st.sampled_from(["hand_over", "hand_over", "acknowledge", "go_back", "plan", "commit"]), st.none()
+        ),
         st.tuples(st.sampled_from(["fail", "crash"]), st.integers(0, 4)),
     )
     return draw(st.lists(st.one_of(give, give, other), max_size=80))

@@ -183,12 +183,26 @@ def test_what_a_lost_line_did_not_acknowledge_goes_again_in_order_by_the_same_la
     gateway.step(line)
     line.acknowledge(1)
     gateway.step(line)
-    gateway.shipper.lost()
+    gateway.shipper.lost([])
     gateway.take(*(bundle(n) for n in range(3, 100)))
     again = FakeLine()
     gateway.drain(again)
     assert seqs(again.log) == [1, 2, 99]
     assert seqs(again.log, "ecg.backfill") == list(range(3, 99))
+
+
+def test_what_was_acknowledged_to_the_last_does_not_go_again(gateway: Gateway) -> None:
+    line = FakeLine()
+    gateway.take(bundle(0, shard=1), bundle(0, "b", shard=2), bundle(1, "b", shard=2))
+    gateway.step(line)
+    first, second, third = line.sent
+    line.told = [Outcome(first.token, "refused"), Outcome(second.token, "")]
+    with pytest.raises(LineError, match="refused"):
+        gateway.step(line)
+    gateway.shipper.lost([Outcome(third.token, "")])
+    again = FakeLine()
+    gateway.drain(again)
+    assert [s.partition for s in again.log] == [1]
 
 
 def test_a_failure_is_told_and_one_of_the_status_is_not(gateway: Gateway) -> None:
@@ -254,7 +268,7 @@ def test_a_second_outage_pauses_the_backlog_until_live_is_through(*, twice: bool
     line.at_once = True
     while len(seqs(line.log, "ecg.backfill")) < 10:
         gateway.step(line, 1.0)
-    gateway.shipper.lost()
+    gateway.shipper.lost([])
     if twice:
         gateway.spool.commit()
         gateway.restart()

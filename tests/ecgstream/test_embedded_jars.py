@@ -80,7 +80,7 @@ def test_a_registry_out_of_reach_names_the_ways_out(registry: Registry) -> None:
         jars.kafka_classpath()
     assert "cannot be reached (ConnectionError at org.example:one:1.0)" in str(caught.value)
     assert "ECGSTREAM_KAFKA=host:port" in str(caught.value)
-    assert "deploy/compose.yaml" in str(caught.value)
+    assert "deploy/README.md" in str(caught.value)
     assert kept() == []
 
 

@@ -102,15 +102,3 @@ def test_every_metric_has_our_name_and_bounded_labels() -> None:
     assert {"ecgstream_worker_lag_seconds", "ecgstream_sink_rows", "ecgstream_pager_alerts"} <= set(found)
     assert [name for name in found if not name.startswith("ecgstream_")] == []
     assert {label for metric in found.values() for label in metric._labelnames} <= LABELS
-
-
-def test_what_was_measured_of_a_partition_goes_with_it() -> None:
-    from ecgstream.worker import metrics as worker
-
-    for number in ("3", "4"):
-        worker.UNCOMMITTED.labels(number).set(7)
-    worker.forget(3)
-    worker.forget(3)
-    assert REGISTRY.get_sample_value("ecgstream_worker_uncommitted_records", {"partition": "3"}) is None
-    assert REGISTRY.get_sample_value("ecgstream_worker_uncommitted_records", {"partition": "4"}) == 7
-    worker.forget(4)

@@ -5,13 +5,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from prometheus_client import REGISTRY
 
 from devices.enrolment import Enrolments
 from devices.errors import NotAdmittedError
+from devices.shipper import Shipped
 from devices.source import Session, Source, Wave
-from ecgstream.play import admit, demo_devices
+from ecgstream import gateway_metrics, play
+from ecgstream.broker.errors import BrokerError
+from ecgstream.play import admit, demo_devices, kafka_is_there
+from ecgstream.settings import Settings
 from schemas import mdc
-from schemas.records import Enrolment
+from schemas.records import Enrolment, GatewayStatus
 
 ENROLLED = Enrolment("dev-1", "monitor", "cn", 9, (), b"", "", disabled=False, changed_ns=1)
 DISABLED = replace(ENROLLED, disabled=True, changed_ns=2)
@@ -65,3 +70,40 @@ def test_a_device_that_is_disabled_meanwhile_is_silent_until_it_is_enabled() -> 
 def test_the_demo_devices_are_known_without_simulating_them() -> None:
     found = demo_devices(None)
     assert len(found) == len(set(found)) == 8
+
+
+def test_a_broker_that_is_away_does_not_keep_a_gateway_from_starting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(play, "KAFKA_PATIENCE_S", 0.0)
+    assert not kafka_is_there(Settings(kafka="127.0.0.1:1"))
+
+
+def test_a_broker_that_refuses_us_ends_the_gateway_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise BrokerError("user gw-1 may not WRITE TOPIC ecg.ingest: an admin must run …")
+
+    monkeypatch.setattr(play, "check", refuse)
+    with pytest.raises(SystemExit, match="ecgstream gateway: user gw-1 may not WRITE"):
+        kafka_is_there(Settings(kafka="127.0.0.1:1"))
+
+
+@pytest.mark.parametrize("name", ["", "../gw", "a b", "x" * 65])
+def test_a_gateways_name_names_its_files(name: str) -> None:
+    with pytest.raises(SystemExit, match="a gateway's name is 1 to 64 letters"):
+        play.run(Settings(kafka="127.0.0.1:1"), play.Wanted(gateway=name))
+
+
+def test_metrics_are_what_was_counted_since_the_start() -> None:
+    status = GatewayStatus("gw", 5, 8, 12, 3400, 4, 2, 6, 77, "1.2")
+    for shipped in (Shipped(3, 1000), Shipped(5, 1700)):
+        gateway_metrics.show(status, shipped)
+    found = {
+        name: REGISTRY.get_sample_value(f"ecgstream_gateway_{name}")
+        for name in ("bundles_total", "bytes_total", "refused_total", "spooled_records", "disk_free_bytes")
+    }
+    assert found == {
+        "bundles_total": 5,
+        "bytes_total": 1700,
+        "refused_total": 6,
+        "spooled_records": 12,
+        "disk_free_bytes": 77,
+    }

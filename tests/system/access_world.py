@@ -113,9 +113,9 @@ def made_world(request: pytest.FixtureRequest) -> Iterator[World]:
 
 
 class World:
-    """A database with this network in it, and logins of its people."""
+    """A database with this network in it, and logins of its people; of an earlier version, too."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, sql_logins: bool = True) -> None:
         self.url = url
         self.mark = secrets.token_hex(3)  # roles belong to the whole server
         self.password = secrets.token_urlsafe()
@@ -123,12 +123,18 @@ class World:
             self.has_chunks = detect(owner) is not Edition.PLAIN
         with connect(url, role="ecg_registry") as registry:
             self._facilities(registry)
-            self._people(registry)
+            self._people(registry, sql_logins)
             self._devices(registry)
             self._patients(registry)
             self._shares(registry)
         with connect(url, role="ecg_sink") as sink:
             self._measurements(sink)
+            has_hours = has_table(sink, "trend_hour")
+        if has_hours:
+            with connect(url, role="ecg_housekeeping") as housekeeping:
+                for s, moment, _ in _moments():
+                    hour = {"time": moment, "code": 147842, "parts": 60, "n": 60, "mean": 70}
+                    insert(housekeeping, "trend_hour", device=s.device, **hour)
 
     def account(self, kind: Kind | str, at: str = OWN) -> str:
         return f"t{self.mark}_{kind}_{at.lower()}"
@@ -158,7 +164,7 @@ class World:
             names = {"name_en": f"Facility {code}", "name_zh": "", "time_zone": "Asia/Shanghai"}
             insert(registry, "facility", **place, **names, kind="hospital", changed_by="test")
 
-    def _people(self, registry: psycopg.Connection) -> None:
+    def _people(self, registry: psycopg.Connection, sql_logins: bool) -> None:
         made = [Person(self.account(k, at), "One", (Position(k, at),)) for k in Kind for at in (OWN, ROOT)]
         clinic = Kind.CLINIC
         made += [
@@ -166,7 +172,7 @@ class World:
         ]
         made.append(Person(self.account("nowhere"), "One"))
         people.add(registry, made, "test")
-        for kind in Kind:
+        for kind in Kind if sql_logins else ():
             for at in (OWN, ROOT):
                 people.open_sql(registry, self.account(kind, at), self.password, "test")
 
@@ -223,10 +229,17 @@ class World:
         for device in DEVICES:
             seen = {"session": 1, "first_seen_ns": 1, "last_seen_ns": 2}
             insert(sink, "device", device=device, gateway="g", **seen)
-        for number, s in enumerate(STRETCHES):
-            for moment in s.moments:
-                for table, row in _rows(s, moment, 1000 * number + (moment - DAY0).days):
+        for s, moment, n in _moments():
+            for table, row in _rows(s, moment, n):
+                if has_table(sink, table):
                     insert(sink, table, device=s.device, session=1, **row)
+
+
+def _moments() -> Iterator[tuple[Stretch, datetime, int]]:
+    """Every moment of every stretch, with a number of its own."""
+    for number, s in enumerate(STRETCHES):
+        for moment in s.moments:
+            yield s, moment, 1000 * number + (moment - DAY0).days
 
 
 def _rows(s: Stretch, at: datetime, n: int) -> Iterator[tuple[str, dict[str, object]]]:
@@ -241,6 +254,8 @@ def _rows(s: Stretch, at: datetime, n: int) -> Iterator[tuple[str, dict[str, obj
     yield "beat", {"sample": n, "time_ns": ns, "time": at, "code": "N", "rr_s": 1, "hr_bpm": 60, **by}
     yield "rhythm", {"sample": n, "time_ns": ns, "time": at, "rhythm": "N", **by}
     yield "vital", {"code": 150456, "time_ns": ns, "time": at, "value": 97, **decided}
+    ran = {"lane": "LIVE", "from_sample": n, "from_ns": ns, "time": at, "start": "COLD", "settings": "{}"}
+    yield "segment", {**ran, **by}
     yield "trend", {"minute_ns": ns, "time": at, "code": 147842, "n": 60, "mean": 70, **by}
     onset = {
         "onset_sample": n,
@@ -254,6 +269,11 @@ def _rows(s: Stretch, at: datetime, n: int) -> Iterator[tuple[str, dict[str, obj
     yield "condition", {**event, "code": "AFIB", "phase": "ONSET", "sample": n, "time_ns": ns, **by}
     told = {"priority": "HIGH", "state": "ACTIVE", "raised_ns": 1, "updated_ns": 1, "source_offset": n}
     yield "alert", {**event, "condition": "AFIB", **told}
+
+
+def has_table(connection: psycopg.Connection, table: str) -> bool:
+    """Say whether the database has come to the version that makes a base table."""
+    return connection.execute("SELECT to_regclass(%s)", (f"ecg.{table}",)).fetchone() != (None,)
 
 
 def insert(connection: psycopg.Connection, table: str, **values: object) -> None:

@@ -1,8 +1,8 @@
-"""What deploy/compose.yaml starts, started as it says, without containers: the same files, settings and secrets.
+"""What deploy/compose.yaml starts, started as it says, without containers: its files, settings and secrets.
 
-What a container engine would do is done by hand: a service's secrets lie in a folder of its own, addresses of the
-compose network become addresses of this machine, and the image's settings are read from the Containerfile. Kafka
-runs from the properties that `start-kafka` puts together, the database is the tests' own.
+What a container engine would do is done by hand: a service's secrets lie in a folder of its own, addresses
+of the compose network become addresses of this machine, and the image's settings are read from the
+Containerfile. Kafka runs from the properties that `start-kafka` puts together; the database is the tests'.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from tests.system.tools import tool
 CONTAINERFILE = DEPLOY / "images" / "Containerfile"
 _KAFKA, _DATABASE = "kafka:9093", "timescaledb:5432/ecgstream"
 _NOBODY = "127.0.0.1:9"
+_DONE = "/tmp/done"  # noqa: S108 - of the container
 _END_OF_NODE = "# --- The same on all"
 _DOORS = """
 listeners=CLIENTS://127.0.0.1:{broker},OUTSIDE://127.0.0.1:0,INTERNAL://127.0.0.1:0,CONTROLLER://127.0.0.1:{controller}
@@ -132,7 +133,12 @@ class Composed:
     def once(self, name: str) -> str:
         """Run a service that ends by itself; return what it says."""
         done = subprocess.run(
-            self._argv(name), env=self._of_database(name), capture_output=True, text=True, timeout=120, check=False
+            self._argv(name),
+            env=self._of_database(name),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         assert done.returncode == 0, f"{name}:\n{done.stdout}{done.stderr}"
         return done.stdout + done.stderr
@@ -155,7 +161,7 @@ class Composed:
         for path, here in mounted.items():
             text = text.replace(path, str(here))
         script = self.folder / f"{name}.script"
-        script.write_text(text.replace("/tmp/done", str(self.folder / "done")))
+        script.write_text(text.replace(_DONE, str(self.folder / "done")))
         return [shell, str(script)]
 
     def start(self, name: str) -> None:

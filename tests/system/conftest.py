@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
 import psycopg
@@ -92,22 +93,22 @@ def in_database(url: str, name: str) -> str:
     return f"postgresql://{login}@{host}:{port}/{name}"
 
 
+@contextmanager
+def fresh_database(url: str) -> Iterator[str]:
+    """Make a fresh, empty database on a server; give its URL; drop it, whoever is connected."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")  # type: ignore[arg-type]
+    yield in_database(url, name)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
+
+
 @pytest.fixture
 def new_database() -> Iterator[Callable[[str], str]]:
     """Make fresh, empty databases; they are dropped after the test, whoever is connected."""
-    made: list[tuple[str, str]] = []
-
-    def make(url: str) -> str:
-        name = f"test_{uuid.uuid4().hex[:12]}"
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")  # type: ignore[arg-type]
-        made.append((url, name))
-        return in_database(url, name)
-
-    yield make
-    for url, name in made:
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
+    with ExitStack() as made:
+        yield lambda url: made.enter_context(fresh_database(url))
 
 
 @pytest.fixture(params=["plain", "timescale"])

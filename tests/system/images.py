@@ -1,7 +1,7 @@
-"""The images of deploy/images, built without a container engine: buildah, on a base made of Debian's packages.
+"""The images of deploy/images, built without a container engine: buildah, on a base of Debian's packages.
 
-The base stands in for the official Python image, which cannot be had everywhere: Debian 13's Python and nothing
-else, and what this machine's pip knows of registries.
+The base stands in for the official Python image, which cannot be had everywhere: Debian 13's Python and
+nothing else, and what this machine's pip knows of registries.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ class Images:
         where = ["--root", str(self.folder / "store"), "--runroot", str(self.folder / "run")]
         argv = ["buildah", *where, "--storage-driver", "vfs", *words]
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
-        assert not check or done.returncode == 0, f"{' '.join(words)}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
+        assert not check or done.returncode == 0, (
+            f"{' '.join(words)}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
+        )
         return done
 
     def make_base(self) -> None:
@@ -62,7 +64,9 @@ class Images:
         inside = Path(self.buildah("mount", container).stdout.strip())
         excluded = [f"--exclude={path}" for path in _WITHOUT]
         root = str(debian13_root())
-        with subprocess.Popen(["tar", "-C", root, *excluded, "-cf", "-", "."], stdout=subprocess.PIPE) as pack:
+        with subprocess.Popen(
+            ["tar", "-C", root, *excluded, "-cf", "-", "."], stdout=subprocess.PIPE
+        ) as pack:
             subprocess.run(["tar", "-C", str(inside), "-xf", "-"], stdin=pack.stdout, check=True)
         assert pack.returncode == 0
         self._reach_the_registry(inside)
@@ -95,5 +99,3 @@ class Images:
     def run(self, container: str, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command in a container as its user."""
         return self.buildah("run", "--isolation", "chroot", container, "--", *words, check=check)
-
-

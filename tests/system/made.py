@@ -1,12 +1,28 @@
 """Records made for tests: small, and like those that gateways, workers and the pager write."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from schemas import mdc
 from schemas.batches import Beats, Rhythms, Trends
 from schemas.bundle import Bundle
 from schemas.ids import event_id
-from schemas.records import Alert, AlertState, Channel, Condition, Packet, Phase, Priority, Vital
+from schemas.records import (
+    Alert,
+    AlertState,
+    BacklogEnd,
+    Channel,
+    Condition,
+    Control,
+    Lane,
+    Packet,
+    Phase,
+    Priority,
+    Segment,
+    Start,
+    Vital,
+)
 from schemas.wfdb import RHYTHMS
 
 RATE = 250
@@ -31,6 +47,10 @@ def packet(device: str, seq: int, session: int = SESSION) -> Packet:
 def bundle(devices: list[str], seq: int) -> bytes:
     vitals = [Vital(d, SESSION, SESSION + seq * SECOND, mdc.SPO2, 97.0) for d in devices]
     return Bundle.of("gw-1", 0, SESSION, [packet(d, seq) for d in devices], vitals).encode()
+
+
+def backlog_end(device: str, from_sample: int) -> Control:
+    return Control("end", device, SESSION, from_sample, SESSION, "gw-1", BacklogEnd())
 
 
 def beats(device: str, samples: list[int], generation: int = 1, offset: int = 0, code: str = "N") -> Beats:
@@ -77,6 +97,26 @@ def trend(device: str, mean: float = 70.0) -> Trends:
         *numbers,
         one,
     )
+
+
+def segment(device: str, **more: object) -> Segment:
+    """A stretch that begins; ``more``: what differs."""
+    began = Segment(
+        device=device,
+        session=SESSION,
+        lane=Lane.LIVE,
+        from_sample=0,
+        from_ns=SESSION,
+        to_sample=None,
+        to_ns=None,
+        start=Start.COLD,
+        settings='{"category": "ADULT"}',
+        partition=0,
+        offset=5,
+        generation=1,
+        version="1",
+    )
+    return replace(began, **more)
 
 
 def condition(device: str, phase: Phase, sample: int, offset: int = 5) -> Condition:

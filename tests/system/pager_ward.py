@@ -121,13 +121,14 @@ class Ward:
         }
         return Counter(newest.values())
 
-    def pager(self, url: str = "", sender: Any = None) -> Pager:
+    def pager(self, url: str = "", sender: Any = None, clock_ns: Callable[[], int] = time.time_ns) -> Pager:
         group = f"pager-{self.name}"
         return Pager(
             Member(consumer(self.settings, group, partition_assignment_strategy=[RangePartitionAssignor])),
             producer(self.settings) if sender is None else sender,
             lambda partitions: read(self.settings, partitions),
             Sender(Webhook(url, timeout_s=1.0).send) if url else None,
+            clock_ns=clock_ns,
         )
 
     def paged(self, receiver: Receiver) -> dict[str, str]:

@@ -97,7 +97,7 @@ def _configured() -> dict[str, str]:
 
 
 def pip_settings() -> dict[str, str]:
-    """Return what pip needs to reach the registry as this machine does; ``cert`` is a file of this machine."""
+    """Return what pip needs to reach the registry as this machine does; ``cert`` is a file of it."""
     found = _configured()
     for key in _PIP_KEYS:
         value = os.environ.get(f"PIP_{key.replace('-', '_').upper()}")

@@ -1,7 +1,7 @@
 """The real parts of the tests: install, start and stop them.
 
-    python -m tests.system.services install               Kafka's jars, TimescaleDB (and a Python 3.13), buildah,
-                                                          what checks deploy/ (tools.py)
+    python -m tests.system.services install               Kafka's jars, TimescaleDB (and a Python 3.13),
+                                                          buildah, what checks deploy/ (tools)
     python -m tests.system.services run -- pytest …       start them, run the command, stop them
     python -m tests.system.services start | stop | status the same by hand
     python -m tests.system.services python313 -- ARGS     pytest ARGS under Debian 13's Python 3.13
@@ -140,11 +140,15 @@ def status() -> int:
 
 
 def install() -> int:
-    """Install everything that is not here."""
-    kafka_classpath()  # first: this much any user can do
-    install_timescale()
-    install_buildah()
-    install_tools()
+    """Install everything that is not here; what cannot be had hinders nothing else."""
+    lacking = []
+    for one in (kafka_classpath, install_timescale, install_buildah, install_tools):
+        try:
+            one()
+        except ServiceUnavailableError as error:
+            lacking.append(str(error))
+    if lacking:
+        raise ServiceUnavailableError("\n".join(dict.fromkeys(lacking)))
     return 0
 
 

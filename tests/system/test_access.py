@@ -19,7 +19,21 @@ from ecgstream.registry.roles import LIMITS, Kind
 from ecgstream.store.connection import connect
 from tests.system import access_catalogue as catalogue
 from tests.system.access_document import NO_SUCH_ROW, NOBODY, kinds, table
-from tests.system.access_world import END, ROOT, STRETCHES, Stretch, World, made_world
+from tests.system.access_world import (
+    DAY,
+    DAY0,
+    DEVICES,
+    END,
+    MINUTE,
+    MOVE,
+    OWN,
+    ROOT,
+    STRETCHES,
+    Stretch,
+    World,
+    insert,
+    made_world,
+)
 
 # View to what tells of which relation a row is, and to the table it is made of.
 KEYS: dict[str, tuple[LiteralString, LiteralString]] = {
@@ -27,7 +41,9 @@ KEYS: dict[str, tuple[LiteralString, LiteralString]] = {
     "beats": ("device, time", "beat"),
     "rhythms": ("device, time", "rhythm"),
     "vitals": ("device, time", "vital"),
+    "segments": ("device, time", "segment"),
     "trends": ("device, time", "trend"),
+    "trends_hourly": ("device, time", "trend_hour"),
     "conditions": ("device, onset", "condition"),
     "alerts": ("device, onset", "alert"),
     "devices": ("device", "device"),
@@ -38,9 +54,10 @@ KEYS: dict[str, tuple[LiteralString, LiteralString]] = {
     "limits": ("patient, said_at", "limit_change"),
     "shares": ("patient", "share"),
 }
-LONG = ("trace_blocks", "trends")
+LONG = ("trace_blocks", "trends", "trends_hourly")
 """Views whose rows stand for more than a moment: left of a slash in a cell."""
-INFRASTRUCTURE = ("ecg_views", "ecg_sink", "ecg_registry", "ecg_web")
+HOUR = 60 * MINUTE
+INFRASTRUCTURE = ("ecg_views", "ecg_sink", "ecg_registry", "ecg_housekeeping", "ecg_web")
 PLACES = {"H": "own", "C": "child", "S": "sibling", "P": "parent", "W": "above", "Q": "far", "": "nowhere"}
 
 
@@ -144,6 +161,7 @@ def test_views_are_barriers_and_read_as_their_owner(owner: psycopg.Connection) -
     ).fetchall()
     assert {name for name, *_ in rows} == {
         *KEYS,
+        "trends_daily",
         "facilities",
         "people",
         "positions",
@@ -157,7 +175,7 @@ def test_a_chunk_has_the_rights_of_its_table(owner: psycopg.Connection, world: W
     chunks = owner.execute(catalogue.CHUNKS).fetchall()
     assert bool(chunks) == world.has_chunks
     parents = Counter(parent for _, parent, _ in chunks)
-    assert all(n > 1 for n in parents.values()), parents
+    assert {parent for parent, n in parents.items() if n == 1} <= {"ecg.trend_hour"}, parents
     rows = owner.execute(
         "SELECT i.inhrelid::regclass::text FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid"
         " JOIN pg_class AS p ON p.oid = i.inhparent"
@@ -278,6 +296,41 @@ def test_at_the_root_people_see_all_as_their_childs(
                     rows(login, "api", view, view)
 
 
+FUNCTIONS: dict[str, tuple[LiteralString, LiteralString]] = {
+    "trace_blocks": (
+        "SELECT count(*) FROM api.trace(%s, 'ECG', %s, %s)",
+        "SELECT count(*) FROM api.trace_blocks WHERE device = %s",
+    ),
+    "trends": (
+        "SELECT sum(n) FROM api.trend(%s, %s::timestamptz + interval '1 s', %s, '1 d')",
+        "SELECT sum(n) FROM api.trends WHERE device = %s",
+    ),
+    "trends_hourly": (
+        "SELECT sum(n) FROM api.trend(%s, %s, %s, '1 d')",
+        "SELECT sum(n) FROM api.trends_hourly WHERE device = %s",
+    ),
+}
+"""View to a function over it, of all times, and what that must give."""
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_functions_show_what_the_views_show(world: World, kind: Kind) -> None:
+    with world.login(kind) as login:
+        for view, (by_function, by_view) in FUNCTIONS.items():
+            seen = 0
+            for device in DEVICES:
+                at = (DAY0 - 30 * DAY, DAY0 + 30 * DAY)
+                if kind is Kind.OPERATOR or (kind is Kind.SERVICE and view == "trace_blocks"):
+                    with refused():
+                        login.execute(by_function, (device, *at))
+                    continue
+                (found,) = login.execute(by_function, (device, *at)).fetchone() or (None,)
+                assert (found,) == login.execute(by_view, (device,)).fetchone(), (view, device)
+                seen += bool(found)
+            assert seen < len(DEVICES), view
+            assert seen > 0 or kind in (Kind.OPERATOR, Kind.SERVICE), view
+
+
 @pytest.mark.parametrize("kind", Kind)
 def test_of_each_other_people_see_what_the_matrix_says(
     world: World, owner: psycopg.Connection, kind: Kind
@@ -342,3 +395,24 @@ def test_each_position_gives_its_own_view_of_its_own_place(world: World, owner: 
         people_seen = login.execute("SELECT FROM api.people").rowcount
     (n,) = owner.execute("SELECT count(DISTINCT account) FROM ecg.position").fetchone() or (0,)
     assert people_seen == n
+
+
+def test_the_hour_in_which_a_device_moves_is_of_neither_place(world: World) -> None:
+    """And a day is made of the hours that its reader sees."""
+    code, before = 148066, MOVE - 2 * HOUR
+    hours = {before: 1, MOVE - HOUR / 2: 2, MOVE: 3, MOVE + HOUR: 4}
+    with connect(world.url, role="ecg_housekeeping") as housekeeping:
+        for at, mean in hours.items():
+            made = {"time": at, "code": code, "parts": 60, "n": 60, "mean": mean}
+            insert(housekeeping, "trend_hour", device="d-away", **made)
+    seen: LiteralString = "SELECT time, mean FROM api.{} WHERE code = %s ORDER BY time"
+    day = before.replace(hour=0)
+    for at, hourly, daily in (
+        (OWN, [(before, 1)], [(day, 1)]),
+        ("S", [(MOVE, 3), (MOVE + HOUR, 4)], [(MOVE, 3.5)]),
+    ):
+        with connect(world.url, role=world.role(Kind.CLINIC, at)) as login:
+            assert login.execute(seen.format("trends_hourly"), (code,)).fetchall() == hourly
+            assert login.execute(seen.format("trends_daily"), (code,)).fetchall() == daily
+    with connect(world.url, role="ecg_housekeeping") as housekeeping:
+        housekeeping.execute("DELETE FROM ecg.trend_hour WHERE code = %s", (code,))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ecgstream.bench import registry, sink, traces
+from ecgstream.bench import registry, sink, store, traces
 from ecgstream.bench.measure import CannotMeasureError
 from ecgstream.bench.run import BENCHES
 from ecgstream.commands.bench import app
@@ -67,6 +67,20 @@ def test_the_sinks_bench_brings_every_row(database_url: str, monkeypatch: pytest
     with connect(database_url) as connection:
         assert connection.execute("SELECT count(*) FROM ecg.trend").fetchone() == (2 * sink.TRENDS,)
         assert connection.execute("SELECT count(*), min(n) FROM ecg.trace").fetchone() == (3 * 2 * 200, 2500)
+
+
+def test_the_stores_figures(database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, small in {"TRACED": 2, "TRACE_DAYS": 1, "DEVICES": 3, "TREND_DAYS": 2, "TURNS": 5}.items():
+        monkeypatch.setattr(store, name, small)
+    bench("store", "--json", tmp_path / "store.json", "--database", database_url)
+    found = json.loads((tmp_path / "store.json").read_text())
+    assert (found["rows_trace"], found["rows_trend"]) == (2 * 2 * 8640, 3 * 2 * 2880)
+    for name in store.BARS_MS:
+        for who in ("clinic", "cardiologist", "tables"):
+            assert 0 < found[f"{name}_{who}_ms"] <= found[f"{name}_{who}_worst_ms"]
+    with connect(database_url) as connection:
+        left = connection.execute("SELECT FROM pg_roles WHERE rolname LIKE %s", (f"%bench_{os.getpid()}%",))
+        assert left.fetchall() == []
 
 
 def test_a_row_a_sample_beside_blocks(database_url: str, tmp_path: Path) -> None:

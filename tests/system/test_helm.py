@@ -1,4 +1,4 @@
-"""What Helm makes of deploy/helm/ecgstream, held against the schemas of Kubernetes, KEDA and the Prometheus Operator."""
+"""What Helm makes of the chart, held against the schemas of Kubernetes, KEDA and the Prometheus Operator."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "worker": {"scale": {"enabled": True, "min": 4}},
         "podMonitor": {"enabled": True},
         "prometheusRule": {"enabled": True},
-        "settings": {"lost_link_s": "15", "log_level": "DEBUG"},
+        "settings": {"lost_link_s": "15", "keep_traces_days": "365"},
         "nodeSelector": {"for": "ecgstream"},
         "tolerations": [{"key": "for", "operator": "Equal", "value": "ecgstream", "effect": "NoSchedule"}],
         "priorityClassName": "patients",
@@ -154,7 +154,9 @@ def test_every_service_of_the_centre_runs_and_is_probed(manifests: list[Manifest
         assert container["args"] == [service]
         assert container["args"][0] in app
         probes = {key for key in container if key.endswith("Probe")}
-        assert probes == ({"startupProbe", "livenessProbe", "readinessProbe"} if service in lasting else set())
+        assert probes == (
+            {"startupProbe", "livenessProbe", "readinessProbe"} if service in lasting else set()
+        )
 
 
 def test_pods_may_do_nothing_that_they_need_not(manifests: list[Manifest]) -> None:
@@ -190,12 +192,18 @@ def test_settings_exist_and_are_accepted(
             if f"{PREFIX}KAFKA" in environment:
                 (tmp_path / "kafka_password").write_text("word")
                 patch.setenv(f"{PREFIX}SECRETS", str(tmp_path))
-            assert Settings().kafka_security == ("SASL_SSL" if f"{PREFIX}KAFKA" in environment else "PLAINTEXT")
+            if "lost_link_s" in str(maps).lower():
+                assert (Settings().lost_link_s, Settings().keep_traces_days) == (15.0, 365)
+            assert Settings().kafka_security == (
+                "SASL_SSL" if f"{PREFIX}KAFKA" in environment else "PLAINTEXT"
+            )
 
 
 def test_secrets_are_named_and_never_made(manifests: list[Manifest]) -> None:
     assert not [m for m in manifests if m["kind"] == "Secret"]
-    secret = {f"{PREFIX}{f.upper()}" for f, info in Settings.model_fields.items() if info.annotation is SecretStr}
+    secret = {
+        f"{PREFIX}{f.upper()}" for f, info in Settings.model_fields.items() if info.annotation is SecretStr
+    }
     for service, pod in pods(manifests).items():
         (container,) = pod["containers"]
         assert not secret & {e["name"] for e in container["env"]}
@@ -217,7 +225,10 @@ def test_workers_have_names_that_last_and_are_never_more_than_partitions(manifes
         assert one["spec"]["maxReplicaCount"] == int(settings[f"{PREFIX}PARTITIONS"])
         assert one["spec"]["scaleTargetRef"]["name"] == workers["metadata"]["name"]
         (trigger,) = one["spec"]["triggers"]
-        assert (trigger["metadata"]["consumerGroup"], trigger["metadata"]["topic"]) == ("ecgstream-worker", "ecg.ingest")
+        assert (trigger["metadata"]["consumerGroup"], trigger["metadata"]["topic"]) == (
+            "ecgstream-worker",
+            "ecg.ingest",
+        )
 
 
 def test_whoever_runs_more_than_once_is_not_disturbed_at_once(manifests: list[Manifest]) -> None:

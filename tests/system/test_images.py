@@ -1,4 +1,4 @@
-"""The images of deploy/images, built and looked into: what is in them, who runs, and that the detectors need no compiler."""
+"""The images of deploy/images, built and looked into: what they hold, who runs, what is compiled already."""
 
 from __future__ import annotations
 
@@ -90,5 +90,7 @@ def test_the_build_sees_no_more_than_it_needs(images: Images, container: tuple[s
     """Nothing of the tests, the recordings or a person's settings gets into an image."""
     _, inside = container
     root = Path(images.buildah("mount", inside).stdout.strip())
-    assert not [path for name in ("tests", "fixtures", ".git", "scripts") for path in root.glob(f"**/src/{name}")]
+    assert not [
+        path for name in ("tests", "fixtures", ".git", "scripts") for path in root.glob(f"**/src/{name}")
+    ]
     assert not (root / "src").exists()

@@ -242,7 +242,7 @@ def test_all_services_do_their_work_and_nothing_of_a_secret_is_said(closed: Clos
     def has_seen_all() -> bool:
         _, found = written.poll(0.2)
         seen.update(p.topic for p in found)
-        return seen >= set(sink.TOPICS)
+        return seen >= set(sink.TOPICS) - {topics.BACKFILL.name}  # there is no gap
 
     def said() -> str:
         return f"{sorted(seen)}\n" + "".join(log.read_text() for log in logs.values())

@@ -15,7 +15,7 @@ from kafka.errors import KafkaTimeoutError
 from ecgstream.clients import producer
 from schemas import topics
 from schemas.codec import encode
-from schemas.records import Acknowledgement, AlertState, Phase, Priority
+from schemas.records import Acknowledgement, AlertState, Condition, Phase, Priority
 from tests.system.pager_ward import PARTITION, SECOND, SESSION, Ward, condition, serving, until
 
 
@@ -104,6 +104,25 @@ def test_an_alert_that_its_topic_has_forgotten_is_none(ward: Ward) -> None:
     with serving(pager):
         until(lambda: PARTITION in pager._partitions)
         assert alert.id not in pager._partitions[PARTITION].state.alerts
+
+
+def test_what_waits_is_read_again_by_the_next_pager(ward: Ward) -> None:
+    now_ns = time.time_ns()
+
+    def long_ago(phase: Phase, t_s: int) -> Condition:
+        at_ns = now_ns - 3600 * SECOND
+        return replace(condition(ward.device(), phase, t_s), time_ns=at_ns, published_ns=at_ns)
+
+    first = ward.pager(clock_ns=lambda: now_ns)  # no time passes, so that it waits for ever
+    with serving(first):
+        ward.send(long_ago(Phase.ONSET, 4))
+        until(lambda: PARTITION in first._partitions and bool(first._partitions[PARTITION].state.waiting))
+        ward.send(condition(ward.device(2), Phase.ONSET, 4))
+        until(lambda: ward.alerts() == {ward.device(2): AlertState.ACTIVE})
+    with serving(ward.pager(clock_ns=lambda: now_ns)):
+        ward.send(long_ago(Phase.END, 9))
+        until(lambda: ward.alerts().get(ward.device()) == AlertState.LATE)
+    assert len(ward.written()) == 2
 
 
 def test_two_pagers_have_conditions_and_acknowledgements_of_the_same_partitions(ward: Ward) -> None:

@@ -155,6 +155,7 @@ def listed(ward: Ward, *words: str) -> dict[str, dict[str, Any]]:
     return {row["condition"]: row for row in json.loads(said.stdout)}
 
 
+@pytest.mark.timeout(240)
 def test_an_alert_is_seen_and_acknowledged_without_a_database(ward: Ward, tmp_path: Path) -> None:
     device = ward.device()
     with Receiver() as receiver:

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +28,24 @@ from ecgstream.store import read
 from ecgstream.store import sink as sinks
 from ecgstream.store.connection import connect
 from ecgstream.store.migrate import migrate
+from ecgstream.store.precedence import ORDER, Precedence
 from ecgstream.store.sink import Sink
 from ecgstream.topics import create_topics
 from schemas import topics
 from schemas.codec import encode
 from schemas.records import MISSING, AlertState, Phase
+from tests.system.conftest import in_database
 from tests.system.made import (
     RATE,
     SECOND,
     SESSION,
     alert,
+    backlog_end,
     beats,
     bundle,
     condition,
     rhythm,
+    segment,
     trend,
     wave,
 )
@@ -125,7 +132,7 @@ def work(sink: Sink, until: Callable[[], bool]) -> None:
 def everything(stream: Stream) -> dict[str, list[tuple[Any, ...]]]:
     """All tables but what names a wall clock."""
     found = {}
-    for table in ("device", "session", "trace", "beat", "rhythm", "vital", "trend", "condition"):
+    for table in ("device", "session", "trace", "beat", "rhythm", "vital", "trend", "segment", "condition"):
         of_ours = f"FROM ecg.{table} AS t WHERE device LIKE '{stream.name}%'"
         found[table] = stream.rows(f"SELECT t.* {of_ours} ORDER BY t")
     found["alert"] = stream.rows(
@@ -142,6 +149,7 @@ def send_all(stream: Stream, packets: range = range(25)) -> None:
     stream.send(topics.BEATS, beats(device, [100, 350]).encode())
     stream.send(topics.RHYTHMS, rhythm(device).encode())
     stream.send(topics.TRENDS, trend(device).encode())
+    stream.send(topics.SEGMENTS, encode(segment(device)))
     for phase, sample in ((Phase.ONSET, 2000), (Phase.UPDATE, 2250), (Phase.END, 2500)):
         stream.send(topics.CONDITIONS, encode(condition(device, phase, sample)))
     stream.last_alert = stream.send(topics.ALERTS, encode(alert(device, AlertState.ACTIVE, 5, 1)))
@@ -186,7 +194,7 @@ def test_everything_arrives_and_is_read_back(stream: Stream) -> None:
 def test_the_same_records_twice_give_the_same_tables(stream: Stream) -> None:
     send_all(stream)
     with stream.sink() as sink:
-        work(sink, lambda: bool(everything(stream)["alert"]))
+        work(sink, lambda: bool(stream.rows(f"SELECT 1 FROM ecg.alert WHERE device = '{stream.device()}'")))
         sink.finish()
     first = everything(stream)
     stream.group += "-again"  # from the beginning
@@ -281,6 +289,184 @@ def test_the_database_restarts_in_mid_stream(kafka: str, tmp_path: Path) -> None
     finally:
         stream.producer.close()
         server.stop()
+
+
+def test_a_database_that_crashes_in_mid_stream_loses_nothing(kafka: str, tmp_path: Path) -> None:
+    """Three times, whatever the sink is at; compared with a database in which nothing happened."""
+    server = EmbeddedPostgres(tmp_path)
+    stream = Stream(kafka, server.start())
+    first = stream.device()
+
+    def disturbed() -> None:
+        for seq in range(60):
+            stream.send(topics.INGEST, bundle([first, stream.device(2)], seq))
+            stream.send(topics.BEATS, beats(first, [seq * RATE, seq * RATE + 99]).encode())
+            if seq % 20 == 10:
+                assert server._process is not None
+                server._process.send_signal(signal.SIGQUIT)  # no shutdown: the next start recovers
+                server._process.wait(PATIENCE_S)
+                server.stop()
+                server.start()
+        send_all(stream, range(60, 70))
+
+    try:
+        with stream.sink(idle_s=0.5) as sink:
+            sender = threading.Thread(target=disturbed)
+            sender.start()
+            while sender.is_alive():
+                sink.step()
+            work(sink, lambda: (stream.committed(topics.INGEST) or 0) > stream.last_packet)
+            work(sink, lambda: (stream.committed(topics.ALERTS) or 0) > stream.last_alert)
+            assert sink.counts.failures >= 3
+        crashed = everything(stream)
+        assert len(crashed["beat"]) == 122
+        with connect(stream.url, autocommit=True) as owner:
+            owner.execute("CREATE DATABASE undisturbed")
+        stream.url = in_database(stream.url, "undisturbed")
+        migrate(stream.url)
+        stream.group += "-again"
+        with stream.sink(idle_s=0.5) as sink:
+            work(sink, lambda: (stream.committed(topics.INGEST) or 0) > stream.last_packet)
+            work(sink, lambda: (stream.committed(topics.ALERTS) or 0) > stream.last_alert)
+            assert sink.counts.failures == 0
+        assert everything(stream) == crashed
+    finally:
+        stream.producer.close()
+        server.stop()
+
+
+def test_a_database_that_is_brought_back_is_filled_up(kafka: str, tmp_path: Path) -> None:
+    """It is as it was in the midst of the stream; the group has committed what came after."""
+    server = EmbeddedPostgres(tmp_path / "server")
+    stream = Stream(kafka, server.start())
+    older = tmp_path / "older"
+
+    def send(packets: range) -> int:
+        send_all(stream, packets)
+        for seq in packets:
+            stream.send(topics.BEATS, beats(stream.device(), [seq * RATE]).encode())
+        return stream.send(topics.BACKFILL, bundle([stream.device()], 100 + packets[0]))
+
+    def read_all(late: int) -> dict[str, list[tuple[Any, ...]]]:
+        work(sink, lambda: (stream.committed(topics.INGEST) or 0) > stream.last_packet)
+        work(sink, lambda: (stream.committed(topics.ALERTS) or 0) > stream.last_alert)
+        work(sink, lambda: (stream.committed(topics.BACKFILL) or 0) > late)
+        return everything(stream)
+
+    try:
+        with stream.sink(idle_s=0.5) as sink:
+            read_all(send(range(12)))
+            server.stop()
+            shutil.copytree(tmp_path / "server", older)
+            server.start()
+            late = send(range(12, 40))
+            whole = read_all(late)
+            server.stop()  # and the disk is gone
+            shutil.rmtree(tmp_path / "server")
+            older.rename(tmp_path / "server")
+            server.start()
+            work(sink, lambda: everything(stream) == whole)  # the sink that is running finds out
+            assert sink.counts.failures >= 1
+        server.stop()
+    finally:
+        stream.producer.close()
+        server.stop()
+
+
+def test_a_sink_that_starts_on_an_older_database_goes_back_only_where_it_lacks_something(
+    stream: Stream,
+) -> None:
+    device = stream.device()
+    last = [stream.send(topics.BEATS, beats(device, [n]).encode()) for n in (1, 2, 3)]
+    stored = f"SELECT count(*) FROM ecg.beat WHERE device = '{device}'"
+    with stream.sink() as sink:
+        work(sink, lambda: stream.rows(stored) == [(3,)])
+        work(sink, lambda: stream.committed(topics.BEATS) == last[2] + 1)
+    where = ("ecg.beats", 0)
+    with connect(stream.url, autocommit=True) as owner:
+        position = "SELECT next FROM ecg.read_position WHERE (topic, partition) = (%s, %s)"
+        assert owner.execute(position, where).fetchone() == (last[2] + 1,)
+        owner.execute("UPDATE ecg.read_position SET next = %s WHERE topic = 'ecg.beats'", (last[1],))
+        owner.execute("DELETE FROM ecg.beat WHERE device = %s", (device,))
+    with stream.sink() as sink:
+        work(sink, lambda: stream.rows(stored) == [(2,)])
+        assert sink.counts.records == 2
+        last.append(stream.send(topics.BEATS, beats(device, [4]).encode()))
+        work(sink, lambda: stream.committed(topics.BEATS) == last[3] + 1)
+    with connect(stream.url, autocommit=True) as owner:  # of another Kafka, which had come further
+        owner.execute("UPDATE ecg.read_position SET next = next + 1000000")
+    last.append(stream.send(topics.BEATS, beats(device, [5]).encode()))
+    with stream.sink() as sink:
+        work(sink, lambda: stream.rows(stored) == [(4,)])
+    with connect(stream.url) as owner:
+        assert owner.execute(position, where).fetchone() == (last[4] + 1,)
+
+
+def test_behind_an_outage_alerts_come_first_and_backlogs_last(
+    kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sinks, "Precedence", partial(Precedence, slack=0))
+    server = EmbeddedPostgres(tmp_path)
+    stream = Stream(kafka, server.start())
+    device = stream.device()
+    stored = f"SELECT count(*) FROM ecg.beat WHERE device = '{device}'"
+    taken: list[str] = []
+    try:
+        with stream.sink() as sink:
+            stream.send(topics.BEATS, beats(device, [1]).encode())
+            work(sink, lambda: stream.rows(stored) == [(1,)])
+            server.stop()
+            stream.send(topics.BEATS, beats(device, [2]).encode())
+            work(sink, lambda: sink.counts.failures >= 1)
+            for seq in range(40):  # the gap's beginning comes behind its end
+                stream.send(topics.BACKFILL, bundle([device], seq))
+            stream.send(topics.BACKFILL, encode(backlog_end(device, 40 * RATE)))
+            for seq in range(40, 60):
+                stream.send(topics.INGEST, bundle([device], seq))
+            stream.send(topics.BEATS, beats(device, [3]).encode())
+            stream.send(topics.CONDITIONS, encode(condition(device, Phase.ONSET, 2000)))
+            stream.send(topics.ALERTS, encode(alert(device, AlertState.ACTIVE, 5, 1)))
+            work(sink, lambda: sink.counts.failures >= 3)
+            poll = sink._member.poll
+
+            def noted(timeout_s: float) -> Any:
+                revoked, found = poll(timeout_s)
+                taken.extend(source.topic for source, records in found.items() for _ in records)
+                return revoked, found
+
+            monkeypatch.setattr(sink._member, "poll", noted)
+            stream.url = server.start()
+            work(sink, lambda: len(taken) == 64)
+            sink.finish()
+        tiers = [next(i for i, tier in enumerate(ORDER) if topic in tier) for topic in taken]
+        assert tiers == [0] * 2 + [1] * 21 + [2] * 41
+        with stream.reader() as connection:
+            assert np.array_equal(read.trace(connection, device, 0, 0, 60 * RATE), wave(device, 0, 60 * RATE))
+            assert [c[2:] for c in read.packet_counts(connection) if c.device == device] == [(60, 0)]
+        assert stream.rows(stored) == [(3,)]
+    finally:
+        stream.producer.close()
+        server.stop()
+
+
+def test_live_and_late_packets_of_a_session_make_the_same_blocks(stream: Stream) -> None:
+    """The seam lies within a block; and a restart in between reads both topics again."""
+    device = stream.device()
+    for seq in (*range(5), *range(13, 30)):
+        live = stream.send(topics.INGEST, bundle([device], seq))
+    for seq in range(5, 13):
+        late = stream.send(topics.BACKFILL, bundle([device], seq))
+    with stream.sink(idle_s=0.0) as sink:  # blocks are stored as they grow
+        work(sink, lambda: sink.counts.records >= 8)
+    with stream.sink(idle_s=0.5) as sink:
+        work(sink, lambda: stream.committed(topics.INGEST) == live + 1)
+        work(sink, lambda: stream.committed(topics.BACKFILL) == late + 1)
+    with stream.reader() as connection:
+        for channel in (0, 1):
+            samples = read.trace(connection, device, channel, 0, 30 * RATE)
+            assert np.array_equal(samples, wave(device, 0, 30 * RATE) + channel)
+        assert [c[2:] for c in read.packet_counts(connection) if c.device == device] == [(30, 0)]
+    assert stream.rows(f"SELECT count(*) FROM ecg.vital WHERE device = '{device}'") == [(30,)]
 
 
 def test_a_second_sink_joins_and_leaves(stream: Stream) -> None:

@@ -139,8 +139,9 @@ def playing(
 def test_a_broker_that_is_away_for_20_s_is_filled_in_in_order(
     broker: EmbeddedKafka, settings: Settings, tmp_path: Path
 ) -> None:
-    sources = [source(f"short-{n}", n, 70) for n in range(4)]
-    report = playing(settings, tmp_path, sources, speed=2.0)
+    sources = [source(f"short-{n}", n, 30) for n in range(4)]
+    # Slowly, so that a broker that takes long to start on a busy machine makes no gap of a minute of signal.
+    report = playing(settings, tmp_path, sources, speed=0.5)
     time.sleep(5)
     broker.stop()
     time.sleep(20)
@@ -150,9 +151,9 @@ def test_a_broker_that_is_away_for_20_s_is_filled_in_in_order(
     assert (played.complete, played.waiting) == (True, 0)
     assert sorted(live.packets) == given(sources, Packet)
     assert sorted(live.vitals) == given(sources, Vital)
-    assert all(live.seqs(s.device) == list(range(70)) for s in sources)
+    assert all(live.seqs(s.device) == list(range(30)) for s in sources)
     assert (backlog.bundles, backlog.controls) == ([], [])
-    assert played.packets == 280
+    assert played.packets == 120
 
 
 @pytest.mark.timeout(240)

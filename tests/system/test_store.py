@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 
 import psycopg
 import pytest
 
 from ecgstream.store.connection import connect
-from ecgstream.store.migrate import Edition, Migration, MigrationError, detect, migrate, migrations
+from ecgstream.store.migrate import (
+    Edition,
+    Migration,
+    MigrationError,
+    detect,
+    migrate,
+    migrations,
+    statements,
+)
 from tests.system.people import person
 
 EXTRA = Migration(9001, "9001_extra.sql", Edition.PLAIN, "CREATE TABLE ecg.extra (n int);")
@@ -36,7 +46,7 @@ def test_an_empty_database_and_the_same_again(database_url: str) -> None:
         found = rows(
             database_url, "SELECT hypertable_name FROM timescaledb_information.hypertables ORDER BY 1"
         )
-        assert found == [("beat",), ("trace",), ("trend",), ("vital",)]
+        assert found == [("beat",), ("trace",), ("trend",), ("trend_hour",), ("vital",)]
 
 
 def test_every_view_can_be_read(database_url: str) -> None:
@@ -108,5 +118,51 @@ def test_a_plain_database_that_becomes_timescale(new_database: object, timescale
             connection.execute("INSERT INTO ecg.migration VALUES (%s, %s)", entry)
         connection.execute("INSERT INTO ecg.device VALUES ('d', 'gw-1', 1, 3, 3)")
         connection.execute("INSERT INTO ecg.vital VALUES ('d', 1, 2, 3, ecg.at_ns(3), 4, 0, 0)")
-    assert migrate(url) == ["0001_tables.timescale.sql", "0004_access.timescale.sql"]
+    assert migrate(url) == [m.name for m in migrations() if m.needs is Edition.APACHE]
     assert rows(url, "SELECT value FROM api.vitals", person(url, "clinic")) == [(4.0,)]
+
+
+def test_of_the_community_edition_only_the_licence_is_missing(
+    new_database: Callable[[str], str], timescale_url: str
+) -> None:
+    """It cannot be run here: its statements are refused for the licence, and for nothing else."""
+    url = new_database(timescale_url)
+    migrate(url)
+    tried = [
+        statement
+        for migration in migrations()
+        if migration.needs is Edition.COMMUNITY
+        for statement in statements(migration.text)
+    ]
+    assert len(tried) > 12
+    with connect(url, autocommit=True) as connection:
+        connection.execute("INSERT INTO ecg.beat VALUES ('d', 1, 1, 1, now(), 'N', 1, 1, 1, 1, '1')")
+        connection.execute("INSERT INTO ecg.vital VALUES ('d', 1, 1, 1, now(), 1, 1, 1)")
+        connection.execute("INSERT INTO ecg.trend VALUES ('d', 1, 1, now(), 1, 1, 1, 1, 1, 1, 1, '1')")
+        for statement in tried:
+            with pytest.raises(psycopg.errors.FeatureNotSupported, match="license"):
+                connection.execute(statement)  # type: ignore[arg-type]
+
+
+def test_the_community_edition_compresses_by_the_keys(database_url: str) -> None:
+    """TimescaleDB finds conflicts in compressed chunks by the columns that segment and order them."""
+    migrate(database_url)
+    by_table: dict[str, set[str]] = {}
+    for migration in migrations():
+        if migration.needs is Edition.COMMUNITY:
+            for table, segment, order in re.findall(
+                r"ALTER TABLE ecg\.(\w+) SET \(timescaledb\.compress,"
+                r" timescaledb\.compress_segmentby = '([^']*)',"
+                r"\s+timescaledb\.compress_orderby = '([^']*)'\)",
+                migration.text,
+            ):
+                by_table[table] = {column.strip() for column in f"{segment},{order}".split(",")}
+    assert {*by_table} == {"beat", "vital", "trend"}
+    for table, columns in by_table.items():
+        key = rows(
+            database_url,
+            "SELECT a.attname FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid"  # noqa: S608
+            f" WHERE i.indrelid = 'ecg.{table}'::regclass AND i.indisprimary"
+            " AND a.attnum = ANY((i.indkey::int2[])[0:i.indnkeyatts - 1])",
+        )
+        assert {name for (name,) in key} == columns, table

@@ -44,7 +44,11 @@ def run(units: Path, *argv: str) -> subprocess.CompletedProcess[str]:
 
 
 def names(units: Path) -> list[str]:
-    return [f"./{path.name}" for path in units.glob("ecgstream*.*") if path.suffix in (".service", ".timer", ".target")]
+    return [
+        f"./{path.name}"
+        for path in units.glob("ecgstream*.*")
+        if path.suffix in (".service", ".timer", ".target")
+    ]
 
 
 def test_systemd_understands_every_line(analyze: str, units: Path) -> None:
@@ -62,6 +66,8 @@ def test_a_line_that_it_does_not_know_is_noticed(analyze: str, units: Path) -> N
 def test_a_service_can_do_little_harm(analyze: str, units: Path, service: str) -> None:
     unit = service.replace("@", "@1")
     (units / service).rename(units / unit)
-    done = run(units, analyze, "security", "--no-pager", "--offline=true", f"--threshold={MAX_EXPOSURE}", f"./{unit}")
+    done = run(
+        units, analyze, "security", "--no-pager", "--offline=true", f"--threshold={MAX_EXPOSURE}", f"./{unit}"
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Overall exposure level" in done.stdout

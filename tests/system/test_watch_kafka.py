@@ -6,12 +6,14 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
+from dataclasses import replace
 from typing import TypeVar
 
 import pytest
 from kafka.errors import KafkaError
 
 from ecgstream import __version__, clients
+from ecgstream.broker.errors import BrokerError
 from ecgstream.member import Member
 from ecgstream.settings import Settings
 from ecgstream.topics import create_topics
@@ -61,7 +63,7 @@ def first(look: LogLook) -> Log:
     seen: list[Log] = []
 
     def sees() -> bool:
-        with suppress(KafkaError):
+        with suppress(KafkaError, BrokerError):
             seen.append(look(1.0))
         return bool(seen)
 
@@ -155,3 +157,16 @@ def test_a_watch_that_comes_later_hears_them_as_well(
     send(settings, GATEWAYS, codec.encode(status), 2, status.gateway.encode())
     look = looks(GatewaysLook(settings))
     until(lambda: status.gateway in look(1.0).of)
+
+
+def test_a_reader_that_connects_anew_does_not_hear_the_old_again(
+    settings: Settings, looks: Looks, status: GatewayStatus
+) -> None:
+    send(settings, GATEWAYS, codec.encode(status), 4, status.gateway.encode())
+    look = looks(GatewaysLook(settings))
+    until(lambda: status.gateway in look(1.0).of)
+    look.close()
+    other = replace(status, gateway=f"{status.gateway}-other")
+    send(settings, GATEWAYS, codec.encode(other), 4, other.gateway.encode())
+    until(lambda: other.gateway in look(2.0).of)
+    assert look(3.0).of[status.gateway].heard_s == 1.0

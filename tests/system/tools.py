@@ -1,10 +1,11 @@
 """Programs that check what deploy/ says: installed once, by tests.system.services, into the user's cache.
 
-    promtool            Prometheus' own, of Debian's package, which is unpacked rather than installed: it would
-                        start a server
-    compose             the loader of Docker Compose (compose-go), built from its Go module
-    helm                Helm itself, built from its Go module
-    psql, systemd-analyze   Debian's packages, where they are not here
+promtool            Prometheus' own, of Debian's package, which is unpacked rather than installed: it would
+                    start a server
+compose             the loader of Docker Compose (compose-go), built from its Go module
+helm                Helm itself, built from its Go module
+psql, systemd-analyze   Debian's packages, where they are not here
+MirrorMaker 2       Apache Kafka's, from the Maven registry (``mirror_classpath``)
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from ecgstream.embedded import jars
 from ecgstream.embedded.errors import ServiceUnavailableError
 from ecgstream.embedded.jars import cache_directory
 from tests.system.timescale import INSTALL, apt, say
 
 HELM = "helm.sh/helm/v3/cmd/helm@v3.22.0"
 COMPOSE = "github.com/compose-spec/compose-go/v2/cmd@v2.16.2"
+MIRROR = ("org.apache.kafka:connect-mirror:4.3.0", "org.slf4j:slf4j-simple:1.7.36")
+"""The newest that the registry has; it speaks with brokers of any version since 2.1."""
 _OF_DEBIAN = {"psql": "postgresql-client", "systemd-analyze": "systemd"}
 
 
@@ -56,6 +60,7 @@ def install_tools() -> None:
         if not _built(module).exists():
             _build(module)
     _unpack_prometheus()
+    _fetch_mirror()
     lacking = [package for program, package in _OF_DEBIAN.items() if shutil.which(program) is None]
     if lacking and os.geteuid() != 0:
         raise ServiceUnavailableError(f"{', '.join(lacking)} not installed; as root: {INSTALL}")
@@ -66,19 +71,53 @@ def install_tools() -> None:
 def _build(module: str) -> None:
     go = shutil.which("go")
     if go is None:
-        raise ServiceUnavailableError(f"{module} is built with Go, which is not here: install Go 1.25 or newer")
+        raise ServiceUnavailableError(
+            f"{module} is built with Go, which is not here: install Go 1.25 or newer"
+        )
     say(f"building {module} (once, up to two minutes)")
     target = _built(module).parent
     part = target.with_name(f"{target.name}.part")
     environment = {**os.environ, "GOBIN": str(part), "GOFLAGS": "-mod=mod"}
     with tempfile.TemporaryDirectory() as elsewhere:  # not in a module of somebody's
         done = subprocess.run(
-            [go, "install", module], cwd=elsewhere, env=environment, capture_output=True, text=True, check=False
+            [go, "install", module],
+            cwd=elsewhere,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
     if done.returncode != 0:
         raise ServiceUnavailableError(f"go install {module} failed:\n{done.stderr[-2000:]}")
     shutil.rmtree(target, ignore_errors=True)
     part.rename(target)
+
+
+def mirror_classpath() -> str:
+    """Return Java's class path for MirrorMaker 2.
+
+    Raises:
+        ServiceUnavailableError: it is not installed.
+    """
+    listed = _folder() / "mirror" / "classpath"
+    if not listed.exists():
+        raise ServiceUnavailableError(f"MirrorMaker 2 is not installed: {INSTALL}")
+    return listed.read_text()
+
+
+def _fetch_mirror() -> None:
+    target = _folder() / "mirror"
+    if (target / "classpath").exists():
+        return
+    say(f"fetching {MIRROR[0]} (once, 35 MB)")
+    jars._trust_what_the_machine_trusts()
+    context = jars._maven(target)
+    try:
+        inputs, others = context.resolver.resolve([context.create_dependency(c) for c in MIRROR])
+        paths = [str(dependency.artifact.resolve()) for dependency in [*inputs, *others]]
+    except (OSError, RuntimeError) as error:
+        raise ServiceUnavailableError(f"MirrorMaker 2 cannot be fetched: {error}") from error
+    (target / "classpath").write_text(os.pathsep.join(paths))
 
 
 def _unpack_prometheus() -> None:

@@ -241,8 +241,7 @@ def _longest_wait(
     """Return how long a group has stood where it has stood longest, and how many records wait in all."""
     step_s = steps.to(log.asked_s)
     waiting = _waiting(log, group)
-    found = log.groups[group]
     for spot, count in waiting.items():
-        place[spot].see((found.done[spot], found.notes.get(spot)), step_s, waits=count > 0)
+        place[spot].see(log.groups[group].done[spot], step_s, waits=count > 0)
     longest = max((place[spot].stood_s for spot in waiting), default=0.0)
     return (longest, sum(waiting.values())) if longest else None

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecgstream.store import tables
-from ecgstream.store.rows import of_bundle
+from ecgstream.store import events, tables
+from ecgstream.store.rows import OF, of_bundle
 from ecgstream.store.tables import Row
-from schemas import mdc
+from schemas import mdc, topics
+from schemas.batches import Trends
 from schemas.bundle import Bundle
-from schemas.records import Channel, Packet, Vital
+from schemas.codec import encode
+from schemas.errors import BadRecordError
+from schemas.records import Channel, Lane, Packet, Segment, Start, Vital
 
 MILLISECOND = 1_000_000
 SECOND = 1000 * MILLISECOND
@@ -60,3 +66,32 @@ def test_the_newest_charge_that_a_battery_can_have() -> None:
 def test_the_order_of_packets_does_not_matter(order: list[tuple[int, int]]) -> None:
     packets = [packet("a", start, at, 100.0) for at, start in order]
     assert devices(packets, []) == [("a", "gw-1", 1, 2, 2, (SECOND + 1 - 2) / MILLISECOND, None, None)]
+
+
+SEGMENT = Segment("a", 1, Lane.BACKFILL, 10, 20, None, None, Start.RESTORED, '{"paced": true}', 0, 5, 2, "9")
+
+
+def test_a_segment_is_one_row() -> None:
+    row = ("a", 1, "BACKFILL", 10, 20, None, None, "RESTORED", {"paced": True}, 2, 5, "9")
+    assert OF[topics.SEGMENTS.name](encode(SEGMENT)) == {events.SEGMENT: [row]}
+
+
+@pytest.mark.parametrize("settings", ["", "null", "[]", "{", '"x"'])
+def test_settings_that_are_no_object_make_a_bad_segment(settings: str) -> None:
+    with pytest.raises(BadRecordError, match="settings"):
+        OF[topics.SEGMENTS.name](encode(replace(SEGMENT, settings=settings)))
+
+
+@pytest.mark.parametrize(("lane", "known"), [("LIVE", True), ("BACKFILL", True), ("SIDE", False)])
+def test_a_minute_is_of_a_lane_that_there_is(lane: str, known: bool) -> None:
+    one = np.ones(1, np.int64)
+    number = np.ones(1, np.float32)
+    batch = Trends(
+        0, 1, "1", ["a"], 0 * one, one, 60 * SECOND * one, one, one, number, number, number, one, lane
+    )
+    if not known:
+        with pytest.raises(BadRecordError, match="lane"):
+            OF[topics.TRENDS.name](batch.encode())
+        return
+    ((row,),) = OF[topics.TRENDS.name](batch.encode()).values()
+    assert dict(zip(tables.TREND.columns, row, strict=True))["lane"] == lane

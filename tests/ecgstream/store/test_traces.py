@@ -19,6 +19,7 @@ from tests.ecgstream.store.copied import row
 SESSION = 1_700_000_000_000_000_000
 RATE = 50.0  # a block has 500 samples
 SECOND = 1_000_000_000
+LIVE, LATE = ("ecg.ingest", 3), ("ecg.backfill", 3)
 
 
 def packet(
@@ -53,7 +54,7 @@ def rows(found: dict[tuple[str, int, int, int], Block]) -> list[tuple[object, ..
 
 def test_a_packet_over_a_boundary_is_listed_where_it_begins() -> None:
     builder = TraceBuilder()
-    builder.add(bundle(packet(0, 0, 480), packet(1, 480, 40), packet(2, 520, 50)), 0, 7)
+    builder.add(bundle(packet(0, 0, 480), packet(1, 480, 40), packet(2, 520, 50)), LIVE, 7)
     (full,) = builder.take()
     (rest,) = builder.drain()
     assert (full.first_sample, full.samples.size, sorted(full.packets)) == (0, 500, [(0, 0), (1, 480)])
@@ -64,7 +65,7 @@ def test_a_packet_over_a_boundary_is_listed_where_it_begins() -> None:
 
 def test_a_gap_is_missing_samples() -> None:
     builder = TraceBuilder()
-    builder.add(bundle(packet(0, 0, 50), packet(2, 100, 50)), 0, 0)
+    builder.add(bundle(packet(0, 0, 50), packet(2, 100, 50)), LIVE, 0)
     (block,) = builder.drain()
     assert (block.samples[50:100] == MISSING).all()
     assert (block.samples[:50] != MISSING).all()
@@ -99,7 +100,7 @@ def test_any_order_cut_and_repetition_gives_the_same_blocks(
     builder = TraceBuilder()
     while shuffled:
         cut = rng.randint(1, 5)
-        builder.add(bundle(*shuffled[:cut]), 0, 0)
+        builder.add(bundle(*shuffled[:cut]), LIVE, 0)
         shuffled = shuffled[cut:]
         if rng.random() < 0.3:
             pieces += builder.drain()
@@ -114,7 +115,7 @@ def test_any_order_cut_and_repetition_gives_the_same_blocks(
 def test_each_packet_is_in_one_block_of_channel_0(packets: list[Packet]) -> None:
     builder = TraceBuilder()
     for offset, p in enumerate(packets):
-        builder.add(bundle(p), 0, offset)
+        builder.add(bundle(p), LIVE, offset)
     listed = [key for block in builder.drain() if block.channel == 0 for key in block.packets]
     assert sorted(listed) == [(p.seq, p.first_sample) for p in packets]
 
@@ -122,44 +123,59 @@ def test_each_packet_is_in_one_block_of_channel_0(packets: list[Packet]) -> None
 def test_offsets_are_held_while_a_block_is_open() -> None:
     builder = TraceBuilder()
     assert builder.low() == {}
-    builder.add(bundle(packet(0, 0, 400)), 3, 11)
-    builder.add(bundle(packet(1, 400, 50)), 3, 12)
-    assert builder.low() == {3: 11}
-    builder.add(bundle(packet(2, 450, 100)), 3, 13)  # fills the first block, opens the second
-    assert builder.low() == {3: 13}
+    builder.add(bundle(packet(0, 0, 400)), LIVE, 11)
+    builder.add(bundle(packet(1, 400, 50)), LIVE, 12)
+    assert builder.low() == {LIVE: 11}
+    builder.add(bundle(packet(2, 450, 100)), LIVE, 13)  # fills the first block, opens the second
+    assert builder.low() == {LIVE: 13}
     builder.drain()
     assert builder.low() == {}
 
 
 def test_a_silent_device_is_closed_by_the_callers_clock() -> None:
     builder = TraceBuilder()
-    builder.add(bundle(packet(0, 0, 50)), 0, 0, now_s=100.0)
-    builder.add(bundle(packet(0, 0, 50, session=SESSION + 1)), 0, 1, now_s=110.0)
+    builder.add(bundle(packet(0, 0, 50)), LIVE, 0, now_s=100.0)
+    builder.add(bundle(packet(0, 0, 50, session=SESSION + 1)), LIVE, 1, now_s=110.0)
     builder.close_idle(105.0)
     assert [b.session for b in builder.take()] == [SESSION]
-    assert builder.low() == {0: 1}
+    assert builder.low() == {LIVE: 1}
 
 
 def test_memory_is_bounded() -> None:
     builder = TraceBuilder(max_open_bytes=10 * block_samples(RATE) * 2)
     for i in range(100):
-        builder.add(bundle(packet(0, 0, 50, session=SESSION + i)), 0, i)
+        builder.add(bundle(packet(0, 0, 50, session=SESSION + i)), LIVE, i)
     assert len(builder.take()) == 90
-    assert builder.low() == {0: 90}
+    assert builder.low() == {LIVE: 90}
 
 
 def test_a_revoked_partition_leaves_nothing() -> None:
     builder = TraceBuilder()
-    builder.add(bundle(packet(0, 0, 450), packet(1, 450, 100)), 1, 0)
-    builder.add(bundle(packet(0, 0, 450, session=SESSION + 1)), 2, 0)
-    builder.discard(1)
-    assert {b.partition for b in builder.drain()} == {2}
+    builder.add(bundle(packet(0, 0, 450), packet(1, 450, 100)), LIVE, 0)
+    builder.add(bundle(packet(0, 0, 450, session=SESSION + 1)), ("ecg.ingest", 2), 0)
+    builder.discard(LIVE)
+    assert {b.source for b in builder.drain()} == {("ecg.ingest", 2)}
+
+
+def test_what_comes_live_and_what_comes_late_have_offsets_of_their_own() -> None:
+    """Of one device and one session: the two topics meet in one block."""
+    builder = TraceBuilder()
+    builder.add(bundle(packet(9, 450, 50), packet(10, 500, 50)), LIVE, 7)
+    builder.add(bundle(packet(0, 0, 400)), LATE, 90_000)
+    assert builder.low() == {LIVE: 7, LATE: 90_000}
+    builder.add(bundle(packet(8, 400, 50)), LATE, 90_001)
+    builder.discard(LATE)
+    assert {b.source for b in builder.take()} == {LIVE}
+    builder.add(bundle(packet(0, 0, 450)), LATE, 90_000)
+    found = stored(builder.drain())
+    (whole,) = (b for b in found.values() if b.first_sample == 0)
+    assert MISSING not in whole.samples
 
 
 def test_an_absurd_first_sample_is_rejected() -> None:
     builder = TraceBuilder()
     far = replace(packet(0, 0, 50), first_sample=2**52)
-    builder.add(bundle(far, packet(1, 0, 50)), 0, 0)
+    builder.add(bundle(far, packet(1, 0, 50)), LIVE, 0)
     assert builder.rejected == 1
     assert [b.first_sample for b in builder.drain()] == [0]
 
@@ -168,6 +184,6 @@ def test_a_change_of_gain_within_a_session_mixes_nothing() -> None:
     builder = TraceBuilder()
     odd = packet(1, 50, 50)
     odd.channels[0].gain = 100.0
-    builder.add(bundle(packet(0, 0, 50), odd), 0, 0)
+    builder.add(bundle(packet(0, 0, 50), odd), LIVE, 0)
     first, second = builder.drain()
     assert merge(first, second) is second

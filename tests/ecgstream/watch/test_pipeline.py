@@ -249,21 +249,6 @@ def test_conditions_that_are_answered_at_once_are_no_alarm(world: World) -> None
     assert world.told == []
 
 
-def test_a_pager_that_holds_a_condition_and_answers_others_is_no_alarm(world: World) -> None:
-    """The offset stands while an old condition waits for its end; the note says that the pager works."""
-    world.go_on(30, world.all_is_well)
-    held = world.done[PAGER][CONDITIONS, 0]
-
-    def answers_others() -> None:
-        world.ends[CONDITIONS, 0] += 1
-        world.all_is_well()
-        world.done[PAGER][CONDITIONS, 0] = held
-        world.notes[CONDITIONS, 0] = f"answered up to {world.now_s}"
-
-    world.go_on(60, answers_others)
-    assert world.told == []
-
-
 # -- the sink
 
 

@@ -42,7 +42,6 @@ class World:
             group: {(t.name, p): 0 for t in followed for p in range(self.partitions)}
             for group, followed in FOLLOWED.items()
         }
-        self.notes: dict[Spot, str] = {}
         self.old: dict[int, int] = {}
         self.log: Log | None = None
         self.copies: Copies | None = None
@@ -58,7 +57,7 @@ class World:
 
     def sight(self) -> Sight:
         if not self.kafka_is_away:
-            groups = {g: Group(self.members[g], dict(self.done[g]), dict(self.notes)) for g in FOLLOWED}
+            groups = {g: Group(self.members[g], dict(self.done[g])) for g in FOLLOWED}
             self.log = Log(self.now_s, dict(self.ends), groups, dict(self.old))
             self.copies = Copies(self.now_s, self.leaderless, self.thin)
             self.heard = Gateways(self.now_s, {}, dict(self.gateways))

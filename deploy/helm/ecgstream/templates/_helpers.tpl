@@ -74,6 +74,11 @@ containers:
       {{- if $user }}
       - {name: ECGSTREAM_KAFKA_USER, value: {{ $user | quote }}}
       {{- end }}
+      {{- if not $user }}
+      {{- range $name, $value := $root.Values.settings }}
+      - {name: ECGSTREAM_{{ $name | upper }}, value: {{ $value | quote }}}
+      {{- end }}
+      {{- end }}
       {{- if not .serves }}
       - {name: ECGSTREAM_METRICS_PORT, value: "0"}
       {{- end }}

@@ -1,0 +1,137 @@
+"""A database of the version before, full of data, is brought to this one: nothing is lost, none sees less."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from ecgstream.registry.roles import Kind
+from ecgstream.store import rows
+from ecgstream.store.connection import connect
+from ecgstream.store.migrate import Edition, migrate, migrations
+from ecgstream.store.writer import Writer
+from schemas import topics
+from tests.system import made
+from tests.system.access_world import DAY0, ROOT, World, insert
+
+BEFORE = [m for m in migrations() if m.number < 5]
+SINCE = [m for m in migrations() if m.number >= 5]
+NEW = {"segment", "trend_hour", "hour_due"}
+
+
+class Upgrade:
+    """The database, and what is to run on it."""
+
+    def __init__(self, url: str, before: list[Edition], now: list[Edition]) -> None:
+        self.url = url
+        migrate(url, [m for m in BEFORE if m.needs in before])
+        late = [m for m in BEFORE if m.needs not in before]
+        self.wanted = [m.name for m in late + SINCE if m.needs in now]
+        self.world = World(url, sql_logins=False)
+        minute = made.trend("d-own")
+        with connect(url) as owner:
+            insert(owner, "session", device="d-own", session=1, origin_ns=5)
+            insert(owner, "told", device="d-own", what="enrolment", digest=b"x")
+            of = {"device": "d-own", "session": made.SESSION, "minute_ns": int(minute.minute_ns[0])}
+            decided = {"generation": 1, "source_offset": 0, "version": "0"}
+            at = {"time": DAY0.fromtimestamp(int(minute.minute_ns[0]) // 10**9, DAY0.tzinfo)}
+            insert(owner, "trend", **of, **at, code=int(minute.code[0]), n=1, mean=1, **decided)
+
+
+PLAIN, APACHE = [Edition.PLAIN], [Edition.PLAIN, Edition.APACHE]
+
+
+@pytest.fixture(params=["plain", "timescale", "plain that becomes timescale"])
+def upgrade(request: pytest.FixtureRequest, new_database: Callable[[str], str]) -> Iterator[Upgrade]:
+    fixture = "plain_postgres_url" if request.param == "plain" else "timescale_url"
+    url = new_database(request.getfixturevalue(fixture))
+    before = APACHE if request.param == "timescale" else PLAIN
+    found = Upgrade(url, before, PLAIN if request.param == "plain" else APACHE)
+    yield found
+    found.world.drop_roles()
+
+
+Content = dict[str, tuple[list[str], list[tuple[Any, ...]]]]
+
+
+def relations(connection: psycopg.Connection, schema: str, kinds: str) -> list[str]:
+    found = connection.execute(
+        "SELECT relname FROM pg_class WHERE relnamespace = %s::regnamespace AND relkind = ANY(%s) ORDER BY 1",
+        (schema, list(kinds)),
+    )
+    return [name for (name,) in found]
+
+
+def content(
+    connection: psycopg.Connection, schema: str, names: list[str], columns: dict[str, list[str]]
+) -> Content:
+    """Return relation to its columns, or those that are named, and its rows in an order of their own."""
+    found = {}
+    for name in names:
+        wanted = sql.SQL(", ").join(map(sql.Identifier, columns.get(name, []))) or sql.SQL("*")
+        query = sql.SQL("SELECT {} FROM {}").format(wanted, sql.Identifier(schema, name))
+        cursor = connection.execute(query)
+        assert cursor.description is not None
+        found[name] = [c.name for c in cursor.description], sorted(cursor.fetchall(), key=repr)
+    return found
+
+
+def visible(world: World, columns: dict[str, dict[str, list[str]]]) -> dict[str, Content]:
+    """Return what people see: role to view to rows."""
+    found = {}
+    for kind in Kind:
+        for at in ("H", ROOT):
+            with connect(world.url, role=world.role(kind, at)) as reader:
+                names = [
+                    view
+                    for view in relations(reader, "api", "v")
+                    if reader.execute("SELECT has_table_privilege(%s, 'SELECT')", (f"api.{view}",)).fetchone()
+                    == (True,)
+                ]
+                key = f"{kind} {at}"
+                wanted = [view for view in names if key not in columns or view in columns[key]]
+                found[key] = content(reader, "api", wanted, columns.get(key, {}))
+    return found
+
+
+def test_nothing_is_lost_and_nobody_sees_less(upgrade: Upgrade) -> None:
+    with connect(upgrade.url) as owner:
+        tables = [name for name in relations(owner, "ecg", "r") if name != "migration"]
+        stored = content(owner, "ecg", tables, {})
+    assert [name for name, (_, found) in stored.items() if not found] == []
+    seen = visible(upgrade.world, {})
+    assert sum(len(found) for views in seen.values() for _, found in views.values()) > 500
+
+    assert migrate(upgrade.url) == upgrade.wanted
+    assert migrate(upgrade.url) == []
+
+    with connect(upgrade.url) as owner:
+        assert {*relations(owner, "ecg", "r")} == {*tables, *NEW, "migration"}
+        assert (
+            content(owner, "ecg", tables, {name: columns for name, (columns, _) in stored.items()}) == stored
+        )
+        assert {*owner.execute("SELECT DISTINCT lane FROM ecg.trend")} == {("LIVE",)}
+        hours = "SELECT DISTINCT device, date_trunc('hour', time, 'UTC') FROM ecg.trend ORDER BY 1, 2"
+        due = owner.execute("SELECT device, time FROM ecg.hour_due ORDER BY 1, 2").fetchall()
+        assert due == owner.execute(hours).fetchall()
+    old_columns = {
+        role: {view: columns for view, (columns, _) in views.items()} for role, views in seen.items()
+    }
+    assert visible(upgrade.world, old_columns) == seen
+
+
+def test_what_comes_again_finds_the_rows_of_the_version_before(upgrade: Upgrade) -> None:
+    migrate(upgrade.url)
+    count = "SELECT count(*), max(n) FROM ecg.trend WHERE device = 'd-own' AND session = %s"
+    with closing(Writer(connect(upgrade.url, role="ecg_sink"))) as writer:
+        writer.write([rows.OF[topics.TRENDS.name](made.trend("d-own").encode())], ())
+    with connect(upgrade.url) as owner:
+        assert owner.execute(count, (made.SESSION,)).fetchone() == (1, 9)
+    with connect(upgrade.url, role=upgrade.world.role(Kind.CLINIC)) as reader:
+        hourly = reader.execute("SELECT device, n FROM api.trends_hourly WHERE n = 9").fetchall()
+    assert hourly == [("d-own", 9)]
