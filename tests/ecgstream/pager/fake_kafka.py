@@ -238,7 +238,14 @@ class FakeSender:
 class Process:
     """A pager and what dies with it."""
 
-    def __init__(self, world: World, *, batch: int = 3, room: int = 16) -> None:
+    def __init__(
+        self,
+        world: World,
+        *,
+        batch: int = 3,
+        room: int = 16,
+        signal_ns: Callable[[int], int] = lambda wall_ns: wall_ns,
+    ) -> None:
         self.world = world
         self.member = FakeMember(world, batch)
         self.member.join([topics.CONDITIONS.name, topics.ACKNOWLEDGEMENTS.name])
@@ -246,7 +253,8 @@ class Process:
         member: Any = self.member
         producer: Any = FakeProducer(world)
         sender: Any = self.sender
-        self.pager = Pager(member, producer, world.entries, sender, late_s=120, clock_ns=lambda: world.now_ns)
+        clock = {"clock_ns": lambda: world.now_ns, "signal_ns": signal_ns}
+        self.pager = Pager(member, producer, world.entries, sender, late_s=120, **clock)
 
     def settle(self, seconds: int = 30) -> None:
         """Work through the log, then let time pass, so that whatever waits or is tried again is over."""

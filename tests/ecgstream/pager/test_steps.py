@@ -322,3 +322,14 @@ def test_a_power_cut_is_one() -> None:
     found.cuts = {0: False}
     with pytest.raises(PowerCutError):
         Process(found).settle()
+
+
+def test_in_a_play_ages_are_meant_in_the_signals_time() -> None:
+    """The gateway's stamp is the wall clock's, an hour from the signals' time in this play."""
+    played = [condition(9, phase, sent_s=9 + HOUR) for phase in (ONSET, END)]
+    found = world(200, *played)
+    Process(found, signal_ns=lambda wall_ns: wall_ns - HOUR * SECOND).settle()
+    assert states(found) == {"ASYSTOLE dev-1": LATE}
+    in_time = world(20, *played)
+    Process(in_time, signal_ns=lambda wall_ns: wall_ns - HOUR * SECOND).settle()
+    assert states(in_time) == {"ASYSTOLE dev-1": LATCHED}
