@@ -149,7 +149,7 @@ def send(closed: Closed) -> None:
     settings = closed.of(Service.GATEWAY)
     security = clients.security(settings)
     with Follower(settings.kafka, settings.data / "enrolments", security=security) as known:
-        (source,) = admit([replace(toy_ecg(), device=DEVICE)], known)
+        (source,) = admit([replace(toy_ecg(), device=DEVICE)], known, PATIENCE_S)
     with publishing(settings, settings.data, security=security) as publisher:
         assert play([source], publisher, speed=20, flush_s=0.1).complete
 
