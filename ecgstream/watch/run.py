@@ -179,17 +179,14 @@ def run(settings: Settings) -> None:
             _start(probe.name, probe.run, stop)
         if teller is not None:
             _start("teller", teller.run, stop)
-        _watch(watch, eyes, health, stop, heartbeat)
+        _start("heartbeat", heartbeat.run, stop)
+        _watch(watch, eyes, health, stop)
         log.info("watch_stopped")
 
 
-def _watch(watch: Watch, eyes: Eyes, health: Health, stop: threading.Event, heartbeat: Heartbeat) -> None:
-    began = False
+def _watch(watch: Watch, eyes: Eyes, health: Health, stop: threading.Event) -> None:
     while not stop.wait(TICK_S):
         watch.step()
-        if not began:
-            began = True
-            _start("heartbeat", heartbeat.run, stop)
         health.beat()
         health.ready(not eyes.unseen(BLIND_S))
         if hanging := eyes.hanging(GIVE_UP_S):

@@ -14,6 +14,8 @@ FIRST_BACKOFF_S = 1.0
 MAX_BACKOFF_S = 15.0
 WAIT_S = 1.0
 CALL_TIMEOUT_S = 5.0
+LOOK_AROUND_S = 60
+"""How long a watch may take for its first looks, before it says that it is blind."""
 
 log = structlog.get_logger()
 
@@ -85,7 +87,10 @@ class Heartbeat:
         self._client = httpx.Client(timeout=CALL_TIMEOUT_S, limits=httpx.Limits(max_keepalive_connections=0))
 
     def run(self, stop: threading.Event) -> None:
-        """Call until ``stop`` is set."""
+        """Call until ``stop`` is set; a watch that has just started looks around first."""
+        waited = 0
+        while self._blind() and waited < LOOK_AROUND_S and not stop.wait(1.0):
+            waited += 1
         while not stop.is_set():
             self.beat()
             stop.wait(self._every_s)

@@ -342,6 +342,7 @@ def run(settings: Settings) -> None:
     detectors.warm_up()
     app = make_app(settings)
     watchdog.start(Worker(app, settings, health), give_up)
-    faust_worker = faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, quiet=True)
+    # Logging is set up already; Faust would write lines of its own form.
+    faust_worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
     faust_worker.spinner = None
     faust_worker.execute_from_commandline()

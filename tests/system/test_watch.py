@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -98,6 +99,7 @@ class Faults:
             heartbeat_s=1.0,
             disk_free_percent=0.0,
             metrics_port=free_port(),
+            log_json=True,
         )
         self.centre = Centre(self.settings, lambda _: None)
         self.devices = Devices(self.settings)
@@ -219,6 +221,9 @@ def test_every_fault_is_told_in_time_and_its_end_and_nothing_else(faults: Faults
     time.sleep(3)
     assert len(receiver.beats()) == beats
     assert not [r for r in receiver.requests if r.method == "POST" and r.key == ""]
+    for service in SERVICES:  # whatever has happened, each line of their logs can be read
+        lines = (centre.logs / f"{service}.log").read_text().splitlines()
+        assert {json.loads(line)["service"] for line in lines} == {service}
 
 
 def test_a_database_is_seen_to_go_and_to_come_back(tmp_path: Path) -> None:

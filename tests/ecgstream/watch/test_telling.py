@@ -185,6 +185,22 @@ def test_the_switch_is_called_while_the_watch_sees_and_not_otherwise(receiver: R
     assert len(receiver.beats()) == 2
 
 
+def test_the_switch_is_first_called_when_all_has_been_looked_at(receiver: Receiver) -> None:
+    blind = ["log is not seen"]
+    heartbeat = Heartbeat(receiver.url(), 0.05, lambda: list(blind))
+    stop = threading.Event()
+    thread = threading.Thread(target=heartbeat.run, args=(stop,))
+    with capture_logs() as logs:
+        thread.start()
+        assert not stop.wait(0.3)
+        assert receiver.beats() == []
+        blind.clear()
+        until(lambda: len(receiver.beats()) > 2)
+        stop.set()
+        thread.join()
+    assert logs == []
+
+
 def test_a_switch_that_does_not_answer_is_said_without_its_address(receiver: Receiver) -> None:
     receiver.status = 500
     with Receiver() as gone:
