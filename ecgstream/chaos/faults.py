@@ -67,17 +67,15 @@ class Striker:
             self._threads.append(thread)
             thread.start()
 
-    def finish(self, patience_s: float) -> bool:
-        """Wait until all are over and recovered from; say whether they are."""
-        deadline = time.monotonic() + patience_s
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+    def is_over(self) -> bool:
+        """Return whether all have come, and were recovered from or given up."""
         return not any(thread.is_alive() for thread in self._threads)
 
     def stop(self) -> None:
-        """Break off what has not come yet."""
+        """Break off what has not come yet, and wait until what was struck is let go."""
         self._stop.set()
-        self.finish(5.0)
+        for thread in self._threads:
+            thread.join()
 
     def _strike(self, fault: Fault) -> None:
         w = weight(fault.kind, fault.target)

@@ -1,13 +1,12 @@
 """The judgement on a round: tables, technical alarms, pages, and the far gateway's segments."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from itertools import chain
 
 import psycopg
 
 from devices.source import Source
-from ecgstream.chaos import alarms, compare, far, load, pages, site, watched
+from ecgstream.chaos import alarms, compare, far, load, pages, watched
 from ecgstream.chaos.faults import Struck
 from ecgstream.chaos.play import Left
 from ecgstream.chaos.verdict import Verdict
@@ -34,12 +33,15 @@ def judge(
         for s in struck
         if s.recovery_s is None
     ]
+    verdict.differences += [
+        f"nothing to compare with in {t}" for t, rows in expected.tables.items() if not rows
+    ]
     verdict.differences += map(str, _near(expected.tables, found.tables))
     verdict.differences += map(str, _whole(expected.tables, found.tables))
     return (
         verdict
-        + _alarms(sources, expected, found, struck)
-        + _watched(expected, found, struck)
+        + _alarms(sources, found, struck)
+        + _watched(found, struck)
         + _pages(expected, found)
         + _far(sources[load.FAR], found, reference)
     )
@@ -56,30 +58,25 @@ def _whole(expected: compare.Contents, found: compare.Contents) -> list[compare.
     return list(compare.differences(*of_both))
 
 
-def _alarms(
-    sources: Mapping[str, Sequence[Source]], expected: Left, found: Left, struck: Sequence[Struck]
-) -> Verdict:
-    silences = list(alarms.of_load(chain.from_iterable(sources.values())))
-    peace = alarms.judge(silences, expected.lost_links)
-    silences += [*alarms.of_faults(struck, load.SPEED), *alarms.of_far(load.FAR_DEVICES, load.AWAY_S)]
+def _alarms(sources: Mapping[str, Sequence[Source]], found: Left, struck: Sequence[Struck]) -> Verdict:
+    silences = [
+        *alarms.of_load(chain.from_iterable(sources.values())),
+        *alarms.of_faults(struck, load.SPEED),
+        *alarms.of_far(load.FAR_DEVICES, load.AWAY_S),
+    ]
     lost = alarms.judge(silences, found.lost_links)
     return Verdict(
-        differences=[
-            *lost.wrong,
-            *(f"undisturbed: {w}" for w in chain.from_iterable(asdict(peace).values())),
-        ],
+        differences=list(lost.wrong),
         missing=list(lost.missing),
         extra=list(lost.extra),
         pages_lost=pages.without_page(found.posts, {link.id: str(link) for link in found.lost_links}),
     )
 
 
-def _watched(expected: Left, found: Left, struck: Sequence[Struck]) -> Verdict:
-    of_peace = list(watched.of_play(load.SIGNAL_S / site.QUICK, site.QUICK, away=False))
-    of_chaos = [*watched.of_play(load.PACE.wall_s, load.SPEED, away=True), *watched.of_faults(struck)]
-    _, alarmed = watched.judge(of_peace, expected.watched, expected.wall_s)
-    missing, extra = watched.judge(of_chaos, found.watched, found.wall_s)
-    return Verdict(differences=[f"undisturbed: {words}" for words in alarmed], missing=missing, extra=extra)
+def _watched(found: Left, struck: Sequence[Struck]) -> Verdict:
+    troubles = [*watched.of_play(load.PACE.wall_s, load.SPEED), *watched.of_faults(struck)]
+    missing, extra = watched.judge(troubles, found.watched, found.wall_s)
+    return Verdict(missing=missing, extra=extra)
 
 
 def _pages(expected: Left, found: Left) -> Verdict:

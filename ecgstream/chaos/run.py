@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -36,7 +37,6 @@ from ecgstream.store.migrate import migrate
 
 RUNS = Path("var")
 _SHOWN = 20
-_FAULTS_PATIENCE_S = 60.0
 
 
 def chaos(settings: Settings, *, seed: int, faults: int, json_file: Path | None) -> int:
@@ -105,33 +105,40 @@ class _Run:
         self.server.close_to_all(self.name)
 
     def _round(self, played: Round, folder: Path) -> Verdict:
+        self._say("  Making the signals …")
         sources = {gateway: load.sources(gateway, played) for gateway in load.GATEWAYS}
         reels = load.write(folder / "load", sources)
-        self._say("  Undisturbed …")
-        database = self.server.create(f"{self.name}_peace", self.name)
-        with site.undisturbed(self.settings, folder / "undisturbed", database, reels, played.seed) as peace:
-            expected = to_the_end(peace, self.stop)
-        self._say("  Disturbed: starting three brokers …")
-        database = self.server.create(f"{self.name}_chaos", self.name)
-        with site.disturbed(self.settings, folder / "disturbed", database, reels, played.seed) as struck_site:
-            found, struck = self._disturbed(struck_site, played)
+        self._say("  Starting two centres, the one that is struck on three brokers …")
+        with ThreadPoolExecutor(1) as pool:
+            # Beside each other: what is found depends on the signals alone, not on how fast it is found.
+            peace = pool.submit(self._in_peace, played, folder / "undisturbed", reels)
+            found, struck = self._struck(played, folder / "disturbed", reels)
+            expected = peace.result()
         reference = self.server.create(f"{self.name}_far", self.name)
         verdict = judge(sources, expected, found, struck, reference)
         if not verdict.wrong():
             shutil.rmtree(folder)
         return verdict
 
-    def _disturbed(self, struck_site: site.Site, played: Round) -> tuple[Left, list[Struck]]:
-        with Progress(struck_site.settings, struck_site.signal_s) as progress:
-            striker = Striker(struck_site, self.server, progress, self._tell_fault)
+    def _in_peace(self, played: Round, folder: Path, reels: dict[str, Path]) -> Left:
+        database = self.server.create(f"{self.name}_peace", self.name)
+        with site.undisturbed(self.settings, folder, database, reels, played.seed) as peace:
+            return to_the_end(peace, self.stop)
+
+    def _struck(self, played: Round, folder: Path, reels: dict[str, Path]) -> tuple[Left, list[Struck]]:
+        database = self.server.create(f"{self.name}_chaos", self.name)
+        with (
+            site.disturbed(self.settings, folder, database, reels, played.seed) as struck,
+            Progress(struck.settings, struck.signal_s) as progress,
+        ):
+            striker = Striker(struck, self.server, progress, self._tell_fault)
             self._say("  Playing …")
             striker.begin(played.faults)
             try:
-                found = to_the_end(struck_site, self.stop)
-                striker.finish(_FAULTS_PATIENCE_S)
+                found = to_the_end(struck, self.stop, striker.is_over)
             finally:
                 striker.stop()
-        return found, striker.struck
+            return found, striker.struck
 
     def _tell_fault(self, fault: Fault, words: str) -> None:
         target = "" if fault.target in fault.kind else f" ({fault.target})"

@@ -76,16 +76,14 @@ def of_faults(struck: Iterable[Struck]) -> Iterator[Trouble]:
             yield Trouble(Code.PAGER_STALLED, from_s, to_s)
 
 
-def of_play(wall_s: float, speed: float, *, away: bool) -> Iterator[Trouble]:
+def of_play(wall_s: float, speed: float) -> Iterator[Trouble]:
     """Yield what the play itself may show: gateways end with it, and the far one is out of reach."""
     yield Trouble(Code.DISK_NEARLY_FULL, float("-inf"), float("inf"))
     yield Trouble(Code.GATEWAY_SILENT, wall_s - _AROUND_S - _TOLD_EVERY_S, float("inf"))
-    if away:
-        begin_s = load.AWAY_S[0] / speed
-        yield Trouble(
-            Code.GATEWAY_SILENT, begin_s - _AROUND_S - _TOLD_EVERY_S, begin_s + _AROUND_S, must=True
-        )
-        yield Trouble(Code.GATEWAY_BEHIND, begin_s - _AROUND_S, float("inf"))
+    begin_s = load.AWAY_S[0] / speed
+    told_s = begin_s - _AROUND_S - _TOLD_EVERY_S
+    yield Trouble(Code.GATEWAY_SILENT, told_s, begin_s + _AROUND_S, must=True)
+    yield Trouble(Code.GATEWAY_BEHIND, begin_s - _AROUND_S, float("inf"))
 
 
 def judge(troubles: Sequence[Trouble], found: Sequence[Watched], end_s: float) -> tuple[list[str], list[str]]:
