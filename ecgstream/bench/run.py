@@ -3,7 +3,7 @@
 import json
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,6 +40,11 @@ def run(json_file: Path | None) -> None:
     write(json_file, {"run": machine(), **found})
 
 
+def say(what: str) -> None:
+    """Say what is being done."""
+    Console(highlight=False).print(what)
+
+
 def found_by(bench: Callable[[], T]) -> T:
     """Return what a bench found; what it lacks ends the program."""
     try:
@@ -62,6 +67,14 @@ def show(figures: Mapping[str, Any]) -> None:
     table = Table(box=None, show_header=False)
     for figure, value in figures.items():
         table.add_row(figure.replace("_", " "), value if isinstance(value, str) else f"{value:,}")
+    Console().print(table)
+
+
+def show_rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table."""
+    table = Table(*head, box=None, header_style="bold")
+    for row in rows:
+        table.add_row(*row)
     Console().print(table)
 
 
