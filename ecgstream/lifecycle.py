@@ -35,7 +35,8 @@ def set_up_logging(settings: Settings, service: str, *, at_least: int = logging.
     structlog.configure(
         processors=[*shared, line],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # A line and its end in one write, as libraries do below: none slips in between.
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )
     # What libraries say, by the standard library, becomes such lines too: all of a log can be read as JSON.
     others = logging.StreamHandler(sys.stderr)

@@ -127,10 +127,10 @@ class Sink:
         for source, records in found.items():
             for record in records:
                 self._take(source, record)
-        self._hold(found)
         full = self._waiting_rows >= FLUSH_ROWS and not self._backoff_s
         if full or self._clock() >= self._flush_at:
             self._flush()
+        self._hold(found)
 
     def _hold(self, came: Collection[TopicPartition]) -> None:
         """Read nothing while the database is away, else what comes first."""
@@ -200,6 +200,8 @@ class Sink:
         self._builder.close_idle(self._clock() - self._idle_s)
         self._blocks += self._builder.take()
         try:
+            if self._backoff_s:
+                self._opened()  # whether it is back is asked even if there is nothing to write
             self._look_back()
             if self._taken or self._blocks:
                 self._write(self._taken, self._blocks)

@@ -1,11 +1,14 @@
 """What the snapshot topic holds of a partition: keys, and which record of several holds.
 
-A record's key names what it is of and the generation that wrote it. Within a key records follow each other as
-their one writer wrote them, so the last holds, and compaction keeps it; among the keys of several generations
-the **highest offset** holds. So a paused former owner, whose records may come last, overwrites nothing,
-neither here nor in compaction. Keys that lost are given up (tombstones) by the present owner.
+A record's key names what it is of and its writer, one assignment of one process. Within a key records follow
+each other as their one writer wrote them, so the last holds, and compaction keeps it; among the keys of
+several writers the **highest offset** holds. So a paused former owner, whose records may come last,
+overwrites nothing, neither here nor in compaction. Keys that lost are given up (tombstones) by the present
+owner. A generation would not do as a writer's name: a static member that is killed and back within its
+session joins the group in the generation that it had.
 """
 
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -27,13 +30,13 @@ def identity(s: Snapshot) -> Identity:
     return s.kind, s.lane, s.device, s.session, s.sample
 
 
-def key_of(s: Snapshot) -> bytes:
-    """Return the key that a snapshot is written under.
+def key_of(s: Snapshot, writer: str) -> bytes:
+    """Return the key that a writer writes a snapshot under.
 
-    >>> key_of(Snapshot(SnapshotKind.GAP, Lane.LIVE, "dev-1", 7, 2500, 90, 3, VERSION, b""))
-    b'GAP LIVE dev-1 7 2500 3'
+    >>> key_of(Snapshot(SnapshotKind.GAP, Lane.LIVE, "dev-1", 7, 2500, 90, 3, VERSION, b""), "5c0a11ed")
+    b'GAP LIVE dev-1 7 2500 5c0a11ed'
     """
-    return " ".join(map(str, (*identity(s), s.generation))).encode()
+    return " ".join(map(str, (*identity(s), writer))).encode()
 
 
 @dataclass(slots=True)
@@ -109,15 +112,16 @@ class Saved:
 
 
 class Keys:
-    """Which keys this generation has written, and which it must give up."""
+    """Which keys a writer has written, and which it must give up; each ``Keys`` is a writer of its own."""
 
     def __init__(self, saved: Saved) -> None:
+        self.writer = uuid.uuid4().hex[:8]
         self._keys = dict(saved.keys)
         self._given_up = list(saved.stale)
 
     def wrote(self, snapshot: Snapshot) -> bytes:
         """Note that a snapshot is written; return its key."""
-        key, what = key_of(snapshot), identity(snapshot)
+        key, what = key_of(snapshot, self.writer), identity(snapshot)
         before = self._keys.get(what, key)
         if before != key:
             self._given_up.append(before)

@@ -20,7 +20,12 @@ def snapshot(offset: int, generation: int = 1, kind: SnapshotKind = DEVICE, **mo
 
 
 def written(*snapshots: Snapshot) -> list[tuple[bytes, bytes]]:
-    return [(key_of(s), codec.encode(s)) for s in snapshots]
+    """As by a writer for each generation."""
+    return [(key(s), codec.encode(s)) for s in snapshots]
+
+
+def key(s: Snapshot) -> bytes:
+    return key_of(s, f"w{s.generation}")
 
 
 def compacted(log: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
@@ -44,20 +49,28 @@ def test_a_paused_owner_swallows_nothing_in_compaction(old: int, new: int) -> No
     log = written(snapshot(old, 1), snapshot(new, 2), snapshot(old, 1))
     found = Saved.of(compacted(log))
     assert found.live.devices["dev"].offset == new
-    assert found.stale == [key_of(snapshot(old, 1))]
+    assert found.stale == [key(snapshot(old, 1))]
 
 
 def test_a_new_owner_gives_up_what_it_has_replaced_and_what_had_lost() -> None:
     old, lost, gap = snapshot(9, 3), snapshot(5, 2), snapshot(7, 1, GAP, session=4, sample=250)
     keys = Keys(Saved.of(written(old, lost, gap)))
-    assert keys.take() == [key_of(lost)]
-    assert keys.wrote(snapshot(12, 4)) == key_of(snapshot(12, 4))
-    assert keys.take() == [key_of(old)]
+    assert keys.take() == [key(lost)]
+    assert keys.wrote(snapshot(12, 4)) == key_of(snapshot(12, 4), keys.writer)
+    assert keys.take() == [key(old)]
     keys.wrote(snapshot(13, 4))
     assert keys.take() == []
     keys.drop(identity(gap))
     keys.drop(identity(gap))
-    assert keys.take() == [key_of(gap)]
+    assert keys.take() == [key(gap)]
+
+
+def test_two_owners_of_one_generation_are_two_writers() -> None:
+    """As a static member is that was killed, and back before its session ended."""
+    killed, back = Keys(Saved()), Keys(Saved())
+    log = [(killed.wrote(snapshot(30)), codec.encode(snapshot(30)))]
+    log += [(back.wrote(snapshot(60)), codec.encode(snapshot(60))), log[0]]
+    assert Saved.of(compacted(log)).live.devices["dev"].offset == 60
 
 
 def test_lanes_and_gaps_are_told_apart() -> None:
