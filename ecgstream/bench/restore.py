@@ -92,12 +92,12 @@ class _Written:
             at_ms = began_ms + (turn * EVERY_S + second) * 1000
             for device in range(second, self._devices, EVERY_S):
                 found = self._snapshot(device, turn)
-                yield Keyed(device % kafka.PARTITIONS, codec.encode(found), key_of(found), at_ms)
+                yield Keyed(device % kafka.PARTITIONS, codec.encode(found), key_of(found, "bench"), at_ms)
             for partition in range(kafka.PARTITIONS):
                 for lane in Lane:
                     kind = (SnapshotKind.POSITION, lane, "", 0, 0)
                     position = Snapshot(*kind, turn * EVERY_S + second, 1, VERSION, b"")
-                    yield Keyed(partition, codec.encode(position), key_of(position), at_ms)
+                    yield Keyed(partition, codec.encode(position), key_of(position, "bench"), at_ms)
 
     def _snapshot(self, device: int, turn: int) -> Snapshot:
         name = f"bench-{device:05}"
