@@ -127,10 +127,10 @@ class Sink:
         for source, records in found.items():
             for record in records:
                 self._take(source, record)
+        self._hold(found)
         full = self._waiting_rows >= FLUSH_ROWS and not self._backoff_s
         if full or self._clock() >= self._flush_at:
             self._flush()
-        self._hold(found)
 
     def _hold(self, came: Collection[TopicPartition]) -> None:
         """Read nothing while the database is away, else what comes first."""
@@ -246,6 +246,7 @@ class Sink:
         if not self._backoff_s:
             log.error("database_away", error=type(error).__name__, sqlstate=error.sqlstate, exc_info=error)
         self.close()
+        self._member.hold(self._member.assignment)  # at once, not behind the next poll
         self._backoff_s = min(max(2 * self._backoff_s, FIRST_BACKOFF_S), MAX_BACKOFF_S)
         self._flush_at = self._clock() + self._backoff_s
 
