@@ -127,10 +127,10 @@ class Sink:
         for source, records in found.items():
             for record in records:
                 self._take(source, record)
+        self._hold(found)
         full = self._waiting_rows >= FLUSH_ROWS and not self._backoff_s
         if full or self._clock() >= self._flush_at:
             self._flush()
-        self._hold(found)
 
     def _hold(self, came: Collection[TopicPartition]) -> None:
         """Read nothing while the database is away, else what comes first."""
@@ -188,6 +188,7 @@ class Sink:
 
     def _forget(self, revoked: set[TopicPartition]) -> None:
         self._checked -= revoked
+        self._known -= revoked  # the member has forgotten where it was, though they may be ours again
         for gone in revoked:
             self._next.pop(gone, None)
             self._builder.discard(gone)
@@ -240,14 +241,15 @@ class Sink:
         metrics.FLUSHES.inc()
 
     def _wait(self, error: psycopg.Error) -> None:
-        self.counts.failures += 1
-        metrics.FAILURES.inc()
         metrics.DATABASE_AWAY.set(1)
         if not self._backoff_s:
             log.error("database_away", error=type(error).__name__, sqlstate=error.sqlstate, exc_info=error)
         self.close()
+        self._member.hold(self._member.assignment)  # at once, not behind the next poll
         self._backoff_s = min(max(2 * self._backoff_s, FIRST_BACKOFF_S), MAX_BACKOFF_S)
         self._flush_at = self._clock() + self._backoff_s
+        self.counts.failures += 1  # last: whoever sees it from another thread sees that it is away
+        metrics.FAILURES.inc()
 
     def _opened(self) -> Writer:
         if self._writer is None:

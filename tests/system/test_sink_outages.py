@@ -75,12 +75,15 @@ def test_a_database_that_crashes_in_mid_stream_loses_nothing(kafka: str, tmp_pat
     first = stream.device()
 
     def disturbed(sink: Sink) -> None:
+        crashes = 0
         for seq in range(60):
             stream.send(topics.INGEST, bundle([first, stream.device(2)], seq))
             stream.send(topics.BEATS, beats(first, [seq * RATE, seq * RATE + 99]).encode())
             if seq % 20 == 10:
-                while not sink.counts.flushes or sink._backoff_s:  # it is not yet, or no longer, connected
+                # It is connected, and has seen the crash before.
+                while not sink.counts.flushes or sink.counts.failures < crashes or sink._backoff_s:
                     time.sleep(0.05)
+                crashes += 1
                 assert server._process is not None
                 server._process.send_signal(signal.SIGQUIT)  # no shutdown: the next start recovers
                 server._process.wait(PATIENCE_S)
@@ -95,7 +98,7 @@ def test_a_database_that_crashes_in_mid_stream_loses_nothing(kafka: str, tmp_pat
             while sender.is_alive():
                 sink.step()
             work_beyond(sink, ingest=stream.last_packet, alerts=stream.last_alert)
-            assert sink.counts.failures
+            assert sink.counts.failures >= 3
         crashed = everything(stream)
         assert len(crashed["beat"]) == 122
         with connect(stream.url, autocommit=True) as owner:

@@ -127,6 +127,8 @@ def test_compaction_keeps_a_silent_devices_snapshot_whatever_a_former_owner_appe
     assert_as_one_pass(settings)
     last = {r.key: r.value for r in snapshots(settings)}
     assert last.get(stale.key) is None, "the former owner's key is given up"
+    now, before = (codec.decode_as(Snapshot, r.value) for r in (newest(settings, "dev-1"), stale))
+    assert (now.offset, now.generation) > (before.offset, before.generation)
 
 
 @pytest.mark.timeout(300)
