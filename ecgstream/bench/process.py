@@ -13,16 +13,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from ecgstream.bench.measure import CannotMeasureError
 from ecgstream.embedded.process import end, spawn, tail
 from ecgstream.settings import Settings
 
-POLL_S = 0.25
+POLL_S = 0.1
 PATIENCE_S = 600.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-class MeasuredProcessError(RuntimeError):
+class MeasuredProcessError(CannotMeasureError):
     """A process that is measured has ended, or does not go on."""
 
 
@@ -64,7 +65,7 @@ class Measured:
         return Reading(cpu_s, time.monotonic(), rss, metrics)
 
     def until(self, reached: Callable[[Reading], bool]) -> Reading:
-        """Return the first reading of which ``reached`` holds; look four times a second.
+        """Return the first reading of which ``reached`` holds; look ten times a second.
 
         Raises:
             MeasuredProcessError: it has ended, or it takes too long.

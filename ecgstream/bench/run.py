@@ -1,9 +1,12 @@
 """Runs the benches and prints what they found."""
 
 import json
+import logging
+import os
 import platform
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +16,7 @@ from rich.table import Table
 from ecgstream import __version__
 from ecgstream.bench import bundles, detectors, registry, sink, spool
 from ecgstream.bench.measure import CannotMeasureError
+from ecgstream.lifecycle import set_up_logging
 from ecgstream.settings import Settings
 
 T = TypeVar("T")
@@ -47,6 +51,7 @@ def say(what: str) -> None:
 
 def found_by(bench: Callable[[], T]) -> T:
     """Return what a bench found; what it lacks ends the program."""
+    set_up_logging(Settings(), "bench", at_least=logging.WARNING)
     try:
         return bench()
     except CannotMeasureError as error:
@@ -56,8 +61,9 @@ def found_by(bench: Callable[[], T]) -> T:
 def machine() -> dict[str, str]:
     """Return what a figure is worth nothing without."""
     return {
-        "machine": platform.machine(),
+        "machine": f"{platform.machine()} with {os.cpu_count()} cores",
         "python": platform.python_version(),
+        **{name: version(name) for name in ("numpy", "numba", "faust-streaming")},
         "ecgstream": __version__,
     }
 

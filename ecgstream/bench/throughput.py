@@ -10,6 +10,7 @@ from detectors.bank import Bank
 from ecgstream.bench import kafka
 from ecgstream.bench.kafka import Keyed
 from ecgstream.bench.load import FLUSHES_A_SECOND, Load
+from ecgstream.bench.measure import CannotMeasureError
 from ecgstream.bench.process import Measured, Reading, service
 from ecgstream.settings import Settings
 from schemas import topics
@@ -19,7 +20,7 @@ from schemas.topics import partition_of
 SESSION_NS = 1_700_000_000_000_000_000
 SKIP_S = 5
 """Signal before the first second that counts: processes start, detectors learn."""
-LEAST_S, MOST_S = 8, 40
+LEAST_S, MOST_S = 8, 100
 
 
 class Rate(NamedTuple):
@@ -115,6 +116,8 @@ def worker(settings: Settings, load: Load, seconds: int, speed: float) -> OfWork
 def _last_at_work(process: Measured, first: Reading, total: int) -> Reading:
     """Return the last reading at which the worker was still at work; the first at least."""
     last = first
+    if first.device_seconds >= total:
+        raise CannotMeasureError(f"{total} device-seconds are too few to be measured: take more devices")
     while (found := process.until(lambda r: r.device_seconds > last.device_seconds)).device_seconds < total:  # noqa: B023 - called at once
         last = found
     return last if last is not first else found

@@ -13,7 +13,7 @@ from ecgstream.settings import Settings
 from ecgstream.topics import create_topics
 
 SIZES = pipeline.Sizes(
-    device_seconds=1000, of_records=300, of_neurokit=40, turns=1, latency_devices=40, latency_s=10
+    device_seconds=20_000, of_records=1000, of_neurokit=40, turns=1, latency_devices=40, latency_s=10
 )
 
 
@@ -25,8 +25,8 @@ def test_the_pipelines_figures(
     monkeypatch.setattr(sink, "TURNS", 1)
     given = Settings(database=SecretStr(timescale_url))
     said: list[str] = []
-    found = pipeline.run(given, (40, 80), (2,), said.append, with_profile=True, sizes=SIZES)
-    assert [(one["devices"], one["gateways"]) for one in found["runs"]] == [(40, 2), (80, 2)]
+    found = pipeline.run(given, (300, 600), (2,), said.append, with_profile=True, sizes=SIZES)
+    assert [(one["devices"], one["gateways"]) for one in found["runs"]] == [(300, 2), (600, 2)]
     for one in found["runs"]:
         assert all(one[way] > 0 for way in ("worker", "bank", "per_record", "neurokit"))
     assert set(found["ratios"]) == {"worker_bank", "worker_per_record", "worker_neurokit", "growth"}
@@ -40,7 +40,7 @@ def test_the_pipelines_figures(
     file = tmp_path / "performance.md"
     file.write_text("<!-- pipeline -->\n<!-- /pipeline -->\n")
     document.put(file, "pipeline", document.of_pipeline({"run": machine(), **found}))
-    assert "| 80 | 2 |" in file.read_text()
+    assert "| 600 | 2 |" in file.read_text()
 
 
 @pytest.mark.timeout(300)
