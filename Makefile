@@ -47,8 +47,11 @@ chaos: venv ## 200 faults, about an hour; ARGS="--seed 7 --faults 12" for others
 demo: setup ## real ECG through a whole centre, once; ARGS="--json FILE" writes the summary too
 	$(PY) -m ecgstream demo $(ARGS)
 
-bench: venv ## how fast the parts are
-	$(PY) -m ecgstream bench $(ARGS)
+# Needs some minutes; the figures go into docs/measured and docs/performance.md.
+bench: venv ## how fast the parts and the whole pipeline are
+	$(PY) -m ecgstream bench
+	$(PY) -m ecgstream bench pipeline --profile --json docs/measured/pipeline.json --document docs/performance.md
+	$(PY) -m ecgstream bench restore --json docs/measured/restore.json --document docs/performance.md
 
 # One resolution for all; the images' parts of it are taken out with the same versions (deploy/images/README.md).
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links

@@ -10,7 +10,7 @@ from detectors.control import CATEGORIES, HIGH, LOW, NEVER, take
 from detectors.evidence import FIRST_VITAL, LAST_VITAL
 from detectors.output import Events, Out
 from detectors.rates import Rates
-from detectors.state import DEVICE, SIGNAL, STATE_VERSION, StateError, blank_signal, pack, unpack
+from detectors.state import BEATS, DEVICE, SIGNAL, STATE_VERSION, StateError, blank_signal, pack, unpack
 from schemas.bundle import Bundle
 from schemas.records import ECG_KIND, Category, Control, Settings
 from schemas.units import MILLIVOLT
@@ -44,7 +44,14 @@ class Bank:
 
     def rows(self, devices: Sequence[str]) -> NDArray[np.int64]:
         """Return the row of each device; a new device gets one, with the settings of an adult."""
-        return np.fromiter((self._row(name) for name in devices), np.int64, len(devices))
+        known = list(map(self._names.get, devices))
+        return np.array([self._row(name) for name in devices] if None in known else known, np.int64)
+
+    def make_room(self, devices: int) -> None:
+        """Make room for so many devices at once, rather than as they come."""
+        if devices > len(self._device):
+            self._device = _lengthened(self._device, devices)
+            self._signal = _lengthened(self._signal, devices)
 
     def push(
         self,
@@ -181,21 +188,22 @@ class Bank:
 
     def status(self, rows: NDArray[np.int64]) -> NDArray[np.void]:
         """Return where devices stand: dtype ``output.STATUS``, one row each."""
-        d, s = self._device[rows], self._signal[rows]
+        # A whole row is large: only the fields that are told are copied.
+        d, s = self._device, self._signal
         status = np.zeros(len(rows), output.STATUS)
-        rate = np.where(s["rate_hz"] > 0.0, s["rate_hz"], 1.0)
-        status["session"] = d["session"]
-        status["sample"] = np.rint(s["position"] * s["ratio"])
-        status["time_ns"] = s["anchor_ns"] + np.rint((s["position"] - s["anchor"]) * (1e9 / rate)).astype(
-            np.int64
-        )
-        status["hr_bpm"] = s["hr_bpm"]
-        last = s["code"][np.arange(len(rows)), (s["beats"] - 1) % s["code"].shape[1]]
-        status["beat"] = np.where(s["beats"] > 0, last, 0)
-        status["rhythm"] = s["rhythm"]
-        status["quality"] = s["quality"]
-        status["leads_off"] = s["off"] | s["mask"]
-        status["leads"] = s["leads"]
+        position, beats = s["position"][rows], s["beats"][rows]
+        rate_hz = s["rate_hz"][rows]
+        ns_a_sample = 1e9 / np.where(rate_hz > 0.0, rate_hz, 1.0)
+        ahead_ns = np.rint((position - s["anchor"][rows]) * ns_a_sample).astype(np.int64)
+        status["session"] = d["session"][rows]
+        status["sample"] = np.rint(position * s["ratio"][rows])
+        status["time_ns"] = s["anchor_ns"][rows] + ahead_ns
+        status["hr_bpm"] = s["hr_bpm"][rows]
+        status["beat"] = np.where(beats > 0, s["code"][rows, (beats - 1) % BEATS], 0)
+        status["rhythm"] = s["rhythm"][rows]
+        status["quality"] = s["quality"][rows]
+        status["leads_off"] = s["off"][rows] | s["mask"][rows]
+        status["leads"] = s["leads"][rows]
         return status
 
     def warm_up(self) -> None:
@@ -207,13 +215,19 @@ class Bank:
         if row is None:
             row = self._names[name] = len(self._names)
             if row == len(self._device):
-                self._device = np.concatenate([self._device, np.zeros(row, DEVICE)])
-                self._signal = np.concatenate([self._signal, np.zeros(row, SIGNAL)])
+                self.make_room(2 * row)
             adult = CATEGORIES.index(Category.ADULT)
             d = self._device[row]
             d["category"], d["low"], d["high"], d["due"] = adult, LOW[adult], HIGH[adult], NEVER
             self._signal[row] = self._blank[0]
         return row
+
+
+def _lengthened(rows: NDArray[np.void], length: int) -> NDArray[np.void]:
+    longer = np.zeros(length, rows.dtype)
+    # As bytes: rows of so many fields are copied field by field otherwise.
+    longer.view(np.uint8)[: rows.nbytes] = rows.view(np.uint8)
+    return longer
 
 
 def _columns(bundle: Bundle) -> Columns:

@@ -49,7 +49,8 @@ class Rates:
 
     def add(self, rates_hz: NDArray[np.float64]) -> None:
         """Fill the rows of these rates; rates out of range are not analysed."""
-        for rate_hz in np.unique(rates_hz):
+        alike = rates_hz.size > 0 and rates_hz.min() == rates_hz.max()
+        for rate_hz in rates_hz[:1] if alike else np.unique(rates_hz):
             if MIN_RATE_HZ - 0.5 < rate_hz < MAX_RATE_HZ + 0.5:
                 row = round(rate_hz) - round(MIN_RATE_HZ)
                 if self.table[row]["step"] == 0:

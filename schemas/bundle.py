@@ -27,7 +27,7 @@ from schemas.checks import (
 )
 from schemas.errors import BadRecordError
 from schemas.records import Channel, Packet, Vital
-from schemas.registry import Schema, newest
+from schemas.registry import Schema, newest, writer_of
 
 
 class PacketColumns(NamedTuple):
@@ -145,54 +145,7 @@ class Bundle:
         Raises:
             BadRecordError: truncated, lengths that disagree, or values that no device can mean.
         """
-        v = columns.decode(writer or newest("Bundle"), data)
-        bundle = cls(
-            v["gateway"],
-            v["shard"],
-            v["created_ns"],
-            device_list(v["devices"]),
-            PacketColumns(*(v[n] for n in _NAMES["packet"])),
-            ChannelColumns(*(v[n] for n in _NAMES["channel"])),
-            v["pace_mark"],
-            VitalColumns(*(v[n] for n in _NAMES["vital"])),
-            v["sample"],
-        )
-        bundle.check()
-        return bundle
-
-    def check(self) -> None:
-        """Raise ``BadRecordError`` where counts disagree or a value is absurd."""
-        p, c, v = self.packet, self.channel, self.vital
-        _require(_sum(p.channels) == c.code.size, "channel counts and channels disagree")
-        _require(_sum(p.paces) == self.pace_mark.size, "pace counts and marks disagree")
-        _require(_sum(c.samples) == self.sample.size, "sample counts and samples disagree")
-        devices = len(self.devices)
-        if v.device.size:
-            _require(int(v.device.max()) < devices, "a vital of a device that is not listed")
-            _require(_below(MAX_TIME_NS, v.session, v.time_ns), "a vital's session or time out of range")
-        if not p.device.size:
-            return
-        _require(int(p.device.max()) < devices, "a packet of a device that is not listed")
-        _require(_below(MAX_TIME_NS, p.session, p.start_ns, p.received_ns), "a packet's time out of range")
-        _require(_below(MAX_COUNT, p.seq, p.first_sample), "seq or first_sample out of range")
-        _require(_between(p.channels, 1, MAX_CHANNELS), "a packet without channels, or with too many")
-        _require(_between(c.rate, MIN_RATE_HZ, MAX_RATE_HZ), "a sampling rate out of range")
-        _require(_between(c.gain, MIN_GAIN, MAX_GAIN), "a gain that is not finite and above 0")
-        _require(bool(np.isfinite(c.offset).all()), "an offset that is not finite")
-        self._check_durations()
-
-    def _check_durations(self) -> None:
-        """Check that a packet is neither empty nor endless, and that its channels cover the same time."""
-        p, c = self.packet, self.channel
-        step = 1.0 / c.rate
-        duration = c.samples * step
-        _require(_between(duration, step.min(), MAX_PACKET_S), "an empty or endless packet")
-        first = np.add.accumulate(p.channels, dtype=np.int64) - p.channels
-        apart = np.abs(duration - duration[first].repeat(p.channels)) - step - step[first].repeat(p.channels)
-        _require(bool(np.maximum.reduce(apart) <= 0), "channels of a packet cover different times")
-        if self.pace_mark.size:
-            length = c.samples[first].repeat(p.paces)
-            _require(bool((self.pace_mark < length).all()), "a pace mark outside its packet")
+        return _read(columns.read(writer or newest("Bundle"), [data])).bundle
 
     def packets(self) -> Iterator[Packet]:
         """Yield the packets as rows; their samples stay views."""
@@ -220,35 +173,120 @@ class Bundle:
             yield Vital(self.devices[device], *rest)
 
 
-def gather(bundles: Sequence[Bundle]) -> Bundle:
-    """Return one bundle that holds the rows of all, in order, for one call of a detector bank.
+class Gathered(NamedTuple):
+    """Several bundles as one, for one call of a detector bank.
 
-    Its ``devices`` are those of the bundles one after the other, so that an entry tells the device and the
-    bundle it came in; index columns are int64. ``gateway``, ``shard`` and ``created_ns`` are the first one's.
+    Attributes:
+        bundle: the rows of all, in order. Its ``devices`` are those of the bundles one after the other, so
+            that an entry tells the device and the bundle it came in; index columns are int64. ``gateway``,
+            ``shard`` and ``created_ns`` are the first one's.
+        created_ns, devices, packets: of each bundle, when it was made, and how many it has; int64.
     """
-    if len(bundles) == 1:
-        return bundles[0]
-    shifts = np.cumsum([0] + [len(b.devices) for b in bundles[:-1]])
 
-    def joined(tables: Iterable[Any]) -> list[NDArray[Any]]:
-        return [np.concatenate(column) for column in zip(*tables, strict=True)]
+    bundle: Bundle
+    created_ns: NDArray[np.int64]
+    devices: NDArray[np.int64]
+    packets: NDArray[np.int64]
 
-    packet = joined(b.packet for b in bundles)
-    packet[0] = np.concatenate([b.packet.device + s for b, s in zip(bundles, shifts, strict=True)])
-    vital = joined(b.vital for b in bundles)
-    vital[0] = np.concatenate([b.vital.device + s for b, s in zip(bundles, shifts, strict=True)])
-    first = bundles[0]
-    return Bundle(
-        first.gateway,
-        first.shard,
-        first.created_ns,
-        [name for b in bundles for name in b.devices],
-        PacketColumns(*packet),
-        ChannelColumns(*joined(b.channel for b in bundles)),
-        np.concatenate([b.pace_mark for b in bundles]),
-        VitalColumns(*vital),
-        np.concatenate([b.sample for b in bundles]),
+
+def gather(records: Sequence[bytes | memoryview]) -> Gathered:
+    """Return what the encoded bundles hold together; the cost of a small one is little.
+
+    Raises:
+        BadRecordError: as ``Bundle.decode``, of any of them.
+    """
+    writers = [writer_of(data) for data in records]
+    if all(w is writers[0] for w in writers):
+        return _read(columns.read(writers[0], records))
+    return gather(
+        [Bundle.decode(data, writer).encode() for data, writer in zip(records, writers, strict=True)]
     )
+
+
+def _read(read: columns.Read) -> Gathered:
+    v, rows = read
+    own = np.array([1 + raw.count(b"\n") if raw else 0 for raw in v["devices"]], np.int64)
+    packet = PacketColumns(*(v[n] for n in _NAMES["packet"]))
+    channel = ChannelColumns(*(v[n] for n in _NAMES["channel"]))
+    vital = VitalColumns(*(v[n] for n in _NAMES["vital"]))
+    if own.size > 1:
+        packet = packet._replace(device=_shifted(packet.device, rows["packet"], own))
+        vital = vital._replace(device=_shifted(vital.device, rows["vital"], own))
+    bundle = Bundle(
+        v["gateway"][0],
+        v["shard"][0],
+        v["created_ns"][0],
+        device_list(b"\n".join(filter(None, v["devices"]))),
+        packet,
+        channel,
+        v["pace_mark"],
+        vital,
+        v["sample"],
+    )
+    _check_counts(bundle, rows)
+    _check_values(bundle)
+    return Gathered(bundle, np.array(v["created_ns"], np.int64), own, rows["packet"])
+
+
+def _shifted(
+    device: NDArray[np.integer], rows: NDArray[np.int64], own: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return an index into the devices of all where each of ``rows`` indexes those of its own bundle."""
+    _require(bool((device < own.repeat(rows)).all()), "a row of a device that is not listed")
+    return device + (np.cumsum(own) - own).repeat(rows)
+
+
+def _check_counts(bundle: Bundle, rows: dict[str, NDArray[np.int64]]) -> None:
+    """Raise ``BadRecordError`` where counts and rows disagree in any of the bundles that were gathered."""
+    p, c = bundle.packet, bundle.channel
+    for counts, of, kind in (
+        (p.channels, "packet", "channel"),
+        (p.paces, "packet", "pace"),
+        (c.samples, "channel", "sample"),
+    ):
+        _require(_agree(counts, rows[of], rows[kind]), f"{kind} counts and {kind} rows disagree")
+
+
+def _agree(counts: NDArray[Any], rows: NDArray[np.int64], wanted: NDArray[np.int64]) -> bool:
+    if rows.size == 1:
+        return int(np.add.reduce(counts, dtype=np.int64)) == int(wanted[0])
+    sums = np.zeros(counts.size + 1, np.int64)
+    np.cumsum(counts, dtype=np.int64, out=sums[1:])
+    ends = np.cumsum(rows)
+    return bool((sums[ends] - sums[ends - rows] == wanted).all())
+
+
+def _check_values(bundle: Bundle) -> None:
+    """Raise ``BadRecordError`` where a value is absurd."""
+    p, c, v = bundle.packet, bundle.channel, bundle.vital
+    devices = len(bundle.devices)
+    if v.device.size:
+        _require(int(v.device.max()) < devices, "a vital of a device that is not listed")
+        _require(_below(MAX_TIME_NS, v.session, v.time_ns), "a vital's session or time out of range")
+    if not p.device.size:
+        return
+    _require(int(p.device.max()) < devices, "a packet of a device that is not listed")
+    _require(_below(MAX_TIME_NS, p.session, p.start_ns, p.received_ns), "a packet's time out of range")
+    _require(_below(MAX_COUNT, p.seq, p.first_sample), "seq or first_sample out of range")
+    _require(_between(p.channels, 1, MAX_CHANNELS), "a packet without channels, or with too many")
+    _require(_between(c.rate, MIN_RATE_HZ, MAX_RATE_HZ), "a sampling rate out of range")
+    _require(_between(c.gain, MIN_GAIN, MAX_GAIN), "a gain that is not finite and above 0")
+    _require(bool(np.isfinite(c.offset).all()), "an offset that is not finite")
+    _check_durations(bundle)
+
+
+def _check_durations(bundle: Bundle) -> None:
+    """Check that a packet is neither empty nor endless, and that its channels cover the same time."""
+    p, c = bundle.packet, bundle.channel
+    step = 1.0 / c.rate
+    duration = c.samples * step
+    _require(_between(duration, step.min(), MAX_PACKET_S), "an empty or endless packet")
+    first = np.add.accumulate(p.channels, dtype=np.int64) - p.channels
+    apart = np.abs(duration - duration[first].repeat(p.channels)) - step - step[first].repeat(p.channels)
+    _require(bool(np.maximum.reduce(apart) <= 0), "channels of a packet cover different times")
+    if bundle.pace_mark.size:
+        length = c.samples[first].repeat(p.paces)
+        _require(bool((bundle.pace_mark < length).all()), "a pace mark outside its packet")
 
 
 _TABLES: dict[str, Any] = {"packet": PacketColumns, "channel": ChannelColumns, "vital": VitalColumns}
@@ -269,10 +307,6 @@ def _packet_row(p: Packet, index: dict[str, int]) -> tuple[int, ...]:
 def _channel_row(c: Channel) -> tuple[float, ...]:
     filters = (c.high_pass, c.low_pass, c.notch)
     return (c.code, c.kind, c.unit, c.rate, c.gain, c.offset, *filters, c.lead_off, c.samples.size)
-
-
-def _sum(counts: NDArray[Any]) -> int:
-    return int(np.add.reduce(counts, dtype=np.int64))
 
 
 def _below(power_of_two: int, *tables: NDArray[np.int64]) -> bool:

@@ -12,6 +12,7 @@ nothing else.
 import io
 from collections.abc import Callable
 from dataclasses import fields
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -43,8 +44,14 @@ Record = (
 T = TypeVar("T")
 
 
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind))
+
+
 def _shallow(record: Any) -> dict[str, Any]:
-    return {f.name: getattr(record, f.name) for f in fields(record)}
+    kind: Any = type(record)
+    return {name: getattr(record, name) for name in _names(kind)}
 
 
 def _packet_to_avro(packet: records.Packet) -> dict[str, Any]:
@@ -174,7 +181,10 @@ def decode(data: bytes | memoryview) -> Record:
     body = io.BytesIO(data[HEADER_BYTES:])
     try:
         # The names tell the records of a union apart: the changes of a control record.
-        row = schemaless_reader(body, writer.parsed, newest(writer.name).parsed, return_record_name=True)
+        # Resolving a schema into itself would cost as much as reading.
+        reader = newest(writer.name)
+        resolved = None if reader is writer else reader.parsed
+        row = schemaless_reader(body, writer.parsed, resolved, return_record_name=True)
         record = _FROM_AVRO[writer.name](row)  # type: ignore[arg-type]
     except BadRecordError:
         raise

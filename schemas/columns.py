@@ -6,10 +6,10 @@ exactly that subset by itself, since a general decoder would copy every column.
 """
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from fastavro import schemaless_reader
@@ -84,78 +84,144 @@ def _pad(size: int, behind_bytes: int) -> bytes:
     return _zigzag(n) + bytes(n)
 
 
+class Read(NamedTuple):
+    """Records of one schema, read together.
+
+    Attributes:
+        values: of a column the rows of all records, one after the other; of another field a list with its
+            value in each record.
+        rows: how many rows of each kind every record has; int64, shape (records,).
+    """
+
+    values: dict[str, Any]
+    rows: dict[str, NDArray[np.int64]]
+
+
 def decode(schema: Schema, data: bytes | memoryview) -> dict[str, Any]:
     """Return the fields of a record; columns are read-only views into ``data`` wherever it is aligned.
 
     Raises:
-        BadRecordError: truncated, bytes left over, a column that is no whole number of rows, or columns
-            of the same rows with different lengths.
+        BadRecordError: as ``read``.
+    """
+    values = read(schema, [data]).values
+    return {f.name: values[f.name] if f.dtype is not None else values[f.name][0] for f in layout(schema)}
+
+
+def read(schema: Schema, records: Sequence[bytes | memoryview]) -> Read:
+    """Return what several records hold, joined column by column; a lone one is not copied.
+
+    Raises:
+        BadRecordError: one is truncated, has bytes left over, a column that is no whole number of rows, or
+            columns of the same rows with different lengths.
     """
     if schema is not newest(schema.name):
-        return _resolve(schema, data)
-    view = memoryview(data)
+        records = [_resolve(schema, data) for data in records]
+        schema = newest(schema.name)
+    plan = _plan(schema)
+    cuts = [_cut(plan, data) for data in records]
+    rows = _count(plan, cuts)
     values: dict[str, Any] = {}
-    counts: dict[str, int] = {}
-    position = HEADER_BYTES
+    for field, pieces in zip(plan.fields, zip(*cuts, strict=True), strict=True):
+        if field.dtype is not None:
+            values[field.name] = _column(field.dtype, pieces)
+        elif field.avro == "string":
+            values[field.name] = [_text(plan, field, piece) for piece in pieces]
+        elif field.avro == "bytes":
+            values[field.name] = [bytes(piece) for piece in pieces]
+        else:
+            values[field.name] = pieces
+    return Read(values, rows)
+
+
+class _Plan(NamedTuple):
+    """How to read a schema: what of it is looked at for each record, once.
+
+    ``first``: for each column, which of the columns is the first one of the same rows.
+    """
+
+    name: str
+    fields: tuple[Field, ...]
+    is_integer: tuple[bool, ...]
+    columns: tuple[int, ...]
+    itemsize: NDArray[np.int64]
+    first: NDArray[np.int64]
+
+
+@cache
+def _plan(schema: Schema) -> _Plan:
+    fields = layout(schema)
+    columns = [(at, f.dtype.itemsize, f.rows) for at, f in enumerate(fields) if f.dtype is not None]
+    kinds = [rows for _, _, rows in columns]
+    return _Plan(
+        schema.name,
+        fields,
+        tuple(f.avro in _INTEGERS for f in fields),
+        tuple(at for at, _, _ in columns),
+        np.array([itemsize for _, itemsize, _ in columns], np.int64),
+        np.array([kinds.index(rows) for rows in kinds], np.int64),
+    )
+
+
+def _cut(plan: _Plan, data: bytes | memoryview) -> list[Any]:
+    """Return the fields of a record: an integer, or the bytes of anything else, in place."""
+    view = memoryview(data)
     end = len(view)
-    for name, avro, dtype, rows in _plan(schema):
+    position = HEADER_BYTES
+    found: list[Any] = []
+    for is_integer in plan.is_integer:
         coded = shift = 0
         while True:
             if position >= end or shift > 63:
-                raise BadRecordError(f"{schema.name}: ends within {name}")
-            byte = view[position]
+                raise BadRecordError(f"{plan.name}: ends within {plan.fields[len(found)].name}")
+            byte = data[position]
             position += 1
             coded |= (byte & 0x7F) << shift
             if byte < 0x80:
                 break
             shift += 7
         number = (coded >> 1) ^ -(coded & 1)
-        if avro in _INTEGERS:
-            values[name] = number
+        if is_integer:
+            found.append(number)
             continue
-        if number < 0 or position + number > end:
-            raise BadRecordError(f"{schema.name}: {name} states {number} bytes, {end - position} are left")
-        if dtype is None:
-            values[name] = _text(schema.name, name, avro, view[position : position + number])
-        else:
-            values[name] = _column(schema.name, name, dtype, view, position, number)
-            count = number // dtype.itemsize
-            if counts.setdefault(rows, count) != count:
-                raise BadRecordError(
-                    f"{schema.name}: {name} has {count} rows, others of its kind {counts[rows]}"
-                )
-        position += number
+        behind = position + number
+        if number < 0 or behind > end:
+            name = plan.fields[len(found)].name
+            raise BadRecordError(f"{plan.name}: {name} states {number} bytes, {end - position} are left")
+        found.append(view[position:behind])
+        position = behind
     if position != end:
-        raise BadRecordError(f"{schema.name}: {end - position} bytes left over")
-    return values
+        raise BadRecordError(f"{plan.name}: {end - position} bytes left over")
+    return found
 
 
-@cache
-def _plan(schema: Schema) -> tuple[tuple[str, str, np.dtype[Any] | None, str], ...]:
-    return tuple((f.name, f.avro, f.dtype, f.rows) for f in layout(schema))
+def _count(plan: _Plan, cuts: Sequence[list[Any]]) -> dict[str, NDArray[np.int64]]:
+    """Return the rows of each kind in every record; columns that disagree are refused."""
+    sizes = np.array([[len(cut[at]) for at in plan.columns] for cut in cuts], np.int64)
+    counts, rest = np.divmod(sizes, plan.itemsize)
+    if rest.any():
+        field = plan.fields[plan.columns[int(rest.any(axis=0).argmax())]]
+        raise BadRecordError(f"{plan.name}: {field.name} is no whole number of rows")
+    apart = counts != counts[:, plan.first]
+    if apart.any():
+        field = plan.fields[plan.columns[int(apart.any(axis=0).argmax())]]
+        raise BadRecordError(f"{plan.name}: {field.name} has not as many rows as others of its kind")
+    return {plan.fields[at].rows: counts[:, i] for i, at in enumerate(plan.columns) if plan.first[i] == i}
 
 
-def _text(record: str, name: str, avro: str, raw: memoryview) -> str | bytes:
-    if avro == "bytes":
-        return bytes(raw)
+def _text(plan: _Plan, field: Field, raw: memoryview) -> str:
     try:
         return str(raw, "utf-8")
     except UnicodeDecodeError as error:
-        raise BadRecordError(f"{record}: {name} is not UTF-8") from error
+        raise BadRecordError(f"{plan.name}: {field.name} is not UTF-8") from error
 
 
-def _column(
-    record: str, name: str, dtype: np.dtype[Any], view: memoryview, position: int, nbytes: int
-) -> NDArray[Any]:
-    count, rest = divmod(nbytes, dtype.itemsize)
-    if rest:
-        raise BadRecordError(f"{record}: {name} is no whole number of {dtype.itemsize}-byte rows")
-    column = np.frombuffer(view, dtype, count, position)
+def _column(dtype: np.dtype[Any], pieces: Sequence[memoryview]) -> NDArray[Any]:
+    column = np.frombuffer(pieces[0] if len(pieces) == 1 else b"".join(pieces), dtype)
     return column if column.flags.aligned else column.copy()
 
 
-def _resolve(writer: Schema, data: bytes | memoryview) -> dict[str, Any]:
-    """Read an older version by Avro's schema resolution (copies), then as if it had been written today."""
+def _resolve(writer: Schema, data: bytes | memoryview) -> bytes:
+    """Return a record of an older version as if it had been written today, by Avro's schema resolution."""
     reader = newest(writer.name)
     try:
         values: Any = schemaless_reader(io.BytesIO(data[HEADER_BYTES:]), writer.parsed, reader.parsed)
@@ -166,4 +232,4 @@ def _resolve(writer: Schema, data: bytes | memoryview) -> dict[str, Any]:
         raw = values[name]
         # A default that Avro's resolution filled in is still in JSON's form: one letter a byte.
         values[name] = np.frombuffer(raw.encode("latin-1") if isinstance(raw, str) else raw, dtype)
-    return decode(reader, encode(reader.name, values))
+    return encode(reader.name, values)

@@ -1,9 +1,12 @@
 """Runs the benches and prints what they found."""
 
 import json
+import logging
+import os
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +16,7 @@ from rich.table import Table
 from ecgstream import __version__
 from ecgstream.bench import bundles, detectors, registry, sink, spool
 from ecgstream.bench.measure import CannotMeasureError
+from ecgstream.lifecycle import set_up_logging
 from ecgstream.settings import Settings
 
 T = TypeVar("T")
@@ -40,8 +44,14 @@ def run(json_file: Path | None) -> None:
     write(json_file, {"run": machine(), **found})
 
 
+def say(what: str) -> None:
+    """Say what is being done."""
+    Console(highlight=False).print(what)
+
+
 def found_by(bench: Callable[[], T]) -> T:
     """Return what a bench found; what it lacks ends the program."""
+    set_up_logging(Settings(), "bench", at_least=logging.WARNING)
     try:
         return bench()
     except CannotMeasureError as error:
@@ -51,8 +61,9 @@ def found_by(bench: Callable[[], T]) -> T:
 def machine() -> dict[str, str]:
     """Return what a figure is worth nothing without."""
     return {
-        "machine": platform.machine(),
+        "machine": f"{platform.machine()} with {os.cpu_count()} cores",
         "python": platform.python_version(),
+        **{name: version(name) for name in ("numpy", "numba", "faust-streaming")},
         "ecgstream": __version__,
     }
 
@@ -62,6 +73,14 @@ def show(figures: Mapping[str, Any]) -> None:
     table = Table(box=None, show_header=False)
     for figure, value in figures.items():
         table.add_row(figure.replace("_", " "), value if isinstance(value, str) else f"{value:,}")
+    Console().print(table)
+
+
+def show_rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table."""
+    table = Table(*head, box=None, header_style="bold")
+    for row in rows:
+        table.add_row(*row)
     Console().print(table)
 
 

@@ -1,9 +1,10 @@
 """``ecgstream bench``: how fast the parts are, each beside what it is compared with."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, Token
 
 from ecgstream.commands.flags import SettingsFlags
 from ecgstream.settings import Settings
@@ -11,6 +12,15 @@ from ecgstream.settings import Settings
 app = App(name="bench", help="Measure how fast the parts are, each beside what it is compared with.")
 
 JsonFile = Annotated[Path | None, Parameter(name="--json", help="also write the figures to this file.")]
+
+Document = Annotated[Path | None, Parameter(name="--document")]
+
+
+def _numbers(_type: object, tokens: Sequence[Token]) -> tuple[int, ...]:
+    return tuple(int(part) for token in tokens for part in token.value.split(","))
+
+
+Numbers = Annotated[tuple[int, ...], Parameter(converter=_numbers, n_tokens=1)]
 
 
 @app.default
@@ -66,6 +76,68 @@ def traces(folder: Path, /, *, json: JsonFile = None, settings: SettingsFlags = 
     found = found_by(lambda: bench.run(folder, _database(settings)))
     show_beside(found)
     write(json, found)
+
+
+@app.command
+def pipeline(
+    *,
+    devices: Numbers = (1000, 3000, 10_000),
+    gateways: Numbers = (1, 20, 1300),
+    profile: bool = False,
+    json: JsonFile = None,
+    document: Document = None,
+    settings: SettingsFlags = None,
+) -> None:
+    """Measure a worker under load beside its detectors alone, and beside what people write today.
+
+    The broker that is named must be empty; where none is, one is started. So with the database.
+
+    Args:
+        devices: how many, with commas: 1000,3000,10000.
+        gateways: on how many, each with each: 1,20,1300.
+        profile: also look where a worker's time goes.
+        json: also write the figures to this file.
+        document: also write them into this document, between `<!-- pipeline -->` and its end.
+        settings: see `ecgstream settings`.
+    """
+    from ecgstream.bench import document as written
+    from ecgstream.bench import pipeline as bench
+    from ecgstream.bench.run import found_by, machine, say, show_rows, write
+
+    given = settings or Settings()
+    found = found_by(lambda: bench.run(given, devices, gateways, say, with_profile=profile))
+    found = {"run": machine(), **found}
+    show_rows(
+        ("bar", "wanted", "found", ""), [(*b[:3], "met" if b[3] else "MISSED") for b in bench.bars(found)]
+    )
+    write(json, found)
+    if document is not None:
+        written.put(document, "pipeline", written.of_pipeline(found))
+
+
+@app.command
+def restore(
+    *, devices: int = 10_000, json: JsonFile = None, document: Document = None, settings: SettingsFlags = None
+) -> None:
+    """Measure how long a worker takes to have its devices back, after ten minutes at the live rate.
+
+    The broker that is named must be empty; where none is, one is started.
+
+    Args:
+        devices: how many.
+        json: also write the figures to this file.
+        document: also write them into this document, between `<!-- restore -->` and its end.
+        settings: see `ecgstream settings`.
+    """
+    from ecgstream.bench import document as written
+    from ecgstream.bench import restore as bench
+    from ecgstream.bench.run import found_by, machine, show, write
+
+    found = {"run": machine(), **found_by(lambda: bench.run(settings or Settings(), devices))}
+    show({name: value for name, value in found.items() if name != "run"})
+    write(json, found)
+    if document is not None:
+        written.put(document, "restore", written.of_restore(found))
 
 
 @app.command

@@ -15,7 +15,7 @@ from ecgstream.worker.live import Live
 from ecgstream.worker.snapshots import Saved
 from ecgstream.worker.unfinished import decoded
 from schemas import codec, topics
-from schemas.bundle import Bundle
+from schemas.bundle import Bundle, Gathered
 from schemas.errors import BadRecordError
 from schemas.records import BacklogEnd, Condition, Control, Lane, Snapshot, SnapshotKind
 
@@ -49,9 +49,9 @@ class Backfill(Partition):
             self.keys.drop((SnapshotKind.DEVICE, self.lane, device, 0, 0))
         self._live.filled(device, control.session, control.from_sample)
 
-    def _take(self, waiting: Sequence[tuple[Record, Bundle]]) -> None:
-        for record, bundle in waiting:
-            self._take_one(record, bundle)
+    def _take(self, records: Sequence[Record], gathered: Gathered) -> None:
+        for record in records:
+            self._take_one(record, gathered.bundle if len(records) == 1 else Bundle.decode(record.value))
 
     def _take_one(self, record: Record, bundle: Bundle) -> None:
         rows = self._rows(bundle.devices)

@@ -18,7 +18,8 @@ and going on could commit what is not there.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from itertools import chain
 from typing import Any, NoReturn, Protocol
 
 import structlog
@@ -66,6 +67,8 @@ class Checkpoints:
         self._positions: dict[Partition, int] = {}
         self.refused = 0
         """Commits refused in a row."""
+        self.snapshots = 0
+        """Device snapshots written."""
 
     async def send(self, partition: Partition) -> None:
         """Hand the partition's outputs to the producer, without waiting for the broker."""
@@ -73,9 +76,7 @@ class Checkpoints:
             found, partition.outbox = partition.outbox, []
             in_flight = self._in_flight.setdefault(partition, [])
             try:
-                for o in found:
-                    sent = self._broker.send(o.topic, partition.number, o.key, o.value)
-                    in_flight.append(await asyncio.wait_for(sent, self._timeout_s))
+                in_flight += await self._hand(partition, ((o.topic, o.key, o.value) for o in found))
             except Exception as error:
                 self._give_up(f"an output could not be sent: {error!r}")
 
@@ -87,22 +88,25 @@ class Checkpoints:
             self._turn += 1
             turn, turns = (0, 1) if everything else (self._turn, self._turns)
             due = [(p, p.snapshots(turn, turns), p.position()) for p in partitions]  # 0
-            given_up = [(p.number, key) for p in partitions for key in p.keys.take()]
+            given_up = [(p, p.keys.take()) for p in partitions]
+            # All partitions take each step together: one wait for the broker, however many they are.
             try:
                 for partition, _, _ in due:  # 1
                     await self.send(partition)
-                    await self._acknowledged(self._in_flight.pop(partition, []))
-                for partition, snapshots, _ in due:  # 2
-                    await self._save(partition, snapshots)
+                await self._acknowledged(chain(*(self._in_flight.pop(p, []) for p, _, _ in due)))
+                await self._save((p, snapshots) for p, snapshots, _ in due)  # 2
+                self.snapshots += sum(len(snapshots) for _, snapshots, _ in due)
                 moved = [(p, position) for p, _, position in due if self._positions.get(p) != position]
-                for partition, position in moved:  # 3
-                    await self._save(partition, [partition.position_record(position)])
+                await self._save((p, [p.position_record(position)]) for p, position in moved)  # 3
                 self._positions.update(moved)
             except Exception as error:
                 self._give_up(f"a checkpoint failed: {error!r}")
             await self._commit({p.number: position for p, _, position in due if p.lane is Lane.LIVE})  # 4
             try:
-                await self._acknowledged([await self._hand(n, key, None) for n, key in given_up])  # 5
+                sent = [
+                    await self._hand(p, ((topics.SNAPSHOTS, k, None) for k in keys)) for p, keys in given_up
+                ]
+                await self._acknowledged(chain(*sent))  # 5
             except Exception as error:
                 self._give_up(f"keys could not be given up: {error!r}")
 
@@ -118,17 +122,21 @@ class Checkpoints:
         else:
             self.refused = 0
 
-    async def _save(self, partition: Partition, snapshots: Sequence[Snapshot]) -> None:
+    async def _save(self, due: Iterable[tuple[Partition, Sequence[Snapshot]]]) -> None:
         """Write snapshots and wait until the broker has them."""
         sent = [
-            await self._hand(partition.number, partition.keys.wrote(s), codec.encode(s)) for s in snapshots
+            await self._hand(p, ((topics.SNAPSHOTS, p.keys.wrote(s), codec.encode(s)) for s in snapshots))
+            for p, snapshots in due
         ]
-        await self._acknowledged(sent)
+        await self._acknowledged(chain(*sent))
 
-    async def _hand(self, partition: int, key: bytes, value: bytes | None) -> Awaitable[Any]:
-        sent = self._broker.send(topics.SNAPSHOTS, partition, key, value)
-        return await asyncio.wait_for(sent, self._timeout_s)
+    async def _hand(
+        self, partition: Partition, records: Iterable[tuple[topics.Topic, bytes | None, bytes | None]]
+    ) -> list[Awaitable[Any]]:
+        """Hand records to the producer, which may have to make room first."""
+        async with asyncio.timeout(self._timeout_s):
+            return [await self._broker.send(topic, partition.number, k, v) for topic, k, v in records]
 
-    async def _acknowledged(self, waiting: list[Awaitable[Any]]) -> None:
-        if waiting:
-            await asyncio.wait_for(asyncio.gather(*waiting), self._timeout_s)
+    async def _acknowledged(self, waiting: Iterable[Awaitable[Any]]) -> None:
+        async with asyncio.timeout(self._timeout_s):
+            await asyncio.gather(*waiting)

@@ -21,13 +21,15 @@ class Controls:
 
     def add(self, control: Control) -> None:
         """Take a record; one that says the same from the same sample on takes the older one's place."""
-        if isinstance(control.change, BacklogEnd):
-            return
+        if not isinstance(control.change, BacklogEnd):
+            self._keep(control, codec.encode(control))
+
+    def _keep(self, control: Control, encoded: bytes) -> None:
         codes = tuple(m.code for m in control.change.limits) if isinstance(control.change, Limits) else ()
         key = (type(control.change).__name__, codes, control.session, control.from_sample)
         kept = self._of.setdefault(control.device, {})
         kept.pop(key, None)
-        kept[key] = codec.encode(control)
+        kept[key] = encoded
         while len(kept) > MOST:
             del kept[next(iter(kept))]
 
@@ -37,7 +39,9 @@ class Controls:
 
     def restore(self, encoded: Iterable[bytes]) -> list[Control]:
         """Take what ``of`` gave back in; return the records."""
-        found = [codec.decode_as(Control, one) for one in encoded]
-        for control in found:
-            self.add(control)
+        found = []
+        for one in encoded:
+            control = codec.decode_as(Control, one)
+            self._keep(control, one)
+            found.append(control)
         return found

@@ -20,9 +20,10 @@ from ecgstream.worker.outputs import Output, Source
 from ecgstream.worker.snapshots import VERSION, Keys, LaneSaved
 from ecgstream.worker.unfinished import Begun, Unfinished
 from schemas import codec
-from schemas.bundle import Bundle
+from schemas.bundle import Bundle, Gathered, gather
 from schemas.errors import BadRecordError
 from schemas.records import Condition, Control, Lane, Snapshot, SnapshotKind
+from schemas.registry import writer_of
 from schemas.topics import Topic
 
 log = structlog.get_logger()
@@ -73,19 +74,18 @@ class Partition(ABC):
 
     def process(self, records: Sequence[Record]) -> None:
         """Process records that follow each other; what cannot be read becomes a dead letter."""
-        waiting: list[tuple[Record, Bundle]] = []
+        bundles: list[Record] = []
         for record in records:
             try:
-                content = codec.decode(record.value)
-                if isinstance(content, Bundle):
-                    waiting.append((record, content))
+                if writer_of(record.value).name == "Bundle":
+                    bundles.append(record)
                     continue
-                self._push(waiting)
-                waiting = []
-                self._control(record, self._as_control(content))
+                self._push(bundles)
+                bundles = []
+                self._control(record, self._as_control(codec.decode(record.value)))
             except BadRecordError as error:
                 self._refuse(record, str(error))
-        self._push(waiting)
+        self._push(bundles)
         if records:
             self.next_offset = records[-1].offset + 1
             if self._resume and self.next_offset >= max(self._resume.values()):
@@ -101,24 +101,29 @@ class Partition(ABC):
         """Take a control record."""
 
     @abstractmethod
-    def _take(self, waiting: Sequence[tuple[Record, Bundle]]) -> None:
+    def _take(self, records: Sequence[Record], gathered: Gathered) -> None:
         """Feed bundles that follow each other to the bank."""
 
-    def _push(self, waiting: Sequence[tuple[Record, Bundle]]) -> None:
-        if not waiting:
+    def _push(self, records: Sequence[Record]) -> None:
+        """Take bundles; those that are refused are found by halves, and stop none of the others."""
+        if not records:
             return
         try:
-            self._take(waiting)
-            self.device_seconds += sum(_seconds(bundle) for _, bundle in waiting)
+            gathered = gather([record.value for record in records])
+            self._take(records, gathered)
+            self.device_seconds += _seconds(gathered.bundle)
         except Exception as error:
-            # A bank takes every valid bundle; this is a fault of ours. It must not stop the other devices:
-            # they go in one by one, and what went in before it failed is known to the bank as duplicates.
-            log.exception("bank_failed", partition=self.number, lane=self.lane, offset=waiting[0][0].offset)
-            if len(waiting) == 1:
-                self._refuse(waiting[0][0], f"{type(error).__name__}: {error}")
+            if not isinstance(error, BadRecordError):
+                # A bank takes every valid bundle; this is a fault of ours. What went in before it failed is
+                # known to the bank as duplicates.
+                at = {"partition": self.number, "lane": self.lane, "offset": records[0].offset}
+                log.exception("bank_failed", **at)
+            if len(records) == 1:
+                self._refuse(records[0], _reason(error))
                 return
-            for one in waiting:
-                self._push([one])
+            half = len(records) // 2
+            self._push(records[:half])
+            self._push(records[half:])
 
     def _refuse(self, record: Record, reason: str) -> None:
         at = {"topic": self.topic.name, "partition": self.number, "offset": record.offset}
@@ -171,8 +176,8 @@ class Partition(ABC):
             self._dirty_since = np.concatenate([self._dirty_since, np.full(more, CLEAN, np.int64)])
         return rows
 
-    def _mark_dirty(self, rows: NDArray[np.int64], offset: int) -> None:
-        self._dirty_since[rows] = np.minimum(self._dirty_since[rows], offset)
+    def _mark_dirty(self, rows: NDArray[np.int64], offset: NDArray[np.int64] | int) -> None:
+        np.minimum.at(self._dirty_since, rows, offset)
 
     # -- checkpoint and restore
 
@@ -211,9 +216,9 @@ class Partition(ABC):
     def _state(self, row: int) -> bytes:
         return self._bank.snapshot(row)
 
-    def _set_state(self, device: str, state: bytes) -> None:
-        """Take a device's state; raise ``StateError`` where it cannot be read."""
-        self._bank.restore(device, state)
+    def _set_state(self, device: str, state: bytes) -> int:
+        """Take a device's state and return its row; raise ``StateError`` where it cannot be read."""
+        return self._bank.restore(device, state)
 
     @abstractmethod
     def _without_state(self, snapshot: Snapshot) -> None:
@@ -221,8 +226,9 @@ class Partition(ABC):
 
     def _restore(self, saved: LaneSaved) -> None:
         """Take the devices' states; records below a state's offset will not touch its device again."""
+        self._bank.make_room(len(saved.devices))
+        self._rows(list(saved.devices))
         for device, snapshot in saved.devices.items():
-            self._rows([device])
             try:
                 self._set_state(device, _readable(snapshot))
             except StateError as error:
@@ -241,6 +247,10 @@ def _readable(snapshot: Snapshot) -> bytes:
     if snapshot.version != VERSION:
         raise StateError(f"of version {snapshot.version}, this is {VERSION}")
     return snapshot.state
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, BadRecordError) else f"{type(error).__name__}: {error}"
 
 
 def _seconds(bundle: Bundle) -> float:

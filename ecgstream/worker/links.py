@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.bundle import Bundle
+from schemas.bundle import Bundle, Gathered
 
 _NEVER = -1
 _LINK = np.dtype(
@@ -70,27 +70,45 @@ class Links:
 
         ``rows``: one an entry of ``bundle.devices``, -1 to skip it.
         """
-        if not bundle.packet.device.size:
-            return []
+        row = rows[bundle.packet.device]
+        row = row[(row >= 0) & (row < self._link.size)]
+        lost = dict.fromkeys(row[self._link["lost"][row]].tolist())
+        back = [self._event(r, back=True, log_ms=log_ms) for r in lost]
+        self._note(bundle, rows, np.full(bundle.packet.device.size, log_ms))
+        return back
+
+    def heard_calmly(self, gathered: Gathered, rows: NDArray[np.int64], log_ms: NDArray[np.int64]) -> bool:
+        """Note the packets of several bundles at once; return False where a link is lost or back meanwhile.
+
+        ``rows``: as in ``heard``; ``log_ms``: the log's time of each bundle, never going back.
+        """
+        known = rows[(rows >= 0) & (rows < self._link.size)]
+        if (
+            log_ms[-1] - log_ms[0] > self._timeout_ms  # who is heard first may be lost behind
+            or self._link["lost"][known].any()
+            or self._overdue(int(log_ms[-1])).any()
+        ):
+            return False
+        self._note(gathered.bundle, rows, log_ms.repeat(gathered.packets))
+        return True
+
+    def _note(self, bundle: Bundle, rows: NDArray[np.int64], log_ms: NDArray[np.int64]) -> None:
         p, c = bundle.packet, bundle.channel
         row = rows[p.device]
         wanted = row >= 0
         row = row[wanted]
         if not row.size:
-            return []
+            return
         self._make_room(int(row.max()))
         link = self._link
-        lost = dict.fromkeys(row[link["lost"][row]].tolist())
-        back = [self._event(r, back=True, log_ms=log_ms) for r in lost]
         first = (np.cumsum(p.channels, dtype=np.int64) - p.channels)[wanted]
         samples = c.samples[first].astype(np.int64)
         link["lost"][row] = False
-        link["heard_ms"][row] = log_ms
+        link["heard_ms"][row] = log_ms[wanted]
         link["session"][row] = p.session[wanted]
         link["sample"][row] = p.first_sample[wanted] + samples - 1
         link["time_ns"][row] = p.start_ns[wanted] + ((samples - 1) / c.rate[first] * 1e9).astype(np.int64)
         link["rate_hz"][row] = c.rate[first]
-        return back
 
     def enrol(self, row: int, *, disabled: bool, log_ms: int) -> list[LinkEvent]:
         """Note that a device is disabled, or is not; return its link if it was lost and is no longer watched.
@@ -114,11 +132,15 @@ class Links:
 
     def advance(self, log_ms: int) -> list[LinkEvent]:
         """Return the links that are lost at this time of the log and were not before."""
+        lost = np.flatnonzero(self._overdue(log_ms))
+        self._link["lost"][lost] = True
+        return [self._event(row, back=False, log_ms=log_ms) for row in lost.tolist()]
+
+    def _overdue(self, log_ms: int) -> NDArray[np.bool_]:
         link = self._link
         watched = (link["heard_ms"] != _NEVER) & ~link["lost"] & ~link["disabled"]
-        lost = np.flatnonzero(watched & (log_ms - link["heard_ms"] > self._timeout_ms))
-        link["lost"][lost] = True
-        return [self._event(row, back=False, log_ms=log_ms) for row in lost.tolist()]
+        overdue: NDArray[np.bool_] = watched & (log_ms - link["heard_ms"] > self._timeout_ms)
+        return overdue
 
     def _event(self, row: int, *, back: bool, log_ms: int) -> LinkEvent:
         link = self._link[row]

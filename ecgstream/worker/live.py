@@ -15,7 +15,7 @@ from ecgstream.worker.rebuild import Rebuild, loud
 from ecgstream.worker.snapshots import VERSION, Keys, Saved, identity
 from ecgstream.worker.unfinished import decoded
 from schemas import codec, topics
-from schemas.bundle import Bundle, gather
+from schemas.bundle import Bundle, Gathered
 from schemas.records import Control, Enrolled, Lane, Snapshot, SnapshotKind
 
 log = structlog.get_logger()
@@ -71,41 +71,46 @@ class Live(Partition):
             self._bank.control(control)
         self._mark_dirty(rows, record.offset)
 
-    def _take(self, waiting: Sequence[tuple[Record, Bundle]]) -> None:
-        rows_of = []
-        for record, bundle in waiting:
-            rows = self._rows(bundle.devices)
-            if self._resume:
-                known = np.array([self._resume.get(d, 0) > record.offset for d in bundle.devices], np.bool_)
-                rows = np.where(known, -1, rows)
-            rows_of.append(rows)
-            self._mark_dirty(rows[rows >= 0], record.offset)
-            self._note_links(self._links.advance(record.log_ms), record.offset, record.log_ms)
-            self._note_links(self._links.heard(bundle, rows, record.log_ms), record.offset, record.log_ms)
-        counts = [len(bundle.devices) for _, bundle in waiting]
-        source = self._source(
-            np.repeat([record.offset for record, _ in waiting], counts),
-            np.repeat([bundle.created_ns for _, bundle in waiting], counts),
-        )
-        gathered = gather([bundle for _, bundle in waiting])
-        rows = np.concatenate(rows_of)
-        parts = np.repeat(np.arange(len(waiting)), counts)
-        events = self._bank.push(gathered, rows, parts)
+    def _take(self, records: Sequence[Record], gathered: Gathered) -> None:
+        bundle = gathered.bundle
+        offset = np.repeat([record.offset for record in records], gathered.devices)
+        source = self._source(offset, gathered.created_ns.repeat(gathered.devices))
+        rows = self._rows(bundle.devices)
+        if self._resume:
+            known = np.array([self._resume.get(d, 0) for d in bundle.devices], np.int64) > offset
+            rows[known] = -1
+        wanted = rows >= 0
+        self._mark_dirty(rows[wanted], offset[wanted])
+        self._hear(records, gathered, rows)
+        parts = np.arange(len(records)).repeat(gathered.devices)
+        events = self._bank.push(bundle, rows, parts)
         for gap in events.gaps:
-            self._keep_gap(gathered.devices[gap["entry"]], gap, int(source.offset[gap["entry"]]))
+            self._keep_gap(bundle.devices[gap["entry"]], gap, int(offset[gap["entry"]]))
         if self._rebuild:
-            events = self._without_what_was_told(events, gathered.devices, source)
-        self._put_out(events, gathered.devices, source)
-        self._tell_statuses(gathered, rows, source)
+            events = self._without_what_was_told(events, bundle.devices, source)
+        self._put_out(events, bundle.devices, source)
+        self._tell_statuses(bundle.devices, rows, source)
 
-    def _tell_statuses(self, gathered: Bundle, rows: NDArray[np.int64], source: Source) -> None:
-        newest = {row: entry for entry, row in enumerate(rows.tolist()) if row >= 0}
-        if not newest:
+    def _hear(self, records: Sequence[Record], gathered: Gathered, rows: NDArray[np.int64]) -> None:
+        """Let the link timers see the bundles: all at once where no link is lost or back meanwhile."""
+        log_ms = np.array([record.log_ms for record in records])
+        if self._links.heard_calmly(gathered, rows, log_ms):
             return
-        entries = np.fromiter(newest.values(), np.int64)
-        statuses = self._bank.status(np.fromiter(newest, np.int64))
+        for record, own in zip(records, np.split(rows, np.cumsum(gathered.devices)[:-1]), strict=True):
+            at = record.offset, record.log_ms
+            self._note_links(self._links.advance(record.log_ms), *at)
+            self._note_links(self._links.heard(Bundle.decode(record.value), own, record.log_ms), *at)
+
+    def _tell_statuses(self, devices: list[str], rows: NDArray[np.int64], source: Source) -> None:
+        newest = np.full(len(self._devices), -1)
+        wanted = np.flatnonzero(rows >= 0)
+        newest[rows[wanted]] = wanted  # of several entries of a row the last stays
+        entries = newest[newest >= 0]
+        if not entries.size:
+            return
+        statuses = self._bank.status(rows[entries])
         source = self._source(source.offset[entries], source.published_ns[entries])
-        self.outbox.append(outputs.of_statuses(statuses, [gathered.devices[e] for e in entries], source))
+        self.outbox.append(outputs.of_statuses(statuses, [devices[e] for e in entries.tolist()], source))
 
     # -- time passing while nothing arrives
 
@@ -182,9 +187,10 @@ class Live(Partition):
     def _state(self, row: int) -> bytes:
         return self._links.snapshot(row) + super()._state(row)
 
-    def _set_state(self, device: str, state: bytes) -> None:
-        super()._set_state(device, state[Links.STATE_BYTES :])
-        self._links.restore(int(self._rows([device])[0]), state[: Links.STATE_BYTES])
+    def _set_state(self, device: str, state: bytes) -> int:
+        row = super()._set_state(device, state[Links.STATE_BYTES :])
+        self._links.restore(row, state[: Links.STATE_BYTES])
+        return row
 
     def _without_state(self, snapshot: Snapshot) -> None:
         row = int(self._rows([snapshot.device])[0])

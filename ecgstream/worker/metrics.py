@@ -31,6 +31,7 @@ CHECKPOINT_SECONDS = Histogram(
     "Time that a checkpoint takes, in s.",
     buckets=(0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
 )
+SNAPSHOTS = Counter("ecgstream_worker_snapshots_total", "Snapshots of devices written.")
 
 PARTITIONS = Gauge("ecgstream_worker_partitions", "Partitions owned.")
 LAG_SECONDS = Gauge(
@@ -58,9 +59,10 @@ def processed(partition: Partition, records: Sequence[Record], took_s: float) ->
 @contextmanager
 def checkpoint(checkpoints: Checkpoints) -> Iterator[None]:
     """Measure a checkpoint."""
-    refused = checkpoints.refused
+    refused, snapshots = checkpoints.refused, checkpoints.snapshots
     with CHECKPOINT_SECONDS.time():
         yield
+    SNAPSHOTS.inc(checkpoints.snapshots - snapshots)
     CHECKPOINTS.labels("refused" if checkpoints.refused > refused else "taken").inc()
 
 

@@ -10,6 +10,7 @@ import contextlib
 import os
 import tempfile
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -38,7 +39,9 @@ log = structlog.get_logger()
 
 GATHER_S = 0.02
 """How long records may gather before the bank is called: a call has a cost of its own, however full it is."""
-GATHER_RECORDS = 256
+GATHER_BYTES = 524_288
+"""What one call takes at most, about 500 device-seconds: the event loop turns between calls, and outputs and
+checkpoints need many of its turns."""
 IDLE_S = 0.2
 FROZEN_S = 5.0
 PULSE_S = 0.5
@@ -70,6 +73,7 @@ def make_app(settings: Settings) -> faust.App:
         producer_acks=-1,
         producer_linger_ms=5,
         producer_compression_type="zstd",
+        producer_max_batch_size=262_144,  # one batch a partition is under way at a time
         producer_max_request_size=1_048_576,
         producer_request_timeout=SEND_TIMEOUT_S,
         stream_wait_empty=False,  # else SIGTERM waits for acknowledgements that never come
@@ -104,15 +108,13 @@ class Worker:
         self._health = health or Health()
         self._partitions: dict[int, Live] = {}
         self._backfills: dict[int, Backfill] = {}
-        self._queue: dict[int, list[Message]] = {}
+        self._queue: dict[int, deque[Message]] = {}
         self._queued_bytes = 0
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
         self._looked_s = time.monotonic()
         self._trusts_wall_from_s = 0.0
         self._has_been_assigned = False
-        names = [t.name for t in topics.ALL]
-        self._topics = {n: app.topic(n, value_type=bytes, value_serializer="raw") for n in names}
         turns = max(1, round(settings.snapshot_spread_s / settings.checkpoint_s))
         self._checkpoints = Checkpoints(self, turns=turns, timeout_s=SEND_TIMEOUT_S, give_up=give_up)
         self._backlog = Backlog(
@@ -141,7 +143,7 @@ class Worker:
     async def _receive(self, stream: Any) -> None:
         async for event in stream.noack().events():
             message = event.message
-            self._queue.setdefault(message.partition, []).append(message)
+            self._queue.setdefault(message.partition, deque()).append(message)
             self._queued_bytes += _size(message)
             self._arrived.set()
             if self._queued_bytes >= QUEUE_BYTES:
@@ -150,9 +152,10 @@ class Worker:
 
     async def _pump(self) -> None:
         while not self._app.should_stop:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._arrived.wait(), timeout=IDLE_S)
-                await asyncio.sleep(GATHER_S)
+            if not self._arrived.is_set():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._arrived.wait(), timeout=IDLE_S)
+            await asyncio.sleep(GATHER_S if 0 < self._queued_bytes < GATHER_BYTES else 0)
             self._arrived.clear()
             self._notice_a_freeze()
             for partition in list(self._partitions.values()):
@@ -160,18 +163,14 @@ class Worker:
                     continue  # a rebalance came while an output was sent: what waits is its successor's
                 self._process(partition)
                 await self._checkpoints.send(partition)
+                await asyncio.sleep(0)
             self._room.set()
 
     def _process(self, partition: Live) -> None:
         """Take what is waiting for a partition: one synchronous step."""
-        waiting = self._queue.pop(partition.number, [])
+        waiting = self._next(partition.number)
         if not waiting:
             self._idle(partition)
-        if len(waiting) > GATHER_RECORDS:
-            self._queue[partition.number] = waiting[GATHER_RECORDS:]
-            waiting = waiting[:GATHER_RECORDS]
-            self._arrived.set()
-        self._queued_bytes -= sum(map(_size, waiting))
         records = []
         expected = partition.next_offset
         for m in waiting:
@@ -184,6 +183,19 @@ class Worker:
         began_s = time.perf_counter()
         partition.process(records)
         metrics.processed(partition, records, time.perf_counter() - began_s)
+
+    def _next(self, number: int) -> list[Message]:
+        """Take from the queue of a partition what goes into one call; the rest is for the next turn."""
+        queue = self._queue.get(number, deque())
+        waiting: list[Message] = []
+        size = 0
+        while queue and size < GATHER_BYTES:
+            waiting.append(queue.popleft())
+            size += _size(waiting[-1])
+        self._queued_bytes -= size
+        if queue:
+            self._arrived.set()
+        return waiting
 
     async def _fill(self) -> None:
         while not self._app.should_stop:
@@ -228,8 +240,9 @@ class Worker:
     # -- checkpoints, assignment
 
     async def send(self, topic: topics.Topic, partition: int, key: bytes | None, value: bytes | None) -> Any:
-        """See ``checkpoint.Broker``."""
-        return await self._topics[topic.name].send(key=key, value=value, partition=partition)
+        """See ``checkpoint.Broker``. Not by Faust's topics: that way costs more than the producer's own."""
+        producer = await self._app.maybe_start_producer()
+        return await producer.send(topic.name, key, value, partition, None, None)
 
     async def commit(self, positions: dict[int, int]) -> bool:
         """See ``checkpoint.Broker``. Faust's public ``commit`` knows acknowledged offsets only."""

@@ -18,31 +18,40 @@ class Unfinished:
 
     def __init__(self) -> None:
         self._of: dict[str, dict[str, Begun]] = {}
+        self._encoded: dict[str, dict[str, bytes]] = {}
 
-    def note(self, record: Begun) -> None:
-        """Take in a phase of a condition, or the beginning or end of a segment."""
+    def note(self, record: Begun, encoded: bytes | None = None) -> None:
+        """Take in a phase of a condition, or the beginning or end of a segment; with its bytes, if known."""
         if isinstance(record, Segment):
             name, over = _SEGMENT, record.to_sample is not None
         else:
             name, over = record.id, record.phase is Phase.END
         kept = self._of.setdefault(record.device, {})
-        if over:
-            kept.pop(name, None)
-        else:
+        known = self._encoded.setdefault(record.device, {})
+        kept.pop(name, None)
+        known.pop(name, None)
+        if not over:
             kept[name] = record
+            if encoded is not None:
+                known[name] = encoded
 
     def of(self, device: str) -> tuple[Begun, ...]:
         """Return the newest record of each that has not ended."""
         return tuple(self._of.get(device, {}).values())
 
     def encoded(self, device: str) -> tuple[bytes, ...]:
-        """Return these records as a snapshot keeps them."""
-        return tuple(codec.encode(record) for record in self.of(device))
+        """Return these records as a snapshot keeps them; most have not changed since the last one."""
+        known = self._encoded.setdefault(device, {})
+        kept = self._of.get(device, {})
+        for name in kept.keys() - known.keys():
+            known[name] = codec.encode(kept[name])
+        return tuple(known[name] for name in kept)
 
     def restore(self, encoded: Iterable[bytes]) -> None:
         """Take what ``encoded`` gave back in."""
-        for record in decoded(encoded):
-            self.note(record)
+        for one in encoded:
+            for record in decoded([one]):
+                self.note(record, one)
 
 
 def decoded(encoded: Iterable[bytes]) -> list[Begun]:

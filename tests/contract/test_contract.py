@@ -313,7 +313,7 @@ def test_gathered_bundles_are_fed_one_after_the_other():
     for one in sent:
         alone.push(one)
     parts = np.arange(len(sent))
-    gathered.push(gather(sent), gathered.rows(["d"] * len(sent)), parts)
+    gathered.push(gather([one.encode() for one in sent]).bundle, gathered.rows(["d"] * len(sent)), parts)
     assert alone.snapshot(0) == gathered.snapshot(0)
 
 

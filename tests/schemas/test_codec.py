@@ -151,9 +151,12 @@ def test_bundles_come_back_equal_in_place_and_readable_by_any_avro_library(
 def test_gathered_bundles_hold_the_rows_of_all_in_order(
     first: list[records.Packet], second: list[records.Packet]
 ) -> None:
-    joined = gather([Bundle.of("a", 0, 1, first, []), Bundle.of("b", 0, 1, second, [])])
-    joined.check()
-    assert all(same_packet(a, b) for a, b in zip(first + second, joined.packets(), strict=True))
+    joined = gather([Bundle.of("a", 0, 7, first, []).encode(), Bundle.of("b", 0, 8, second, []).encode()])
+    rows = zip(first + second, joined.bundle.packets(), strict=True)
+    assert all(same_packet(a, b) for a, b in rows)
+    assert joined.created_ns.tolist() == [7, 8]
+    assert joined.packets.tolist() == [len(first), len(second)]
+    assert joined.devices.sum() == len(joined.bundle.devices)
 
 
 def test_batches_come_back_as_rows() -> None:
@@ -270,6 +273,16 @@ def test_a_bundle_whose_counts_disagree_is_refused() -> None:
     for broken in (short, wrong_device, no_channel):
         with pytest.raises(BadRecordError):
             codec.decode(broken.encode())
+        with pytest.raises(BadRecordError):
+            gather([bundle.encode(), broken.encode(), bundle.encode()])
+
+
+def test_counts_of_one_bundle_are_not_made_good_by_another() -> None:
+    bundle = codec.decode_as(Bundle, an_encoded_bundle())
+    short = dataclasses.replace(bundle, sample=bundle.sample[:-1])
+    long = dataclasses.replace(bundle, sample=np.append(bundle.sample, bundle.sample[:1]))
+    with pytest.raises(BadRecordError, match="sample counts"):
+        gather([short.encode(), long.encode()])
 
 
 def test_a_control_with_limits_upside_down_is_refused() -> None:

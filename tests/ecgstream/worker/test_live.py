@@ -220,6 +220,21 @@ def test_a_lost_link_is_told_once_while_nothing_arrives_and_its_end_once_it_does
     assert [c.device for c in ends if isinstance(c, Condition) and c.phase is Phase.END] == list(DEVICES)
 
 
+@settings(max_examples=15, deadline=None)
+@given(present=st.sets(st.integers(0, SECONDS - 1)), cuts=st.sets(st.integers(1, SECONDS - 1), max_size=6))
+def test_any_gathering_gives_the_same_lost_links(present: set[int], cuts: set[int]) -> None:
+    sent = [
+        Record(seq, seq * 1000, bundle(seq, DEVICES if seq in present else DEVICES[:1]))
+        for seq in range(SECONDS)
+    ]
+    alone, gathered = partition(lost_link_s=3.0), partition(lost_link_s=3.0)
+    for record in sent:
+        alone.process([record])
+    for begin, end in itertools.pairwise([0, *sorted(cuts), len(sent)]):
+        gathered.process(sent[begin:end])
+    assert rows(gathered) == rows(alone)
+
+
 def test_positions_never_pass_a_device_that_has_no_snapshot_yet(records: list[Record]) -> None:
     found = partition()
     found.process(records[:10])

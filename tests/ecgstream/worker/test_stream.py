@@ -1,6 +1,7 @@
 """What the worker does between Faust's events: rebalances in mid-loop, and a process that was frozen."""
 
 import asyncio
+from collections import deque
 from typing import Any
 from unittest.mock import MagicMock, PropertyMock
 
@@ -29,13 +30,13 @@ def test_a_rebalance_in_mid_loop_leaves_the_new_owners_records_alone() -> None:
             if sent is not first:
                 return
             worker._partitions = {1: successor}
-            worker._queue = {1: [record]}
+            worker._queue = {1: deque([record])}
             worker._queued_bytes = 1
 
         worker._checkpoints = MagicMock(send=rebalance)
         worker._arrived.set()
         await worker._pump()
-        assert worker._queue == {1: [record]}
+        assert worker._queue == {1: deque([record])}
 
     asyncio.run(run())
 
