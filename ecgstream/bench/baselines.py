@@ -19,14 +19,14 @@ from ecgstream.topics import create_topics
 from schemas.topics import Topic
 
 TOPICS = (Topic(TOPIC, ("Bundle",)), Topic(RESULTS, ()))
-SKIP_S = 2
+SKIP_S = 1
 A_BATCH = 100
 """Records a batch: gateways that send a record a device and second send many at once."""
 
 
 def per_record(settings: Settings, load: Load, device_seconds: int) -> Rate:
     """Let an agent with the detectors read a record a device and second."""
-    seconds = SKIP_S + max(2, device_seconds // load.devices)
+    seconds = SKIP_S + max(1, device_seconds // load.devices)
     return _run(settings, "per_record", load, seconds, load.devices * SKIP_S)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ecgstream.bench.pipeline import bars
+from ecgstream.bench.pipeline import bars, told_back
 
 
 def put(document: Path, name: str, text: str) -> None:
@@ -53,7 +53,7 @@ def of_pipeline(found: Mapping[str, Any]) -> str:
         f"A further device takes {found['memory_kb_a_device']} kB of a worker's memory. In real time, "
         f"{felt['devices']:,} devices on {felt['gateways']} gateways took {felt['worker_cores']} of a core; "
         f"{felt['alerts']:,} alerts were in the database {felt['p50']} s (median) and {felt['p99']} s (p99) "
-        f"behind their packets; killed, the worker was live again in {felt['back_s']} s.\n",
+        f"behind their packets. Live again after `kill -9`: {told_back(felt)}.\n",
     ]
     if profile := found.get("profile_us"):
         parts.append(_of_profile(profile))

@@ -34,7 +34,7 @@ from schemas.batches import DeviceStatuses
 from schemas.topics import partition_of
 
 DEVICES, GATEWAYS = 3000, 20
-WARM_S, MEASURED_S = 15, 60
+WARM_S, MEASURED_S = 10, 40
 ASYSTOLES_A_SECOND, ASYSTOLE_S = 5, 8
 LIVE_S = 2.0
 """A partition is live while the newest status of its devices is no older."""
@@ -46,7 +46,7 @@ BARS = {"p99": 2.0, "back_s": 45.0}
 def run(
     given: Settings, *, devices: int = DEVICES, gateways: int = GATEWAYS, measured_s: int = MEASURED_S
 ) -> dict[str, Any]:
-    """Return the latency of alerts, and the time until a killed worker is live again, s.
+    """Return the latency of alerts, and the time until a killed worker is live again, s; None: it was not.
 
     Args:
         given: where broker and database are; unnamed, embedded ones are started.
@@ -76,7 +76,7 @@ def run(
             killed_s = time.monotonic()
         time.sleep(RESTART_PAUSE_S)
         stack.enter_context(service(settings, "worker"))
-        back_s = _live_again(settings) - killed_s
+        back_s = _live_again(settings, killed_s)
     return {
         "devices": devices,
         "gateways": gateways,
@@ -84,7 +84,7 @@ def run(
         "p50": round(float(np.percentile(latencies, 50)), 3),
         "p99": round(float(np.percentile(latencies, 99)), 3),
         "worker_cores": round((spent.cpu_s - begun.cpu_s) / (spent.wall_s - begun.wall_s), 3),
-        "back_s": round(back_s, 1),
+        "back_s": back_s,
     }
 
 
@@ -158,8 +158,8 @@ def _alerts(database: str, seconds: int) -> list[float]:
     return found
 
 
-def _live_again(settings: Settings) -> float:
-    """Return when every partition was live again, s of the steady clock."""
+def _live_again(settings: Settings, killed_s: float) -> float | None:
+    """Return after what time every partition was live again, s; None where that takes too long."""
     reader = clients.reader(settings)
     try:
         reader.assign([TopicPartition(topics.STATUS.name, p) for p in range(kafka.PARTITIONS)])
@@ -169,11 +169,11 @@ def _live_again(settings: Settings) -> float:
         newest = dict.fromkeys(range(kafka.PARTITIONS), 0)
         while min(newest.values()) < max(begun_ns, time.time_ns() - LIVE_S * NS):
             if time.monotonic() > deadline:
-                raise CannotMeasureError(f"the worker is not live again within {BACK_PATIENCE_S:.0f} s")
+                return None
             for source, records in reader.poll(timeout_ms=200).items():
                 for record in records:
                     batch = codec.decode_as(DeviceStatuses, record.value)
                     newest[source.partition] = max(newest[source.partition], int(batch.published_ns.max()))
-        return time.monotonic()
+        return round(time.monotonic() - killed_s, 1)
     finally:
         reader.close()

@@ -1,7 +1,7 @@
 """The whole pipeline under load: what a worker takes, beside the detectors alone and what people write today.
 
 All in one run on one machine, with a real broker. The measure is the CPU of the process, not the wall clock:
-machines are shared. Everything is done a few times, and the best counts.
+machines are shared. That on which a bar rests is done a few times, and the best counts.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,17 +25,17 @@ Say = Callable[[str], None]
 class Sizes:
     """How much of everything is measured; a test takes little."""
 
-    device_seconds: int = 50_000
-    of_records: int = 20_000
+    device_seconds: int = 30_000
+    of_records: int = 10_000
     of_neurokit: int = 300
-    turns: int = 2
+    turns: int = 2  # of that on which a bar rests
     latency_devices: int = latency.DEVICES
     latency_s: int = latency.MEASURED_S
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What was measured with so many devices and gateways; the best of the turns."""
+    """What was measured with so many devices and gateways."""
 
     devices: int
     gateways: int
@@ -117,25 +117,28 @@ def _runs(
     say("NeuroKit2 in a Faust agent …")
     few = Load(NEUROKIT_DEVICES, 1, throughput.SESSION_NS)
     neurokit = baselines.neurokit(settings, few, sizes.of_neurokit)
+    ends, usual = (min(devices), max(devices)), _usual(gateways)
     found = []
     for n in devices:
         say(f"{n} devices, a record a device and second in a Faust agent …")
         per_record = baselines.per_record(settings, Load(n, 1, throughput.SESSION_NS), sizes.of_records)
         for m in gateways:
             say(f"{n} devices on {m} gateways: the detectors alone, and a worker …")
-            bank, worker = _measured(settings, Load(n, m, throughput.SESSION_NS), sizes)
+            barred = (n in ends and m == usual) or (n, m) == (ends[1], max(gateways))
+            load = Load(n, m, throughput.SESSION_NS)
+            bank, worker = _measured(settings, load, sizes.device_seconds, sizes.turns if barred else 1)
             found.append(Run(n, m, bank, worker, per_record, neurokit))
     return found
 
 
-def _measured(settings: Settings, load: Load, sizes: Sizes) -> tuple[Rate, OfWorker]:
-    seconds = throughput.seconds_of(load.devices, sizes.device_seconds)
-    bank = min((throughput.bank(load, seconds) for _ in range(sizes.turns)), key=lambda rate: rate.us)
+def _measured(settings: Settings, load: Load, device_seconds: int, turns: int) -> tuple[Rate, OfWorker]:
+    seconds = throughput.seconds_of(load.devices, device_seconds)
+    bank = min((throughput.bank(load, seconds) for _ in range(turns)), key=lambda rate: rate.us)
     kafka.renew(settings)
     throughput.prepare(settings, load, seconds)
     speed = max(1.0, bank.a_core / load.devices)
     found: list[OfWorker] = []
-    for _ in range(sizes.turns):
+    for _ in range(turns):
         kafka.renew(settings, keep=(topics.INGEST,))
         found.append(throughput.worker(settings, load, seconds, speed))
         speed = max(1.0, found[-1].speed)
@@ -179,6 +182,13 @@ def _memory(measured: Sequence[Run]) -> float | None:
     return round(more / (most.devices - least.devices) / 1000, 1)
 
 
+def told_back(felt: Mapping[str, Any]) -> str:
+    """Return after what time the killed worker was live again, in words."""
+    if felt["back_s"] is None:
+        return f"not within {latency.BACK_PATIENCE_S:.0f} s"
+    return f"{felt['back_s']} s"
+
+
 def bars(found: Mapping[str, Any]) -> list[tuple[str, str, str, bool]]:
     """Return what was wanted, what was found, and whether it is enough."""
     of = {(one["devices"], one["gateways"]): one for one in found["runs"]}
@@ -207,8 +217,8 @@ def bars(found: Mapping[str, Any]) -> list[tuple[str, str, str, bool]]:
         (
             "live again after kill -9",
             "≤ 45 s",
-            f"{felt['back_s']} s",
-            felt["back_s"] <= latency.BARS["back_s"],
+            told_back(felt),
+            felt["back_s"] is not None and felt["back_s"] <= latency.BARS["back_s"],
         ),
         *(
             (name.replace("_", " "), f"≥ {bar:,}", f"{rows[name]:,}", rows[name] >= bar)

@@ -18,9 +18,9 @@ from schemas.bundle import gather
 from schemas.topics import partition_of
 
 SESSION_NS = 1_700_000_000_000_000_000
-SKIP_S = 5
+SKIP_S = 3
 """Signal before the first second that counts: processes start, detectors learn."""
-LEAST_S, MOST_S = 8, 100
+LEAST_S, MOST_S = 4, 100
 
 
 class Rate(NamedTuple):
