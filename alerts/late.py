@@ -9,7 +9,9 @@ waits
 * until a phase comes that is not old: the condition is told at once;
 * as long as what comes of it brings it nearer to the present; after ``PATIENCE_S`` without, it is told at
   once. A log that is being caught up brings it nearer, for signal comes faster than it was measured. A device
-  whose clock is wrong does not, and neither does a worker that hangs.
+  whose clock is wrong does not, and neither does a worker that hangs. In the live lane that may be a patient
+  who is dying now. What a backlog tells of was hours ago or is told by the live lane too, so that
+  there a worker that is killed has the time to come back.
 
 What waits is nowhere but here. After a crash, or by the next owner, it is read again from where it began
 (``State.held``): the log is what tells of it, and there is no second truth that could differ.
@@ -21,9 +23,8 @@ from dataclasses import replace
 from alerts.state import Event, State, Waiting
 from schemas.records import Condition, Lane, Phase
 
-PATIENCE_S = 5.0
-"""Several times what a worker needs between two batches while it catches up."""
-_PATIENCE_NS = int(PATIENCE_S * 1e9)
+PATIENCE_S = {Lane.LIVE: 5.0, Lane.BACKFILL: 45.0}
+"""Several times what a worker needs between two batches; what a killed one may take until it goes on."""
 _NEARER_NS = 1_000_000_000
 _MOST_A_TURN_NS = 1_000_000_000
 _LIVE_DELAY_NS = 65_000_000_000
@@ -85,11 +86,12 @@ class Lateness:
 
 def _wait(state: State, event: Event, age: int) -> None:
     condition = event.condition
-    waiting = state.waiting.setdefault(condition.id, Waiting(event, event, age, _PATIENCE_NS))
+    patience_ns = int(PATIENCE_S[condition.lane] * 1e9)
+    waiting = state.waiting.setdefault(condition.id, Waiting(event, event, age, patience_ns))
     if condition.sample > waiting.newest.condition.sample:
         waiting.newest = event
     if age < waiting.nearest_ns - _NEARER_NS:
-        waiting.nearest_ns, waiting.patience_ns = age, _PATIENCE_NS
+        waiting.nearest_ns, waiting.patience_ns = age, patience_ns
 
 
 def _overdue(state: State, now_ns: int) -> list[Event]:

@@ -17,7 +17,7 @@ from ecgstream.chaos.site import Site
 
 log = structlog.get_logger()
 
-_JOIN_PATIENCE_S = 30.0
+_JOIN_PATIENCE_S = 60.0
 _ZOMBIE_S = 10.0
 """How long a worker that was paused and its heir stay beside each other."""
 

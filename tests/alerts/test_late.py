@@ -68,14 +68,24 @@ def test_one_that_waited_and_ended_just_now_is_told_at_once() -> None:
     assert t.said[-1].decided_sample == 1000
 
 
-def test_what_nothing_more_comes_of_is_told_at_once() -> None:
+@pytest.mark.parametrize(("lane", "patience_s"), [(Lane.LIVE, 5), (Lane.BACKFILL, 45)])
+def test_what_nothing_more_comes_of_is_told_at_once(lane: Lane, patience_s: int) -> None:
     t = Timeline()
-    assert t.at(4, ONSET, now_s=HOUR) == []
-    for second in range(1, int(PATIENCE_S)):
+    assert t.at(4, ONSET, now_s=HOUR, lane=lane) == []
+    for second in range(1, patience_s):
         assert t.wait(HOUR + second) == []
-    assert t.wait(HOUR + PATIENCE_S) == [("ASYSTOLE", ACTIVE)]
-    assert t.wait(HOUR + PATIENCE_S + 1) == []
+    assert t.wait(HOUR + patience_s) == [("ASYSTOLE", ACTIVE)]
+    assert t.wait(HOUR + patience_s + 1) == []
     assert t.at(9, END, now_s=HOUR + 60) == [("ASYSTOLE", LATCHED)]  # it was told, and so it is not late
+
+
+def test_a_worker_that_is_killed_while_it_catches_a_backlog_up_makes_nothing_present() -> None:
+    t = Timeline()
+    t.at(4, ONSET, now_s=HOUR, lane=Lane.BACKFILL)
+    for second in range(1, 31):
+        assert t.wait(HOUR + second) == []
+    assert t.at(4, ONSET, now_s=HOUR + 31, lane=Lane.BACKFILL) == []  # the next one begins where it stood
+    assert t.at(9, END, now_s=HOUR + 31, lane=Lane.BACKFILL) == [("ASYSTOLE", LATE)]
 
 
 def test_a_log_that_is_being_caught_up_is_waited_for() -> None:
@@ -96,7 +106,7 @@ def test_a_device_whose_clock_is_an_hour_behind_is_told_of_while_its_condition_l
         if t.at(second, phase, now_s=HOUR + second, sent_s=HOUR + second, lane=lane) and told_at is None:
             told_at = second
     # In the live lane the gateway's clock shows it; else it is that it comes no nearer.
-    assert told_at == (4 if lane is Lane.LIVE else 4 + PATIENCE_S)
+    assert told_at == (4 if lane is Lane.LIVE else 4 + PATIENCE_S[lane])
     assert {alert.state for alert in t.said} == {ACTIVE}
 
 
