@@ -27,7 +27,7 @@ from ecgstream.embedded.kafka import EmbeddedKafka
 from ecgstream.settings import Settings
 
 QUICK = 3.0
-"""Speed of the undisturbed run: it is over before the other, and leaves the machine to it as far as it can."""
+"""Speed of the undisturbed run: it is over before the other, and leaves the machine to it where it can."""
 _BEFORE_PLAY_S = 8.0
 """From the start of the pager and the gateways to the first sample, wall-clock s."""
 

@@ -38,8 +38,8 @@ from schemas import topics
 log = structlog.get_logger()
 
 GATHER_S = 0.1
-"""How long records may gather before the bank is called: a call has a cost of its own, however full it is. Of many
-small gateways a tenth of a second makes calls worth it; of an alarm's delay it is nothing."""
+"""How long records may gather before the bank is called: a call has a cost of its own, however full it is. A
+tenth of a second of many small gateways makes a call worth it, and adds little to the delay of an alarm."""
 GATHER_BYTES = 524_288
 """What one call takes at most, about 500 device-seconds: the event loop turns between calls, and outputs and
 checkpoints need many of its turns."""
