@@ -10,8 +10,8 @@ waits
 * as long as what comes of it brings it nearer to the present; after ``PATIENCE_S`` without, it is told at
   once. A log that is being caught up brings it nearer, for signal comes faster than it was measured. A device
   whose clock is wrong does not, and neither does a worker that hangs. In the live lane that may be a patient
-  who is dying now. What a backlog tells of was hours ago or is told by the live lane too, so that
-  there a worker that is killed has the time to come back.
+  who is dying now. What a backlog tells of was long ago or is told by the live lane too: there a worker that
+  is killed has the time to come back.
 
 What waits is nowhere but here. After a crash, or by the next owner, it is read again from where it began
 (``State.held``): the log is what tells of it, and there is no second truth that could differ.

@@ -114,10 +114,14 @@ def worker(settings: Settings, load: Load, seconds: int, speed: float) -> OfWork
 
 
 def _last_at_work(process: Measured, first: Reading, total: int) -> Reading:
-    """Return the last reading at which the worker was still at work; the first at least."""
-    last = first
+    """Return the last reading at which the worker was still at work; else that at which it was through."""
     if first.device_seconds >= total:
         raise CannotMeasureError(f"{total} device-seconds are too few to be measured: take more devices")
-    while (found := process.until(lambda r: r.device_seconds > last.device_seconds)).device_seconds < total:  # noqa: B023 - called at once
-        last = found
-    return last if last is not first else found
+    last = found = _further(process, first)
+    while found.device_seconds < total:
+        last, found = found, _further(process, found)
+    return last
+
+
+def _further(process: Measured, than: Reading) -> Reading:
+    return process.until(lambda r: r.device_seconds > than.device_seconds)
