@@ -79,6 +79,7 @@ class Member:
 
     def poll(self, timeout_s: float) -> tuple[set[TopicPartition], dict[TopicPartition, list[Any]]]:
         """Return the partitions of which all that is not committed must be forgotten, then new records."""
+        self._clear_used_up()
         found = self._consumer.poll(timeout_ms=max(1, int(timeout_s * 1000)))
         for source, records in found.items():
             self._safe.setdefault(source, records[0].offset)
@@ -87,6 +88,18 @@ class Member:
         self.rewind(revoked)
         # Whether records of these were read before or after the rebalance is not sure; they come again.
         return revoked, {source: records for source, records in found.items() if source not in revoked}
+
+    def _clear_used_up(self) -> None:
+        """Let kafka-python take up again what it put aside of a partition that was held.
+
+        Records that were fetched but not yet returned when their partition was paused are put aside, and the
+        partition is not fetched while they lie there. kafka-python 3.0 takes them up only where nothing is in
+        line (``is None``), and leaves a used-up batch in line: without this, such a partition would be silent
+        for ever. There is no public way.
+        """
+        fetcher = self._consumer._fetcher
+        if not fetcher._next_partition_records:
+            fetcher._next_partition_records = None
 
     def revoked(self) -> set[TopicPartition]:
         """Return the partitions that a rebalance took away since the last call, even if they came back."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable
 
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.admin import NewPartitions, NewTopic
@@ -63,6 +64,47 @@ def test_a_rebalance_that_outlasts_a_poll_ends_and_rereads_what_was_not_committe
         producer.send(name, b"5", partition=0).get(10)
         read(5)
         assert member.commit({where[0]: 6})
+    finally:
+        member.leave()
+        producer.close()
+        admin.close()
+
+
+def test_partitions_that_were_held_in_the_middle_of_what_was_fetched_are_read_on(kafka: str) -> None:
+    """All that kafka-python had fetched of them is put aside, and must be taken up again."""
+    name = f"member-{uuid.uuid4().hex}"
+    first, second, third = where = [TopicPartition(name, n) for n in range(3)]
+    admin = KafkaAdminClient(bootstrap_servers=kafka)
+    admin.create_topics([NewTopic(name, 3, 1)])
+    producer = KafkaProducer(bootstrap_servers=kafka, acks="all")
+    member = Member(consumer(Settings(kafka=kafka, session_timeout_s=6), name, max_poll_records=10))
+    seen: dict[TopicPartition, list[int]] = {partition: [] for partition in where}
+
+    def send(partition: TopicPartition, count: int) -> None:
+        for _ in range(count):
+            producer.send(name, b"", partition=partition.partition)
+        producer.flush()
+
+    def read(until: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not until():
+            assert time.monotonic() < deadline, seen
+            for partition, records in member.poll(0.1)[1].items():
+                seen[partition] += [record.offset for record in records]
+
+    try:
+        member.join([name])
+        poll_until_assigned(member, set(where))
+        for held in ([first], [first, second]):
+            send(held[-1], 35)
+            read(lambda: bool(seen[held[-1]]))  # noqa: B023 - at once
+            assert len(seen[held[-1]]) < 35  # the rest lies in the consumer
+            member.hold(held)
+            send(third, 5)
+            read(lambda: len(seen[third]) == 5 * len(held))  # noqa: B023 - at once
+        member.hold(set())
+        read(lambda: len(seen[first]) == len(seen[second]) == 35)
+        assert seen == {first: list(range(35)), second: list(range(35)), third: list(range(10))}
     finally:
         member.leave()
         producer.close()
