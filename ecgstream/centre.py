@@ -12,14 +12,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import structlog
-from kafka import KafkaAdminClient
 from kafka.errors import GroupIdNotFoundError, KafkaError
 
 import detectors
@@ -170,18 +169,15 @@ class Centre:
         for name in names:
             self.start(name, [name], settings=settings)
         waiting = {name: group for name, group in GROUPS.items() if name in names}
-        admin = clients.admin(self.settings)
-        try:
-            deadline = time.monotonic() + READY_PATIENCE_S
-            while waiting:
-                waiting = {name: group for name, group in waiting.items() if not is_stable(admin, group)}
-                ended = [n for n in names if self.process(n).poll() is not None]
-                if ended or time.monotonic() > deadline:
-                    name = next(iter(ended or waiting))
-                    raise CentreError(f"{name} does not start; its log is {self.logs / name}.log")
-                time.sleep(0.1)
-        finally:
-            admin.close()
+        deadline = time.monotonic() + READY_PATIENCE_S
+        while waiting:
+            stable = stable_groups(self.settings, list(waiting.values()))
+            waiting = {name: group for name, group in waiting.items() if group not in stable}
+            ended = [n for n in names if self.process(n).poll() is not None]
+            if ended or time.monotonic() > deadline:
+                name = next(iter(ended or waiting))
+                raise CentreError(f"{name} does not start; its log is {self.logs / name}.log")
+            time.sleep(0.2)
 
     def restart_what_ended(self) -> None:
         """Start what is kept again where it has ended; call it now and then."""
@@ -215,14 +211,19 @@ class _Child:
         return self.process
 
 
-def is_stable(admin: KafkaAdminClient, group: str, members: int = 1) -> bool:
-    """Return whether a group has shared its partitions out, among at least so many members."""
+def stable_groups(settings: Settings, groups: Sequence[str]) -> dict[str, int]:
+    """Return those of some groups that have shared their partitions out, each with its number of members.
+
+    An admin client of its own each time: it goes on asking the coordinator that it once found, which has
+    nothing to say any more when a broker has come or gone.
+    """
     try:
-        found = admin.describe_groups([group]).get(group, {})
+        with closing(clients.admin(settings)) as admin:
+            found = admin.describe_groups(list(groups))
     except GroupIdNotFoundError:
-        return False  # nobody has asked for the group yet
+        return {}  # nobody has asked for one of them yet
     except KafkaError as error:
         if not error.retriable:
             raise
-        return False
-    return bool(found.get("group_state") == "Stable" and len(found.get("members", ())) >= members)
+        return {}
+    return {group: len(of["members"]) for group, of in found.items() if of.get("group_state") == "Stable"}

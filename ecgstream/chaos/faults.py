@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from ecgstream import clients
-from ecgstream.centre import GROUPS, is_stable
+from ecgstream.centre import GROUPS, stable_groups
 from ecgstream.chaos.database import Server
 from ecgstream.chaos.recovery import Progress
 from ecgstream.chaos.schedule import BROKERS, LOADED, PAGER, SECOND_WORKER, SINK, WORKER, Fault, Kind, weight
@@ -17,7 +16,7 @@ from ecgstream.chaos.site import Site
 
 log = structlog.get_logger()
 
-_JOIN_PATIENCE_S = 60.0
+_JOIN_PATIENCE_S = 30.0
 _ZOMBIE_S = 10.0
 """How long a worker that was paused and its heir stay beside each other."""
 
@@ -159,16 +158,13 @@ class Striker:
             self._site.centre.stop(SECOND_WORKER)
 
     def _await_workers(self, members: int) -> None:
-        admin = clients.admin(self._site.settings)
-        try:
-            deadline = time.monotonic() + _JOIN_PATIENCE_S
-            while not is_stable(admin, GROUPS[WORKER], members):
-                if time.monotonic() > deadline:
-                    raise RuntimeError(f"no {members} workers after {_JOIN_PATIENCE_S:g} s")
-                if self._stop.wait(0.2):
-                    return
-        finally:
-            admin.close()
+        group = GROUPS[WORKER]
+        deadline = time.monotonic() + _JOIN_PATIENCE_S
+        while stable_groups(self._site.settings, [group]).get(group, 0) < members:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"no {members} workers after {_JOIN_PATIENCE_S:g} s")
+            if self._stop.wait(0.5):
+                return
 
 
 def _words(recovery_s: float | None) -> str:

@@ -10,12 +10,13 @@ from ecgstream.chaos.watched import Trouble, Watched, alarms, judge, of_faults, 
 from schemas.conditions import Code
 
 OUTAGE = Struck(Fault(Kind.DATABASE_OUTAGE, "database", 50.0, 30.0), 50.0, 80.0, 2.0)
-TOLD = Watched("DATABASE_AWAY", 50.5, is_over=True)
+TOLD = Watched("DATABASE_AWAY", 50.5, 96.0)
 BEGIN_NS = 1_000_000_000_000
 
 
 def post(alert: str, what: str, answer: Answer = Answer.TAKEN, device: str = "", **body: Any) -> Post:
-    standard = {"condition": "DATABASE_AWAY", "onset_ns": BEGIN_NS + 50_500_000_000}
+    times = {"onset_ns": BEGIN_NS + 50_500_000_000, "decided_ns": BEGIN_NS + 96_000_000_000}
+    standard = {"condition": "DATABASE_AWAY"} | times
     return Post(f"{alert} {what}", standard | {"alert": alert, "what": what, "device": device} | body, answer)
 
 
@@ -35,16 +36,16 @@ def test_a_database_that_was_away_must_be_told_and_told_to_be_over() -> None:
     troubles = list(of_faults([OUTAGE]))
     assert judge(troubles, [TOLD], 300.0) == ([], [])
     assert judge(troubles, [], 300.0)[0] == ["DATABASE_AWAY between 47.0 and 53.0 s, or its end"]
-    lasting = Watched("DATABASE_AWAY", 50.5, is_over=False)
+    lasting = Watched("DATABASE_AWAY", 50.5)
     assert judge(troubles, [lasting], 300.0)[0] != []
     assert judge(troubles, [lasting], 90.0) == ([], [])  # too early to say that it is over
 
 
 def test_what_nothing_explains_is_extra() -> None:
-    stalled = Watched("PIPELINE_STALLED", 60.0, is_over=True)
+    stalled = Watched("PIPELINE_STALLED", 60.0, 75.0)
     missing, extra = judge(list(of_faults([OUTAGE])), [TOLD, stalled], 300.0)
     assert (missing, extra) == ([], ["PIPELINE_STALLED at 60.0 s"])
-    again = Watched("DATABASE_AWAY", 120.0, is_over=True)
+    again = Watched("DATABASE_AWAY", 120.0, 135.0)
     assert judge(list(of_faults([OUTAGE])), [TOLD, again], 300.0)[1] == ["DATABASE_AWAY at 120.0 s"]
 
 
@@ -65,17 +66,30 @@ def test_a_broker_must_be_missed_only_if_it_was_away_for_long() -> None:
     assert of(70.0) == [True]
 
 
+def test_an_alarm_that_lasts_from_one_broker_to_the_next_tells_of_both() -> None:
+    of_brokers = [
+        Struck(Fault(Kind.BROKER_RESTART, name, at_s, 20.0), at_s, at_s + 20.0, 2.0)
+        for name, at_s in (("broker-3", 58.0), ("broker-2", 107.0))
+    ]
+    troubles = [t for t in of_faults(of_brokers) if t.code is Code.BROKER_DEGRADED]
+    first = Watched("BROKER_DEGRADED", 59.0, 108.0)
+    assert judge(troubles, [first], 300.0)[0] == ["BROKER_DEGRADED between 104.0 and 144.0 s"]
+    assert judge(troubles, [first, Watched("BROKER_DEGRADED", 109.0, 145.0)], 300.0) == ([], [])
+    assert judge(troubles, [Watched("BROKER_DEGRADED", 59.0, 145.0)], 300.0) == ([], [])
+    assert judge(troubles, [Watched("BROKER_DEGRADED", 59.0)], 300.0)[0] == []
+
+
 def test_a_gateway_out_of_reach_must_be_missed_and_gateways_may_end_with_the_play() -> None:
     far = [t for t in of_play(200.0, 2.0) if t.must]
     assert [t.code for t in far] == [Code.GATEWAY_SILENT]
     assert far[0].from_s < 20.0 < far[0].to_s
     told = [
-        Watched("GATEWAY_SILENT", 16.0, is_over=True),
-        Watched("GATEWAY_SILENT", 198.0, is_over=False),
-        Watched("DISK_NEARLY_FULL", -9.0, is_over=False),
+        Watched("GATEWAY_SILENT", 16.0, 170.0),
+        Watched("GATEWAY_SILENT", 198.0),
+        Watched("DISK_NEARLY_FULL", -9.0),
     ]
     assert judge(list(of_play(200.0, 2.0)), told, 300.0) == ([], [])
-    early = Watched("GATEWAY_SILENT", 100.0, is_over=False)
+    early = Watched("GATEWAY_SILENT", 100.0)
     assert judge(list(of_play(200.0, 2.0)), [*told, early], 300.0) == ([], [str(early)])
 
 
