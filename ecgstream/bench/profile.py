@@ -22,7 +22,7 @@ _STAGES = (
     ("findings to records", r"worker/(outputs|unfinished)\.py:|worker/\w+\.py:(_tell_statuses|_put_out)"),
     ("records to the producer", r"aiokafka/producer/|drivers/aiokafka\.py:send|worker/\w+\.py:send"),
     ("the rest of a partition's step", r"worker/(detect|live|backfill|metrics)\.py:"),
-    ("Faust: records one by one", r"faust/|mode/|worker/stream\.py:_receive"),
+    ("Faust: polls into the queue", r"faust/|mode/|worker/(stream|transport)\.py:(_receive|getmany)"),
 )
 """In this order; the first whose pattern is anywhere in a stack has it."""
 REST = "event loop and the rest"

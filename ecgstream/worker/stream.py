@@ -1,4 +1,4 @@
-"""The one module that knows Faust: an app with one agent on the ingest topic.
+"""The module that knows Faust (with ``transport``): an app with one agent on the ingest topic.
 
 The protocol and every trap met are in ARCHITECTURE.md, "The worker". In short: the ingest topic is declared
 with ``acks=False``, Faust commits nothing by itself; the agent only queues; ``_pump`` gathers what is waiting
@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import faust
 import structlog
-from faust.types import TP, Message
+from faust.types import TP
 
 import detectors
 from ecgstream import clients
@@ -32,6 +32,7 @@ from ecgstream.worker.checkpoint import Checkpoints
 from ecgstream.worker.detect import Partition, Record
 from ecgstream.worker.live import Live
 from ecgstream.worker.snapshots import Keys, Saved
+from ecgstream.worker.transport import Transport
 from ecgstream.worker.watchdog import Pulse
 from schemas import topics
 
@@ -78,11 +79,12 @@ def make_app(settings: Settings) -> faust.App:
         producer_max_request_size=1_048_576,
         producer_request_timeout=SEND_TIMEOUT_S,
         stream_wait_empty=False,  # else SIGTERM waits for acknowledgements that never come
-        stream_buffer_maxsize=256,
+        stream_buffer_maxsize=16,  # polls, each of many records
         stream_processing_timeout=10.0,
         worker_redirect_stdouts=False,
         loghandlers=[],
     )
+    app.transport = Transport(app)
     return app
 
 
@@ -109,7 +111,7 @@ class Worker:
         self._health = health or Health()
         self._partitions: dict[int, Live] = {}
         self._backfills: dict[int, Backfill] = {}
-        self._queue: dict[int, deque[Message]] = {}
+        self._queue: dict[int, deque[Record]] = {}
         self._queued_bytes = 0
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
@@ -144,8 +146,12 @@ class Worker:
     async def _receive(self, stream: Any) -> None:
         async for event in stream.noack().events():
             message = event.message
-            self._queue.setdefault(message.partition, deque()).append(message)
-            self._queued_bytes += _size(message)
+            partition = self._partitions.get(message.partition)
+            if partition is None or partition.generation != message.generation_id:
+                continue  # of an assignment that is over
+            polled = [Record(r.offset, r.timestamp, r.value or b"") for r in message.value]
+            self._queue.setdefault(message.partition, deque()).extend(polled)
+            self._queued_bytes += sum(len(record.value) for record in polled)
             self._arrived.set()
             if self._queued_bytes >= QUEUE_BYTES:
                 self._room.clear()
@@ -174,25 +180,25 @@ class Worker:
             self._idle(partition)
         records = []
         expected = partition.next_offset
-        for m in waiting:
-            if m.generation_id != partition.generation or m.offset < expected:
-                continue  # of an assignment that is over, or from before the restored position
-            if m.offset != expected:
-                give_up(f"partition {partition.number}: offset {m.offset} came where {expected} belongs")
+        for record in waiting:
+            if record.offset < expected:
+                continue  # from before the restored position, or read twice
+            if record.offset != expected:
+                give_up(f"partition {partition.number}: offset {record.offset} came where {expected} belongs")
             expected += 1
-            records.append(Record(m.offset, round(m.timestamp * 1000), m.value or b""))
+            records.append(record)
         began_s = time.perf_counter()
         partition.process(records)
         metrics.processed(partition, records, time.perf_counter() - began_s)
 
-    def _next(self, number: int) -> list[Message]:
+    def _next(self, number: int) -> list[Record]:
         """Take from the queue of a partition what goes into one call; the rest is for the next turn."""
         queue = self._queue.get(number, deque())
-        waiting: list[Message] = []
+        waiting: list[Record] = []
         size = 0
         while queue and size < GATHER_BYTES:
             waiting.append(queue.popleft())
-            size += _size(waiting[-1])
+            size += len(waiting[-1].value)
         self._queued_bytes -= size
         if queue:
             self._arrived.set()
@@ -336,10 +342,6 @@ class Worker:
             if highwater is not None and highwater > p.next_offset:
                 waiting[p.number] = p.next_offset
         return waiting
-
-
-def _size(message: Message) -> int:
-    return len(message.value or b"")
 
 
 def give_up(reason: str) -> NoReturn:
