@@ -1,8 +1,8 @@
 """Faust's way to Kafka, with what a poll brought of a partition as one message.
 
 Faust hands every record to its stream through two tasks of the event loop, which takes longer than the
-detectors need for the record of a small gateway. All behind the poll (assignment, flow control, the stream, the
-agent) is Faust's own.
+detectors need for the record of a small gateway. All behind the poll (assignment, flow control, the stream,
+the agent) is Faust's own.
 """
 
 from collections.abc import AsyncIterator
