@@ -31,12 +31,11 @@ test: venv ## unit tests and doctests; needs no service; ARGS="…" goes to pyte
 	$(PY) -c 'import detectors; detectors.warm_up()'
 	$(PY) -m pytest --ignore=tests/system $(ARGS)
 
-# The tests' fixtures start the services. What cannot be installed is skipped, unless it is required. The faults of
-# chaos are not among them yet: make chaos.
+# The tests' fixtures start the services. What cannot be installed is skipped, unless it is required.
 system: venv ## tests with real Kafka and TimescaleDB, installed first (TimescaleDB needs root)
 	$(PY) -m tests.system.services install || [ "$${ECGSTREAM_REQUIRE_SERVICES:-}" != 1 ]
 	$(PY) -c 'import detectors; detectors.warm_up()'
-	$(PY) -m pytest tests/system --ignore=tests/system/test_chaos.py $(ARGS)
+	$(PY) -m pytest tests/system $(ARGS)
 
 # Kafka's three brokers come with the command; the database is one that it may restart.
 chaos: venv ## 200 faults, about an hour; ARGS="--seed 7 --faults 12" for others
