@@ -6,6 +6,7 @@ A stretch whose gap is not known begins cold, with the settings that the device 
 
 from collections.abc import Sequence
 
+import numpy as np
 import structlog
 
 from detectors.bank import StateError
@@ -50,20 +51,19 @@ class Backfill(Partition):
         self._live.filled(device, control.session, control.from_sample)
 
     def _take(self, records: Sequence[Record], gathered: Gathered) -> None:
-        for record in records:
-            self._take_one(record, gathered.bundle if len(records) == 1 else Bundle.decode(record.value))
-
-    def _take_one(self, record: Record, bundle: Bundle) -> None:
+        bundle = gathered.bundle
+        offset = np.repeat([record.offset for record in records], gathered.devices)
         rows = self._rows(bundle.devices)
         first = _first_packets(bundle)
         for entry, device in enumerate(bundle.devices):
-            if record.offset < self._resume.get(device, 0):
+            if offset[entry] < self._resume.get(device, 0):
                 rows[entry] = -1
             elif device not in self._running:
                 self._begin(device, *first.get(entry, (0, 0)))
-        self._mark_dirty(rows[rows >= 0], record.offset)
-        events = self._bank.push(bundle, rows)
-        source = self._source_of(record, len(bundle.devices), bundle.created_ns)
+        wanted = rows >= 0
+        self._mark_dirty(rows[wanted], offset[wanted])
+        events = self._bank.push(bundle, rows, np.arange(len(records)).repeat(gathered.devices))
+        source = self._source(offset, gathered.created_ns.repeat(gathered.devices))
         self._put_out(events, bundle.devices, source)
 
     def _begin(self, device: str, session: int, sample: int) -> None:
