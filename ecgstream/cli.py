@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Literal
 
 from cyclopts import App, Group
 from pydantic import ValidationError
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ecgstream import __version__
-from ecgstream.commands.flags import SettingsFlags
+from ecgstream.commands.flags import Names, SettingsFlags
 from ecgstream.settings import PREFIX, Settings, origin
 
 SERVICES = Group("Services (each also part of `ecgstream up`)", sort_key=1)
@@ -285,6 +286,38 @@ def chaos(
     from ecgstream.chaos.run import chaos as run
 
     sys.exit(run(_settings(settings), seed=seed, faults=faults, json_file=json))
+
+
+@app.command(group=UPKEEP)
+def evaluate(
+    suite: Literal["beats", "rhythm", "alarms", "af", "noise"],
+    folder: Path,
+    /,
+    *,
+    records: Names = (),
+    json: Path | None = None,
+    html: Path | None = None,
+) -> None:
+    """Compare what the detectors find with what people have annotated, after ANSI/AAMI EC57.
+
+    Recordings are played in packets, as live: nothing is known of what comes later. SUITE is one of
+
+    - beats: QRS complexes and their classes (records with .atr, such as MIT-BIH);
+    - rhythm: episodes of VF, VFL, VT, of AF, and pauses (records with rhythm marks);
+    - alarms: true and false alarms of bedside monitors (PhysioNet/CinC Challenge 2015);
+    - af: atrial fibrillation in short recordings (PhysioNet/CinC Challenge 2017);
+    - noise: QRS complexes in noise (MIT-BIH Noise Stress Test).
+
+    Args:
+        suite: what is looked at.
+        folder: of WFDB records.
+        records: names of records, separated by commas; by default all of the folder.
+        json: also write the figures to this file.
+        html: also write them as a page.
+    """
+    from ecgstream.evaluate.run import run
+
+    run(suite, folder, records, json_file=json, html_file=html)
 
 
 app.command(

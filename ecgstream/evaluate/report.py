@@ -1,0 +1,90 @@
+"""The figures of a suite as tables for a person, in the terminal or as a page."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+_FIGURES = (
+    *("se", "ppv", "sp", "tpr", "tnr", "f1", "fpr", "se_50ms", "ppv_50ms"),
+    *("episode_se", "episode_ppv", "duration_se", "duration_ppv", "score"),
+    *("tp", "fn", "fp", "tn", "hit", "missed", "right", "false"),
+)
+_NAMES = {"se": "Se", "ppv": "+P", "sp": "Sp", "tpr": "TPR", "tnr": "TNR", "f1": "F1", "fpr": "FPR"}
+_NESTED = ("by_type", "qrs_by_snr_db")
+_WIDTH = 160
+
+
+def show(found: Mapping[str, Any], html: Path | None = None) -> None:
+    """Print what a suite found; with ``html`` also write it as a page."""
+    console = Console(record=html is not None, width=_WIDTH if html else None, highlight=False)
+    for renderable in tables(found):
+        console.print(renderable)
+    if html is not None:
+        html.parent.mkdir(parents=True, exist_ok=True)
+        console.save_html(str(html))
+
+
+def tables(found: Mapping[str, Any]) -> list[Table | str]:
+    """Return what is to be shown, in order."""
+    told: list[Table | str] = [_head(found)]
+    rows = {name: of for name, of in found.items() if isinstance(of, dict) and name not in _NESTED}
+    told += [_table("", {n: of for n, of in rows.items() if not _is_plain(of)})]
+    told += [_table(name, found[name]) for name in _NESTED if name in found]
+    told += [_plain(found, {n: of for n, of in rows.items() if _is_plain(of)})]
+    if found.get("by_record"):
+        told += _by_record(found["by_record"])
+    if "against" in found:
+        told.append(_table("beside it, offline and on whole recordings", found["against"]))
+    return told
+
+
+def _head(found: Mapping[str, Any]) -> str:
+    unreadable = "".join(f"\nnot read: {reason}" for reason in found.get("unreadable", ()))
+    return f"{found['suite']}: {len(found['records'])} records, detectors {found['detectors']}{unreadable}"
+
+
+def _is_plain(of: Mapping[str, Any]) -> bool:
+    return not any(name in of for name in _FIGURES)
+
+
+def _table(title: str, rows: Mapping[str, Mapping[str, Any]]) -> Table:
+    columns = [name for name in _FIGURES if any(name in (row or {}) for row in rows.values())]
+    table = Table(title=title.replace("_", " "), title_justify="left", box=None, pad_edge=False)
+    table.add_column("")
+    for name in columns:
+        table.add_column(_NAMES.get(name, name.replace("_", " ")), justify="right")
+    for name, row in rows.items():
+        table.add_row(name.replace("_", " "), *(_cell(row, column) for column in columns))
+    return table
+
+
+def _cell(row: Mapping[str, Any] | None, name: str) -> str:
+    value = (row or {}).get(name)
+    if value is None:
+        return "-"
+    interval = (row or {}).get(f"{name}_interval")
+    told = f"{value:.2f}" if isinstance(value, float) else f"{value:,}"
+    return f"{told} ({interval[0]:.1f} to {interval[1]:.1f})" if interval else told
+
+
+def _plain(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, row in rows.items():
+        told = ", ".join(f"{key.replace('_', ' ')} {_number(value)}" for key, value in row.items())
+        table.add_row(name.replace("_", " "), told)
+    for name, value in found.items():
+        if isinstance(value, int | float):
+            table.add_row(name.replace("_", " "), _number(value))
+    return table
+
+
+def _number(value: Any) -> str:
+    return "-" if value is None else f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
+
+
+def _by_record(rows: Sequence[Mapping[str, Any]]) -> list[Table | str]:
+    kinds = [name for name in rows[0] if any(isinstance(row[name], dict) for row in rows)]
+    return [_table(f"{kind}, by record", {row["record"]: row[kind] for row in rows}) for kind in kinds]

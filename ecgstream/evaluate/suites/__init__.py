@@ -1,0 +1,6 @@
+"""The suites: what of the detectors is looked at."""
+
+from ecgstream.evaluate.suite import Suite
+from ecgstream.evaluate.suites import af, alarms, beats, noise, rhythm
+
+SUITES: dict[str, Suite] = {module.SUITE.name: module.SUITE for module in (beats, rhythm, alarms, af, noise)}

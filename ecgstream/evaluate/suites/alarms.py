@@ -1,0 +1,105 @@
+"""Alarms: which alarms of bedside monitors the detectors confirm, and which they keep silent on.
+
+G. D. Clifford et al., "The PhysioNet/Computing in Cardiology Challenge 2015: reducing false arrhythmia
+alarms in the ICU", Computers in Cardiology 42 (2015) 273-276. The alarm came at 5:00; what came before is
+played, as live, and no more. It is confirmed if that condition was told by then, with an onset in the ten
+seconds before.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from detectors.output import ONSET
+from ecgstream.evaluate import played
+from ecgstream.evaluate.statistics import exact, rounded, share
+from ecgstream.evaluate.suite import Suite, wfdb_records
+from schemas.conditions import Code
+
+ALARM_S, BEFORE_S = 300.0, 10.0
+MISS_WEIGHT = 5
+CODES = {
+    "Asystole": Code.ASYSTOLE,
+    "Bradycardia": Code.EXTREME_BRADYCARDIA,
+    "Tachycardia": Code.EXTREME_TACHYCARDIA,
+    "Ventricular_Flutter_Fib": Code.VENTRICULAR_FIBRILLATION,
+    "Ventricular_Tachycardia": Code.VENTRICULAR_TACHYCARDIA,
+}
+
+
+class OfRecord(NamedTuple):
+    """An alarm: of which type, whether people say that it is true, and whether the detectors do."""
+
+    record: str
+    type: str
+    true: bool
+    told: bool
+
+
+def paths(folder: Path) -> list[Path]:
+    """Return the records that the file ``ALARMS`` of a folder names."""
+    if not (folder / "ALARMS").exists():
+        return []
+    named = said(folder)
+    return [path for path in wfdb_records(folder) if path.stem in named]
+
+
+def said(folder: Path) -> dict[str, tuple[str, bool]]:
+    """Return what people say: type, and whether it is true, by record."""
+    lines = (folder / "ALARMS").read_text().split()
+    return {record: (kind, true == "1") for record, kind, true in (line.split(",") for line in lines)}
+
+
+def look(path: Path) -> OfRecord:
+    """Play what came before the alarm."""
+    kind, true = said(path.parent)[path.stem]
+    found = played.play(path, limit_s=ALARM_S)
+    onsets = found.conditions[found.conditions["phase"] == ONSET]
+    of_type = onsets[onsets["code"] == CODES[kind]]
+    near = of_type["onset_sample"] >= (ALARM_S - BEFORE_S) * found.rate
+    return OfRecord(path.stem, kind, true, bool(near.any()))
+
+
+def score(found: Sequence[OfRecord]) -> float | None:
+    """Return the challenge's score, 0 to 100: a true alarm that is missed weighs five times."""
+    hits = sum(one.true == one.told for one in found)
+    missed = sum(one.true and not one.told for one in found)
+    false = len(found) - hits - missed
+    return share(hits, false + MISS_WEIGHT * missed)
+
+
+def sum_up(found: Sequence[OfRecord]) -> dict[str, Any]:
+    """Return the score, and true positive and true negative rates by type with exact intervals."""
+    types = [kind for kind in CODES if any(one.type == kind for one in found)]
+    told: dict[str, Any] = rounded(
+        {
+            "score": score(found),
+            "all": _rates(found),
+            "by_type": {kind: _rates([one for one in found if one.type == kind]) for kind in types},
+            "missed": [one.record for one in found if one.true and not one.told],
+            "false": [one.record for one in found if one.told and not one.true],
+        }
+    )
+    return told
+
+
+def _rates(found: Sequence[OfRecord]) -> dict[str, Any]:
+    true = [one for one in found if one.true]
+    false = [one for one in found if not one.true]
+    tp, tn = sum(one.told for one in true), sum(not one.told for one in false)
+    return {
+        "tpr": share(tp, len(true) - tp),
+        "tpr_interval": exact(tp, len(true)),
+        "tnr": share(tn, len(false) - tn),
+        "tnr_interval": exact(tn, len(false)),
+        "tp": tp,
+        "fn": len(true) - tp,
+        "tn": tn,
+        "fp": len(false) - tn,
+        "score": score(found),
+    }
+
+
+SUITE = Suite(
+    "alarms", "records and a file ALARMS, as of the PhysioNet/CinC Challenge 2015", paths, look, sum_up
+)
