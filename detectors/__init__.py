@@ -10,7 +10,7 @@ What does not live here: Kafka, a database, a clock, a thread, a logger. Time is
 count samples. Nothing of ours is imported but ``schemas``.
 """
 
-VERSION = "1.1"
+VERSION = "1.2"
 """Version of the detectors: whatever changes a result changes it. It travels with every condition."""
 
 

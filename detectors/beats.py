@@ -34,6 +34,7 @@ EARLY = 0.88  # RR over the running RR
 EARLY_S = 0.80  # the same for a supraventricular beat
 IRREGULAR = 0.12  # mean deviation of RR from its mean above which an early beat says nothing
 CLUSTER_GAIN = 0.12
+REPEATED = 1.5  # members of a cluster that more than one beat has made
 FORGET = 0.995  # a beat: how members fade
 RR_NORMAL_GAIN = 0.12
 RR_IRREGULAR_GAIN = 0.04
@@ -174,6 +175,20 @@ def _match(s: Any, shape: Any) -> int:
             least = c
     s.members[least] = 0.0
     return least
+
+
+@jit
+def likeness(s: Any, r: Any, at: float) -> float:
+    """Return how much what lies around block ``at`` looks like beats that came before; 1 if no lead tells."""
+    shape = np.zeros((SHAPE_LEADS, SHAPE), np.float32)
+    _extract(s, r, at, shape)
+    if not np.any(shape):
+        return 1.0
+    best = -1.0
+    for c in range(CLUSTERS):
+        if s.members[c] >= REPEATED:
+            best = max(best, _correlation(shape, s.shape[c]))
+    return best
 
 
 @jit

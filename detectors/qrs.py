@@ -3,9 +3,11 @@
 The decision comes at most 0.4 s after the R peak.
 
 Each lead's envelope (``rates``) is divided by its own running QRS level, weighted by its signal-to-noise
-ratio, and averaged: the loss of a lead changes neither scale nor threshold. A peak stands if nothing
-higher follows within the refractory time. The threshold is high while a T wave may come, falls to its
-base within an RR interval and lower in a pause, so that a small beat is found without searching back.
+ratio, and averaged by its root: the loss of a lead changes neither scale nor threshold, and what one lead
+alone sees (an electrode that moves) counts for less than what all see. A peak stands if nothing higher
+follows within the refractory time. The threshold lies above the patient's own T waves while one may come,
+falls to its base within an RR interval and lower in a pause, so that a small beat is found without searching
+back. A low peak must look like a beat that was there before, unless a beat is overdue.
 
 References: J. Pan and W. J. Tompkins, "A real-time QRS detection algorithm", IEEE Trans. Biomed. Eng.
 32 (1985) 230-236 (running signal and noise peaks, refractory time, T-wave zone); W. A. H. Engelse and
@@ -13,30 +15,41 @@ C. Zeelenberg, "A single scan algorithm for QRS-detection", Computers in Cardiol
 I. I. Christov, "Real time electrocardiogram QRS detection using combined adaptive threshold", Biomed.
 Eng. OnLine 3 (2004) 28 (threshold falling with time, several leads in one function).
 Deviations: a wavelet pair's envelope instead of derivative, square and integral; no search back, which
-would decide later than 0.6 s; leads are fused before, not voted on after the decision.
+would decide later than 0.6 s; leads are fused before, not voted on after the decision. Shares and times
+without a source were chosen on the development set (docs/evaluation.md).
 """
 
+import math
 from typing import Any
 
 import numpy as np
 
-from detectors.beats import decide_beat
+from detectors.beats import VENTRICULAR, decide_beat, likeness
 from detectors.compiled import jit
 from detectors.quality import FULL_SNR, snr
 
 REFRACTORY_S = 0.20  # EC57 pairs within 0.15 s; Pan 1985: 0.2 s
-CONFIRM_S = 0.20  # nothing higher within this time
+CONFIRM_S = 0.24  # nothing higher within this time: a P wave gives way to its QRS
 T_WAVE_S = 0.36  # Pan 1985
-EARLY_SHARE = 0.60  # of the QRS level, at the end of the refractory time
-BASE_SHARE = 0.30  # an RR interval after the last beat
-PAUSE_SHARE = 0.18  # PAUSE_RRS RR intervals after it
+EARLY_SHARE = 0.60  # of the QRS level, at the end of the refractory time, where T waves are tall or not known
+LEAST_EARLY_SHARE = 0.35  # the same where they are low
+T_TIMES, T_MARGIN = 1.8, 0.10  # the early share over the height of T waves
+T_END_S = 0.40  # T waves are looked for up to here
+T_GAIN = 0.05  # share of a new T wave in their level
+BASE_SHARE = 0.35  # an RR interval after the last beat
+PAUSE_SHARE = 0.20  # PAUSE_RRS RR intervals after it
 PAUSE_RRS = 2.5
-NOISE_SHARE = 0.25  # Pan 1985: noise level and a quarter of the way to the signal level
+NOISE_SHARE = 0.32  # of the way from noise to signal level; Pan 1985: a quarter
+MOST_SHARE = 1.5  # of its QRS level, as which a lead counts at most
+FAMILIAR_SHARE = 0.60  # below it, a peak that comes in time must look like a beat that was there before
+FAMILIAR = 0.4  # correlation from which it does
+FAMILIAR_BEATS = 8  # since the stretch began, before which nothing is asked
+OVERDUE = 1.5  # RR intervals, behind which nothing is asked either
 MIN_QRS_MV = 0.10  # envelope: below what EC13 wants counted (0.5 mV), at what it wants not counted (0.15 mV)
 LEARN_S = 1.5
 LEVEL_GAIN = 0.12  # share of a new beat in the QRS level; Pan 1985: 1/8
 NOISE_GAIN = 0.125  # Pan 1985
-MAX_JUMP = 2.0  # a beat raises the level as if it were at most so many times as high
+MAX_JUMP = 1.5  # a beat raises the level as if it were at most so many times as high
 BACKGROUND_QUANTILE = 0.4
 BACKGROUND_STEP = 0.03
 LEVEL_PAUSE_S = 2.5  # without a beat for so long, the level begins to fall
@@ -78,11 +91,43 @@ def _fuse(s: Any, r: Any) -> float:
             readable = True
         if _learned(s, r, lead):
             w = min(1.0, max(0.05, snr(s, lead) / FULL_SNR))
-            total += w * w * s.envelope[lead] / s.level[lead]
+            total += w * w * math.sqrt(min(MOST_SHARE, s.envelope[lead] / s.level[lead]))
             weights += w * w
     if weights > 0.0:
-        return total / weights
+        return (total / weights) ** 2
     return 0.0 if readable else -1.0
+
+
+@jit
+def _follow_t(s: Any, r: Any, f: float) -> None:
+    """Follow how high the T waves are, of ventricular beats apart."""
+    if np.isnan(s.last_block):
+        return
+    since = (s.block - r.half - s.last_block) / r.internal_hz
+    if REFRACTORY_S <= since < T_END_S:
+        s.t_top = max(s.t_top, f)
+    elif since >= T_END_S and s.t_open and s.candidate == 0.0:
+        s.t_open = 0
+        top = min(s.t_top, EARLY_SHARE)
+        kind = _kind(s)
+        if np.isnan(s.t_level[kind]):
+            s.t_level[kind] = top
+        s.t_level[kind] += T_GAIN * (top - s.t_level[kind])
+
+
+@jit
+def _kind(s: Any) -> int:
+    """Return 1 behind a ventricular beat, else 0."""
+    return int(s.code[(s.beats - 1) % len(s.code)] == VENTRICULAR)
+
+
+@jit
+def _early_share(s: Any) -> float:
+    """Return the threshold while a T wave may come."""
+    level = s.t_level[_kind(s)]
+    if np.isnan(level):
+        return EARLY_SHARE
+    return float(min(EARLY_SHARE, max(LEAST_EARLY_SHARE, T_TIMES * level + T_MARGIN)))
 
 
 @jit
@@ -94,10 +139,11 @@ def _threshold(s: Any, r: Any, at: float) -> float:
     since = (at - s.last_block) / r.internal_hz
     rr = RR_START_S if np.isnan(s.rr_blocks) else s.rr_blocks / r.internal_hz
     rr = max(rr, T_WAVE_S + 0.04)
+    early = _early_share(s)
     if since < T_WAVE_S:
-        share = EARLY_SHARE
+        share = early
     elif since < rr:
-        share = EARLY_SHARE + (BASE_SHARE - EARLY_SHARE) * (since - T_WAVE_S) / (rr - T_WAVE_S)
+        share = early + (BASE_SHARE - early) * (since - T_WAVE_S) / (rr - T_WAVE_S)
     else:
         fall = min(1.0, (since - rr) / ((PAUSE_RRS - 1.0) * rr))
         return float(max(BASE_SHARE + (PAUSE_SHARE - BASE_SHARE) * fall, min(noise, BASE_SHARE)))
@@ -128,9 +174,23 @@ def _peak(s: Any, r: Any, f: float) -> None:
 
 
 @jit
+def _is_strange(s: Any, r: Any, at: float) -> bool:
+    """Return whether a peak is low, comes in time, and looks like no beat that was there before."""
+    if s.candidate >= FAMILIAR_SHARE or s.run <= FAMILIAR_BEATS or np.isnan(s.rr_blocks):
+        return False
+    if at - s.last_block >= OVERDUE * s.rr_blocks:
+        return False
+    return bool(likeness(s, r, at) < FAMILIAR)
+
+
+@jit
 def _accept(d: Any, s: Any, r: Any, out: Any) -> None:
-    """Make the candidate a beat."""
+    """Make the candidate a beat, or leave it where it is low and looks like none."""
     at = s.candidate_block
+    if _is_strange(s, r, at):
+        s.noise_peak += NOISE_GAIN * (min(s.candidate, 1.0) - s.noise_peak)
+        s.candidate = 0.0
+        return
     if not np.isnan(s.last_block):
         rr = at - s.last_block
         s.rr_blocks = rr if np.isnan(s.rr_blocks) else s.rr_blocks + RR_GAIN * (rr - s.rr_blocks)
@@ -139,6 +199,8 @@ def _accept(d: Any, s: Any, r: Any, out: Any) -> None:
         if e > 0.0 and s.level[lead] > 0.0 and not (s.unusable >> lead) & 1:
             s.level[lead] = max(MIN_QRS_MV, s.level[lead] + LEVEL_GAIN * (e - s.level[lead]))
     s.candidate = 0.0
+    s.t_top = 0.0
+    s.t_open = 1
     decide_beat(d, s, r, out, at)
     s.last_block = at
 
@@ -173,6 +235,7 @@ def qrs_step(d: Any, s: Any, r: Any, out: Any) -> None:
         everything = (1 << s.leads) - 1
         s.steady = s.steady + 1 if (s.moving | s.unusable) != everything else 0
         s.analysable = 1
+        _follow_t(s, r, f)
         _peak(s, r, f)
         _fall(s, r)
     s.fused[0] = s.fused[1]

@@ -14,7 +14,7 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
-STATE_VERSION = "3"
+STATE_VERSION = "4"
 MAX_LEADS = 12
 RING = 128  # internal samples kept a lead: at least 0.64 s, what a beat needs until it is decided
 SEEN_SESSIONS = 4
@@ -151,6 +151,13 @@ SIGNAL = np.dtype(
         ("peak", np.float64, (MAX_LEADS,)),
         ("fused", np.float64, (2,)),
         ("noise_peak", np.float64),
+        (
+            "t_level",
+            np.float64,
+            (2,),
+        ),  # of T waves (of ventricular beats), shares of the QRS level, NaN: not known
+        ("t_top", np.float64),  # the highest point of the present one
+        ("t_open", np.int64),
         ("candidate", np.float64),  # height, 0 where there is none
         ("candidate_block", np.float64),
         ("candidate_envelope", np.float64, (MAX_LEADS,)),
@@ -237,7 +244,7 @@ def unpack(state: bytes) -> tuple[NDArray[np.void], NDArray[np.void]]:
 def blank_signal() -> NDArray[np.void]:
     """Return a cold signal row, shape (1,)."""
     row = np.zeros(1, SIGNAL)
-    for name in ("last_block", "rr_blocks", "hr_bpm", "normal_rr"):
+    for name in ("last_block", "rr_blocks", "hr_bpm", "normal_rr", "t_level"):
         row[name] = np.nan
     row["shape_lead"] = -1
     row["least"], row["most"] = np.inf, -np.inf
