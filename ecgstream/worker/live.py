@@ -25,11 +25,7 @@ MOST_GAPS = 8
 
 
 class Live(Partition):
-    """A partition of the ingest topic: detectors, link timers, and what was before each gap.
-
-    Attributes:
-        log_ms: the newest time of the log that is processed.
-    """
+    """A partition of the ingest topic: detectors, link timers, and what was before each gap."""
 
     lane = Lane.LIVE
     topic = topics.INGEST
@@ -37,7 +33,6 @@ class Live(Partition):
     def __init__(
         self, number: int, generation: int, saved: Saved, keys: Keys, *, lost_link_s: float, clock_rate: float
     ) -> None:
-        self.log_ms = 0
         self._links = Links(lost_link_s, clock_rate)
         self._rebuild = Rebuild()
         self._gaps: dict[str, list[Snapshot]] = {}
@@ -52,8 +47,6 @@ class Live(Partition):
         told = [r for r in records if r.offset < self._rebuild.until] if self._rebuild else []
         for part in (told, records[len(told) :]):
             super().process(part)
-            if part:
-                self.log_ms = max(self.log_ms, part[-1].log_ms)
             if self._rebuild and self.next_offset >= self._rebuild.until:
                 self._finish_rebuild()
 

@@ -125,7 +125,7 @@ class Worker:
             self._checkpoints,
             lambda: self._backfills,
             lambda: bool(self._queued_bytes),
-            self._is_past,
+            self._live_position,
         )
         self._connect()
 
@@ -239,10 +239,9 @@ class Worker:
         highwater = self._app.consumer.highwater(TP(topics.INGEST.name, partition.number))
         return bool(highwater == partition.next_offset)
 
-    def _is_past(self, number: int, log_ms: int) -> bool:
-        """Return whether a partition's live lane has seen everything that came before a time of the log."""
+    def _live_position(self, number: int) -> int:
         live = self._partitions.get(number)
-        return live is not None and (live.log_ms > log_ms or self._is_at_the_end(live))
+        return -1 if live is None else live.next_offset
 
     # -- checkpoints, assignment
 
