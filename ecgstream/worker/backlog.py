@@ -6,7 +6,7 @@ reader belongs to no group.
 
 A gateway sends the backlog of a gap once Kafka has the live packet behind it. So whoever has a record of the
 backlog, asks only then where the ingest partition ends, and waits until the live lane has come as far, knows
-the gap. What the live lane itself has heard of that end may be old: while a broker is away it fetches nothing.
+the gap. What the live lane itself has heard of that end may be old: with a broker away it fetches nothing.
 """
 
 import asyncio
