@@ -2,9 +2,11 @@
 
 A flush, at most every quarter of a second:
 
-1. what the records gave since the last one goes to the database, in one transaction;
+1. what the records gave since the last one goes to the database, in one transaction. Of trace blocks, which
+   take the longest and are due all at once where devices began together, only some go along; the others wait
+   for the next flush, which follows at once, so that no alert waits for all of them;
 2. the offsets behind these records are noted in the database, in topics of signals only as far as no trace
-   block is open;
+   block is open or waits;
 3. the same offsets are committed.
 
 Ended in between, the records are read again and change nothing. A database that says, when we connect, that
@@ -48,6 +50,9 @@ SIGNALS = (topics.INGEST.name, topics.BACKFILL.name)
 TOPICS = (*SIGNALS, *rows.OF)
 FLUSH_S = 0.25
 FLUSH_ROWS = 20_000
+FLUSH_BLOCKS = 500
+BLOCKS_SHARE = 0.25
+"""Of the waiting blocks, which a flush writes at least: so no more than four times what a poll brings wait."""
 IDLE_S = 15.0  # after which the open blocks of a silent device are written
 FIRST_BACKOFF_S = 0.25
 MAX_BACKOFF_S = 5.0
@@ -150,6 +155,8 @@ class Sink:
         self._forget(self._member.revoked())
         self._blocks += self._builder.drain()
         self._flush()
+        while self._blocks and not self._backoff_s:
+            self._flush()
 
     def close(self) -> None:
         """Close the connection to the database; ``step`` would open it again."""
@@ -200,23 +207,25 @@ class Sink:
     def _flush(self) -> None:
         self._builder.close_idle(self._clock() - self._idle_s)
         self._blocks += self._builder.take()
+        blocks = self._blocks[: max(FLUSH_BLOCKS, round(BLOCKS_SHARE * len(self._blocks)))]
         try:
             if self._backoff_s:
                 self._opened()  # whether it is back is asked even if there is nothing to write
             self._look_back()
-            if self._taken or self._blocks:
-                self._write(self._taken, self._blocks)
-            offsets = self._offsets()
+            if self._taken or blocks:
+                self._write(self._taken, blocks)
+            offsets = self._offsets(self._blocks[len(blocks) :])
             self._note(offsets)
         except psycopg.Error as error:
             self._wait(error)
             return
         self.counts.rows += self._waiting_rows
-        self.counts.blocks += len(self._blocks)
-        metrics.written((t.rows for t in self._taken), len(self._blocks))
-        self._taken, self._blocks, self._waiting_rows = [], [], 0
+        self.counts.blocks += len(blocks)
+        metrics.written((t.rows for t in self._taken), len(blocks))
+        self._taken, self._waiting_rows = [], 0
+        del self._blocks[: len(blocks)]
         self._member.commit(offsets)
-        self._flush_at = self._clock() + FLUSH_S
+        self._flush_at = self._clock() + (0.0 if self._blocks else FLUSH_S)
         if self._backoff_s:
             self._backoff_s = 0.0
             metrics.DATABASE_AWAY.set(0)
@@ -271,9 +280,11 @@ class Sink:
             member.go_back(behind)
         self._checked |= {*known}
 
-    def _offsets(self) -> dict[TopicPartition, int]:
-        """Return before which offsets everything is written."""
+    def _offsets(self, waiting: Sequence[Block]) -> dict[TopicPartition, int]:
+        """Return before which offsets everything is written, where these blocks are not."""
         low = self._builder.low()
+        for block in waiting:
+            low[block.source] = min(low.get(block.source, block.offset), block.offset)
         return {source: min(offset, low.get(source, offset)) for source, offset in self._next.items()}
 
     def _note(self, offsets: dict[TopicPartition, int]) -> None:

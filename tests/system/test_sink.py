@@ -88,6 +88,26 @@ def test_the_same_records_twice_give_the_same_tables(stream: Stream) -> None:
     assert everything(stream) == first
 
 
+def test_blocks_that_wait_for_the_next_flush_hold_their_offsets_back(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ecgstream.store.sink.FLUSH_BLOCKS", 1)
+    monkeypatch.setattr("ecgstream.store.sink.BLOCKS_SHARE", 0.0)
+    send_all(stream)
+    with stream.sink(idle_s=0.0) as sink:
+        work(sink, lambda: sink.counts.blocks == 1)
+        assert sink._blocks  # and ends here: what waits is read again
+        assert (stream.committed(topics.INGEST) or 0) <= stream.last_packet
+    with stream.sink() as sink:
+        work_beyond(sink, alerts=stream.last_alert)
+        sink.finish()
+    assert (stream.committed(topics.INGEST) or 0) > stream.last_packet
+    with stream.reader() as connection:
+        for channel in (0, 1):
+            samples = read.trace(connection, stream.device(), channel, 0, 25 * RATE)
+            assert np.array_equal(samples, wave(stream.device(), 0, 25 * RATE) + channel)
+
+
 def test_a_stale_writer_overwrites_nothing(stream: Stream) -> None:
     device = stream.device()
     stream.send(topics.BEATS, beats(device, [100, 200], generation=2, offset=5, code="V").encode())
