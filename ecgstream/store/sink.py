@@ -52,7 +52,7 @@ FLUSH_S = 0.25
 FLUSH_ROWS = 20_000
 FLUSH_BLOCKS = 500
 BLOCKS_SHARE = 0.25
-"""Of the waiting blocks, which a flush writes at least: so no more than four times what a poll brings wait."""
+"""Of the waiting blocks, which a flush writes at least: no more than four times what a poll brings wait."""
 IDLE_S = 15.0  # after which the open blocks of a silent device are written
 FIRST_BACKOFF_S = 0.25
 MAX_BACKOFF_S = 5.0
