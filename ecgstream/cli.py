@@ -297,6 +297,7 @@ def evaluate(
     records: Names = (),
     json: Path | None = None,
     html: Path | None = None,
+    document: Path | None = None,
 ) -> None:
     """Compare what the detectors find with what people have annotated, after ANSI/AAMI EC57.
 
@@ -314,10 +315,11 @@ def evaluate(
         records: names of records, separated by commas; by default all of the folder.
         json: also write the figures to this file.
         html: also write them as a page.
+        document: also write them into this document, between `<!-- SUITE -->` and its end.
     """
     from ecgstream.evaluate.run import run
 
-    run(suite, folder, records, json_file=json, html_file=html)
+    run(suite, folder, records, json_file=json, html_file=html, document=document)
 
 
 app.command(

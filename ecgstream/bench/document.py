@@ -1,30 +1,10 @@
-"""Writes what benches found into a document, between the marks that name them, as tables in Markdown."""
+"""What benches found, as text and tables in Markdown."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from ecgstream.bench.pipeline import bars, told_back
-
-
-def put(document: Path, name: str, text: str) -> None:
-    """Replace what stands between ``<!-- NAME -->`` and ``<!-- /NAME -->``.
-
-    Raises:
-        ValueError: the document has no such marks.
-    """
-    whole = document.read_text("utf-8")
-    begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
-    if begin not in whole or end not in whole:
-        raise ValueError(f"{document} has no place for it: {begin.strip()} … {end}")
-    head, _, rest = whole.partition(begin)
-    document.write_text(head + begin + text + end + rest.partition(end)[2], "utf-8")
-
-
-def shown(document: Path, name: str) -> str:
-    """Return what stands between the marks."""
-    whole = document.read_text("utf-8")
-    return whole.partition(f"<!-- {name} -->\n")[2].partition(f"<!-- /{name} -->")[0]
+from ecgstream.documents import table
 
 
 def of_pipeline(found: Mapping[str, Any]) -> str:
@@ -32,14 +12,14 @@ def of_pipeline(found: Mapping[str, Any]) -> str:
     felt = found["latency_s"]
     parts = [
         _of_run(found["run"]),
-        _table(
+        table(
             ["bar", "wanted", "found", ""],
             [
                 [what, wanted, figure, "" if met else "**missed**"]
                 for what, wanted, figure, met in bars(found)
             ],
         ),
-        _table(
+        table(
             ["devices", "gateways", "worker", "detectors alone", "a record a device-second", "NeuroKit2"],
             [
                 [f"{r['devices']:,}", f"{r['gateways']:,}"]
@@ -68,7 +48,7 @@ def _of_profile(profile: Mapping[str, Mapping[str, float]]) -> str:
         us = profile[gateways].get(name, 0.0)
         return f"{us:.1f} µs ({us / wholes[gateways]:.0%})"
 
-    return _table(
+    return table(
         ["stage", *(f"{int(gateways):,} gateways" for gateways in profile)],
         [[name, *(cell(gateways, name) for gateways in profile)] for name in names],
     )
@@ -89,13 +69,8 @@ def of_restore(found: Mapping[str, Any]) -> str:
         ],
         ["CPU of it", f"{found['cpu_s']} s"],
     ]
-    return "\n".join([_of_run(found["run"]), _table(["", ""], rows)])
+    return "\n".join([_of_run(found["run"]), table(["", ""], rows)])
 
 
 def _of_run(run: Mapping[str, Any]) -> str:
     return "On " + ", ".join(f"{name} {value}" for name, value in run.items()) + ":\n"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -7,6 +7,7 @@ from typing import Annotated
 from cyclopts import App, Parameter, Token
 
 from ecgstream.commands.flags import SettingsFlags
+from ecgstream.documents import put
 from ecgstream.settings import Settings
 
 app = App(name="bench", help="Measure how fast the parts are, each beside what it is compared with.")
@@ -100,8 +101,8 @@ def pipeline(
         document: also write them into this document, between `<!-- pipeline -->` and its end.
         settings: see `ecgstream settings`.
     """
-    from ecgstream.bench import document as written
     from ecgstream.bench import pipeline as bench
+    from ecgstream.bench.document import of_pipeline
     from ecgstream.bench.run import found_by, machine, say, show_rows, write
 
     given = settings or Settings()
@@ -112,7 +113,7 @@ def pipeline(
     )
     write(json, found)
     if document is not None:
-        written.put(document, "pipeline", written.of_pipeline(found))
+        put(document, "pipeline", of_pipeline(found))
 
 
 @app.command
@@ -129,15 +130,15 @@ def restore(
         document: also write them into this document, between `<!-- restore -->` and its end.
         settings: see `ecgstream settings`.
     """
-    from ecgstream.bench import document as written
     from ecgstream.bench import restore as bench
+    from ecgstream.bench.document import of_restore
     from ecgstream.bench.run import found_by, machine, show, write
 
     found = {"run": machine(), **found_by(lambda: bench.run(settings or Settings(), devices))}
     show({name: value for name, value in found.items() if name != "run"})
     write(json, found)
     if document is not None:
-        written.put(document, "restore", written.of_restore(found))
+        put(document, "restore", of_restore(found))
 
 
 @app.command

@@ -1,6 +1,6 @@
 """The figures of a suite as tables for a person, in the terminal or as a page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ _FIGURES = (
     *("tp", "fn", "fp", "tn", "hit", "missed", "right", "false"),
 )
 _NAMES = {"se": "Se", "ppv": "+P", "sp": "Sp", "tpr": "TPR", "tnr": "TNR", "f1": "F1", "fpr": "FPR"}
-_NESTED = ("by_type", "qrs_by_snr_db")
+NESTED = ("by_type", "qrs_by_snr_db")
 _WIDTH = 160
 
 
@@ -30,10 +30,10 @@ def show(found: Mapping[str, Any], html: Path | None = None) -> None:
 def tables(found: Mapping[str, Any]) -> list[Table | str]:
     """Return what is to be shown, in order."""
     told: list[Table | str] = [_head(found)]
-    rows = {name: of for name, of in found.items() if isinstance(of, dict) and name not in _NESTED}
-    told += [_table("", {n: of for n, of in rows.items() if not _is_plain(of)})]
-    told += [_table(name, found[name]) for name in _NESTED if name in found]
-    told += [_plain(found, {n: of for n, of in rows.items() if _is_plain(of)})]
+    rows = {name: of for name, of in found.items() if isinstance(of, dict) and name not in NESTED}
+    told += [_table("", {n: of for n, of in rows.items() if not is_plain(of)})]
+    told += [_table(name, found[name]) for name in NESTED if name in found]
+    told += [_plain(found, {n: of for n, of in rows.items() if is_plain(of)})]
     if found.get("by_record"):
         told += _by_record(found["by_record"])
     if "against" in found:
@@ -46,18 +46,30 @@ def _head(found: Mapping[str, Any]) -> str:
     return f"{found['suite']}: {len(found['records'])} records, detectors {found['detectors']}{unreadable}"
 
 
-def _is_plain(of: Mapping[str, Any]) -> bool:
+def is_plain(of: Mapping[str, Any]) -> bool:
+    """Return whether figures are no rates, and stand in a line of their own."""
     return not any(name in of for name in _FIGURES)
 
 
-def _table(title: str, rows: Mapping[str, Mapping[str, Any]]) -> Table:
-    columns = [name for name in _FIGURES if any(name in (row or {}) for row in rows.values())]
+def figures_of(rows: Mapping[str, Mapping[str, Any] | None]) -> dict[str, str]:
+    """Return the figures that some row has, with their headings, in order."""
+    names = [name for name in _FIGURES if any(name in (row or {}) for row in rows.values())]
+    return {name: _NAMES.get(name, name.replace("_", " ")) for name in names}
+
+
+def cells(row: Mapping[str, Any] | None, figures: Iterable[str]) -> list[str]:
+    """Return a row's figures as text, each with its interval where it has one."""
+    return [_cell(row, name) for name in figures]
+
+
+def _table(title: str, rows: Mapping[str, Mapping[str, Any] | None]) -> Table:
+    columns = figures_of(rows)
     table = Table(title=title.replace("_", " "), title_justify="left", box=None, pad_edge=False)
     table.add_column("")
-    for name in columns:
-        table.add_column(_NAMES.get(name, name.replace("_", " ")), justify="right")
+    for heading in columns.values():
+        table.add_column(heading, justify="right")
     for name, row in rows.items():
-        table.add_row(name.replace("_", " "), *(_cell(row, column) for column in columns))
+        table.add_row(name.replace("_", " "), *cells(row, columns))
     return table
 
 
@@ -73,15 +85,16 @@ def _cell(row: Mapping[str, Any] | None, name: str) -> str:
 def _plain(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, row in rows.items():
-        told = ", ".join(f"{key.replace('_', ' ')} {_number(value)}" for key, value in row.items())
+        told = ", ".join(f"{key.replace('_', ' ')} {number(value)}" for key, value in row.items())
         table.add_row(name.replace("_", " "), told)
     for name, value in found.items():
         if isinstance(value, int | float):
-            table.add_row(name.replace("_", " "), _number(value))
+            table.add_row(name.replace("_", " "), number(value))
     return table
 
 
-def _number(value: Any) -> str:
+def number(value: Any) -> str:
+    """Return a figure as text."""
     return "-" if value is None else f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
 
 

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ecgstream.documents import put
+from ecgstream.evaluate.document import of_suite
 from ecgstream.evaluate.report import show
 from ecgstream.evaluate.suite import NothingToEvaluateError, evaluate
 from ecgstream.evaluate.suites import SUITES
@@ -14,7 +16,13 @@ from ecgstream.settings import Settings
 
 
 def run(
-    suite: str, folder: Path, records: Sequence[str], *, json_file: Path | None, html_file: Path | None
+    suite: str,
+    folder: Path,
+    records: Sequence[str],
+    *,
+    json_file: Path | None,
+    html_file: Path | None,
+    document: Path | None,
 ) -> None:
     """Evaluate and tell; where there is nothing to evaluate, end the program with the reason."""
     set_up_logging(Settings(), "evaluate", at_least=logging.WARNING)
@@ -26,3 +34,5 @@ def run(
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+    if document is not None:
+        put(document, suite, of_suite(found))

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from ecgstream import documents
 from ecgstream.bench import document
 from ecgstream.bench.pipeline import bars
 
@@ -68,12 +69,12 @@ def test_figures_go_between_their_marks(tmp_path: Path) -> None:
     file = tmp_path / "performance.md"
     file.write_text("before\n<!-- pipeline -->\nold\n<!-- /pipeline -->\nafter\n")
     for _ in range(2):
-        document.put(file, "pipeline", document.of_pipeline(FOUND))
+        documents.put(file, "pipeline", document.of_pipeline(FOUND))
     text = file.read_text()
     assert text.startswith("before\n<!-- pipeline -->\n")
     assert text.endswith("<!-- /pipeline -->\nafter\n")
     assert "old" not in text
-    assert document.shown(file, "pipeline") == document.of_pipeline(FOUND)
+    assert documents.shown(file, "pipeline") == document.of_pipeline(FOUND)
     assert "| 1,000 | 20 | 12,000 (83.3 µs) |" in text
     with pytest.raises(ValueError, match="no place"):
-        document.put(file, "restore", "")
+        documents.put(file, "restore", "")

@@ -1,0 +1,33 @@
+"""What a suite found, as tables in Markdown."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ecgstream.documents import table
+from ecgstream.evaluate.report import NESTED, cells, figures_of, is_plain, number
+
+
+def of_suite(found: Mapping[str, Any]) -> str:
+    """Return the figures as the command shows them, records and all."""
+    whole = {name: of for name, of in found.items() if isinstance(of, dict) and name not in NESTED}
+    told = {name: of for name, of in whole.items() if not is_plain(of)}
+    parts = [
+        f"{len(found['records'])} records, detectors {found['detectors']}: {', '.join(found['records'])}.\n"
+    ]
+    parts += [f"Not read: {reason}\n" for reason in found["unreadable"]]
+    parts += [_table("", told)] if told else []
+    parts += [_table(name.replace("_", " "), found[name]) for name in NESTED if name in found]
+    for name, of in whole.items():
+        if is_plain(of):
+            figures = ", ".join(f"{key.replace('_', ' ')} {number(value)}" for key, value in of.items())
+            parts.append(f"{name.replace('_', ' ')}: {figures}.\n")
+    rows = found.get("by_record", ())
+    for kind in [name for name in (rows[0] if rows else ()) if any(isinstance(r[name], dict) for r in rows)]:
+        parts.append(_table(f"{kind}, by record", {row["record"]: row[kind] for row in rows}))
+    return "\n".join(parts)
+
+
+def _table(title: str, rows: Mapping[str, Mapping[str, Any] | None]) -> str:
+    columns = figures_of(rows)
+    head = [title, *columns.values()]
+    return table(head, [[name.replace("_", " "), *cells(row, columns)] for name, row in rows.items()])
