@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from ecgstream import documents
 from ecgstream.bench import document, pipeline, restore, sink
 from ecgstream.bench.measure import CannotMeasureError
 from ecgstream.bench.run import machine
@@ -39,7 +40,7 @@ def test_the_pipelines_figures(
     assert len(pipeline.bars(found)) == 10
     file = tmp_path / "performance.md"
     file.write_text("<!-- pipeline -->\n<!-- /pipeline -->\n")
-    document.put(file, "pipeline", document.of_pipeline({"run": machine(), **found}))
+    documents.put(file, "pipeline", document.of_pipeline({"run": machine(), **found}))
     assert "| 600 | 2 |" in file.read_text()
 
 
