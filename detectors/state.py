@@ -151,11 +151,7 @@ SIGNAL = np.dtype(
         ("peak", np.float64, (MAX_LEADS,)),
         ("fused", np.float64, (2,)),
         ("noise_peak", np.float64),
-        (
-            "t_level",
-            np.float64,
-            (2,),
-        ),  # of T waves (of ventricular beats), shares of the QRS level, NaN: not known
+        ("t_level", np.float64, (2,)),  # T waves, then those of ventricular beats; shares of the QRS level
         ("t_top", np.float64),  # the highest point of the present one
         ("t_open", np.int64),
         ("candidate", np.float64),  # height, 0 where there is none

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from detectors.bank import Bank
 from detectors.output import Events
 from devices import recordings
-from devices.source import NS, Source
+from devices.source import NS
 from schemas.bundle import Bundle
 from schemas.records import ECG_KIND, Packet, Vital
 
@@ -49,24 +49,20 @@ class Played(NamedTuple):
         return self.cpu_s * 1e9 / (self.duration_s * self.rate * self.leads)
 
 
-def play(path: Path, *, limit_s: float | None = None, packet_s: float = PACKET_S) -> Played:
+def play(path: Path, *, limit_s: float | None = None) -> Played:
     """Play a recording into a bank of its own.
 
     Raises:
         devices.errors.RecordingError: it cannot be read.
     """
-    return run(recordings.read(path, limit_s=limit_s), packet_s=packet_s)
-
-
-def run(source: Source, *, packet_s: float = PACKET_S) -> Played:
-    """Play a device with one session into a bank of its own."""
+    source = recordings.read(path, limit_s=limit_s)
     (session,) = source.sessions
     bank = Bank()
     found: defaultdict[str, list[NDArray[np.void]]] = defaultdict(list)
     delays: list[NDArray[np.float64]] = []
     cpu_s = 0.0
     rate = session.waves[0].rate
-    for at_s, items in groupby(source.emissions(START_NS, packet_s), key=lambda one: one.at_s):
+    for at_s, items in groupby(source.emissions(START_NS, PACKET_S), key=lambda one: one.at_s):
         given = [one.item for one in items]
         packets = [item for item in given if isinstance(item, Packet)]
         vitals = [item for item in given if isinstance(item, Vital)]

@@ -36,8 +36,6 @@ def tables(found: Mapping[str, Any]) -> list[Table | str]:
     told += [_plain(found, {n: of for n, of in rows.items() if is_plain(of)})]
     if found.get("by_record"):
         told += _by_record(found["by_record"])
-    if "against" in found:
-        told.append(_table("beside it, offline and on whole recordings", found["against"]))
     return told
 
 

@@ -44,9 +44,9 @@ def wfdb_records(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.hea"))
 
 
-def annotated(folder: Path, extension: str = "atr") -> list[Path]:
+def annotated(folder: Path) -> list[Path]:
     """Return the headers of the records that have annotations."""
-    return [path for path in wfdb_records(folder) if path.with_suffix(f".{extension}").exists()]
+    return [path for path in wfdb_records(folder) if path.with_suffix(".atr").exists()]
 
 
 def evaluate(suite: Suite, folder: Path, chosen: Sequence[str] = ()) -> dict[str, Any]:

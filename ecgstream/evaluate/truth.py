@@ -47,7 +47,7 @@ class Truth(NamedTuple):
     paced: bool
 
 
-def read(path: Path, extension: str = "atr") -> Truth:
+def read(path: Path) -> Truth:
     """Return the annotations of the record at ``path`` (with or without ``.hea``).
 
     Raises:
@@ -58,7 +58,7 @@ def read(path: Path, extension: str = "atr") -> Truth:
     name = str(path.with_suffix("") if path.suffix == ".hea" else path)
     try:
         header = wfdb.rdheader(name)
-        marks = wfdb.rdann(name, extension)
+        marks = wfdb.rdann(name, "atr")
     except FileNotFoundError as error:
         raise RecordingError(f"{path}: there is no file {error.filename or path}") from error
     except Exception as error:  # what the library raises on a broken file is not documented

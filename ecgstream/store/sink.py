@@ -52,7 +52,7 @@ FLUSH_S = 0.25
 FLUSH_ROWS = 20_000
 FLUSH_BLOCKS = 500
 BLOCKS_SHARE = 0.25
-"""Of the waiting blocks, which a flush writes at least: no more than four times what a poll brings wait."""
+"""Of the waiting blocks, what a flush writes at least: so no more than four times what a poll brings wait."""
 IDLE_S = 15.0  # after which the open blocks of a silent device are written
 FIRST_BACKOFF_S = 0.25
 MAX_BACKOFF_S = 5.0
@@ -207,11 +207,11 @@ class Sink:
     def _flush(self) -> None:
         self._builder.close_idle(self._clock() - self._idle_s)
         self._blocks += self._builder.take()
-        blocks = self._blocks[: max(FLUSH_BLOCKS, round(BLOCKS_SHARE * len(self._blocks)))]
         try:
             if self._backoff_s:
                 self._opened()  # whether it is back is asked even if there is nothing to write
-            self._look_back()
+            self._look_back()  # which may forget some of what waits
+            blocks = self._blocks[: max(FLUSH_BLOCKS, round(BLOCKS_SHARE * len(self._blocks)))]
             if self._taken or blocks:
                 self._write(self._taken, blocks)
             offsets = self._offsets(self._blocks[len(blocks) :])
