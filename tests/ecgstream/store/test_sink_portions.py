@@ -31,7 +31,7 @@ class Written:
 
 
 def made(begun: dict[TopicPartition, int], stored: dict[TopicPartition, int]) -> tuple[Sink, Written, Any]:
-    """Return a sink, its database, and its member, which notes where it was taken back to and what it commits."""
+    """Return a sink, its database, and its member, which notes where it goes back to and what it commits."""
     member: Any = SimpleNamespace(
         assignment=set(begun), begun=begun.get, went_back={}, committed={}, held=set()
     )
