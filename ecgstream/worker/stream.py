@@ -231,13 +231,17 @@ class Worker:
             await asyncio.sleep(PULSE_S)
 
     def _idle(self, partition: Live) -> None:
-        """Let wall-clock time pass where everything in the log is processed."""
-        if time.monotonic() >= self._trusts_wall_from_s and self._is_at_the_end(partition):
-            partition.idle(time.time_ns() // 1_000_000)
+        """Let time pass where everything in the log is processed, up to when its broker last said so.
 
-    def _is_at_the_end(self, partition: Live) -> bool:
-        highwater = self._app.consumer.highwater(TP(topics.INGEST.name, partition.number))
-        return bool(highwater == partition.next_offset)
+        With the broker away the log may hold more than what was heard of it.
+        """
+        if time.monotonic() < self._trusts_wall_from_s:
+            return
+        tp = TP(topics.INGEST.name, partition.number)
+        consumer: Any = self._app.consumer
+        answered_ms = consumer.answered_ms(tp)  # before the end, which may move on meanwhile
+        if answered_ms is not None and consumer.highwater(tp) == partition.next_offset:
+            partition.idle(answered_ms)
 
     def _live_position(self, number: int) -> int:
         live = self._partitions.get(number)

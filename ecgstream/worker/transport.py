@@ -33,6 +33,12 @@ class _Consumer(aiokafka.Consumer):
             if records:
                 yield tp, _message(tp, records, generation)
 
+    def answered_ms(self, tp: TP) -> int | None:
+        """Return when (wall clock, ms) the broker last told the end of a partition; None: not yet."""
+        consumer: Any = self._thread._ensure_consumer()
+        answered: int | None = consumer.last_poll_timestamp(tp)
+        return answered
+
     async def _go_back(self) -> None:
         """Let what came while nothing was to come be read again; as Faust does."""
         try:

@@ -48,6 +48,7 @@ def test_after_a_freeze_silence_counts_only_once_the_log_is_known_again(
     monkeypatch.setattr(stream.time, "monotonic", lambda: now[0])
     app = MagicMock()
     app.consumer.highwater.return_value = 0
+    app.consumer.answered_ms.return_value = 1
     worker = stream.Worker(app, Settings(session_timeout_s=6.0))
     told = MagicMock(number=0, next_offset=0)
 
@@ -66,3 +67,35 @@ def test_after_a_freeze_silence_counts_only_once_the_log_is_known_again(
     assert loop() == 1
     app.consumer.highwater.return_value = 5
     assert loop() == 0
+
+
+def test_silence_counts_up_to_the_brokers_last_answer() -> None:
+    app = MagicMock()
+    app.consumer.highwater.return_value = 7
+    worker = stream.Worker(app, Settings())
+    told = MagicMock(number=0, next_offset=7)
+
+    app.consumer.answered_ms.return_value = None  # nothing is known of the log yet
+    worker._idle(told)
+    told.idle.assert_not_called()
+    app.consumer.answered_ms.return_value = 1_700_000_000_000
+    worker._idle(told)
+    told.idle.assert_called_once_with(1_700_000_000_000)
+
+
+def test_silence_does_not_count_for_records_that_come_while_the_end_is_asked_for() -> None:
+    app = MagicMock()
+    heard = iter([(1_000, 7), (2_000, 9)])
+    end = [7]
+
+    def answered_ms(_tp: Any) -> int:
+        at, end[0] = next(heard)
+        return at
+
+    app.consumer.answered_ms.side_effect = answered_ms
+    app.consumer.highwater.side_effect = lambda _tp: end[0]
+    worker = stream.Worker(app, Settings())
+    told = MagicMock(number=0, next_offset=7)
+    worker._idle(told)
+    worker._idle(told)
+    told.idle.assert_called_once_with(1_000)
