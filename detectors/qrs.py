@@ -24,9 +24,11 @@ from typing import Any
 
 import numpy as np
 
-from detectors.beats import VENTRICULAR, decide_beat, likeness
+from detectors.beats import decide_beat, locate
+from detectors.classes import VENTRICULAR
 from detectors.compiled import jit
 from detectors.quality import FULL_SNR, snr
+from detectors.shapes import likeness
 
 REFRACTORY_S = 0.20  # EC57 pairs within 0.15 s; Pan 1985: 0.2 s
 CONFIRM_S = 0.24  # nothing higher within this time: a P wave gives way to its QRS
@@ -180,7 +182,7 @@ def _is_strange(s: Any, r: Any, at: float) -> bool:
         return False
     if at - s.last_block >= OVERDUE * s.rr_blocks:
         return False
-    return bool(likeness(s, r, at) < FAMILIAR)
+    return bool(likeness(s, r, locate(s, r, at)) < FAMILIAR)
 
 
 @jit

@@ -14,13 +14,13 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
-STATE_VERSION = "4"
+STATE_VERSION = "5"
 MAX_LEADS = 12
 RING = 128  # internal samples kept a lead: at least 0.64 s, what a beat needs until it is decided
 SEEN_SESSIONS = 4
 BEATS = 24  # beats kept: extreme tachycardia looks at 17
 CLUSTERS = 5  # shapes of beats that are told apart
-SHAPE = 40  # points of a shape, 10 ms apart
+SHAPE = 54  # points of a shape, 10 ms apart
 SHAPE_LEADS = 2
 SLOW_RING = 256  # points of the slow signal that fibrillation is looked for in: 5 s at 50 Hz
 CONDITIONS = 40  # codes of schemas.conditions below this number are decided here
@@ -170,8 +170,10 @@ SIGNAL = np.dtype(
         ("members", np.float64, (CLUSTERS,)),
         ("width_s", np.float64, (CLUSTERS,)),
         ("early", np.float64, (CLUSTERS,)),
+        ("ventricular", np.float64, (CLUSTERS,)),  # share of its beats that were
         ("normal_rr", np.float64),
-        ("irregular", np.float64),  # running mean of |RR ratio - 1|
+        ("restless", np.float64),  # share of RR intervals that differ from the one before
+        ("p_like", np.float64),  # how like the P wave's place of the patient's own beats is, beat by beat
         # fibrillation
         ("slow", np.float32, (SHAPE_LEADS, SLOW_RING)),
         ("slow_n", np.int64),
@@ -243,6 +245,7 @@ def blank_signal() -> NDArray[np.void]:
     for name in ("last_block", "rr_blocks", "hr_bpm", "normal_rr", "t_level"):
         row[name] = np.nan
     row["shape_lead"] = -1
+    row["p_like"] = 0.8  # as of the patients of the development set; their own value within twenty beats
     row["least"], row["most"] = np.inf, -np.inf
     row["fresh"] = 255  # as if held for long: the first value becomes the zero
     return row
