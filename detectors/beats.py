@@ -18,7 +18,7 @@ _WRAP = RING - 1
 @jit
 def decide_beat(d: Any, s: Any, r: Any, out: Any, at: float) -> None:
     """Write the beat at block ``at`` and keep it."""
-    at_refined = locate(s, r, at)
+    at_refined = _locate(s, r, at)
     sample = s.origin + at_refined * r.step + 0.5 * (r.step - 1)
     before = s.at[(s.beats - 1) % len(s.at)] if s.run > 0 else np.nan
     rr_s = (sample - before) / s.rate_hz
@@ -44,7 +44,7 @@ def mean_rate(s: Any, intervals: int) -> float:
 
 
 @jit
-def locate(s: Any, r: Any, at: float) -> float:
+def _locate(s: Any, r: Any, at: float) -> float:
     """Return the block of the greatest deflection next to the envelope's peak, of the strongest lead."""
     best = -1
     for lead in range(s.leads):

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from detectors.beats import decide_beat, locate
+from detectors.beats import decide_beat
 from detectors.classes import VENTRICULAR
 from detectors.compiled import jit
 from detectors.quality import FULL_SNR, snr
@@ -182,7 +182,7 @@ def _is_strange(s: Any, r: Any, at: float) -> bool:
         return False
     if at - s.last_block >= OVERDUE * s.rr_blocks:
         return False
-    return bool(likeness(s, r, locate(s, r, at)) < FAMILIAR)
+    return bool(likeness(s, r, at) < FAMILIAR)
 
 
 @jit
