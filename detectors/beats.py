@@ -7,22 +7,22 @@ import numpy as np
 from detectors.classes import classify
 from detectors.compiled import jit
 from detectors.output import write_beat
+from detectors.shapes import align
 from detectors.state import RING
 from detectors.trends import trend_beat
 
 HR_BEATS = 8  # RR intervals that are averaged
-LOCATE_S = 0.05
+BEFORE_S, AFTER_S = 0.10, 0.05  # around the envelope's peak, which in wide complexes lies behind the R peak
 _WRAP = RING - 1
 
 
 @jit
 def decide_beat(d: Any, s: Any, r: Any, out: Any, at: float) -> None:
     """Write the beat at block ``at`` and keep it."""
-    at_refined = _locate(s, r, at)
-    sample = s.origin + at_refined * r.step + 0.5 * (r.step - 1)
+    sample = s.origin + _locate(s, r, at) * r.step + 0.5 * (r.step - 1)
     before = s.at[(s.beats - 1) % len(s.at)] if s.run > 0 else np.nan
     rr_s = (sample - before) / s.rate_hz
-    code = classify(s, r, at_refined, sample, rr_s)
+    code = classify(s, r, align(s, r, at), sample, rr_s)
     slot = s.beats % len(s.at)
     s.at[slot] = sample
     s.code[slot] = code
@@ -45,26 +45,22 @@ def mean_rate(s: Any, intervals: int) -> float:
 
 @jit
 def _locate(s: Any, r: Any, at: float) -> float:
-    """Return the block of the greatest deflection next to the envelope's peak, of the strongest lead."""
-    best = -1
-    for lead in range(s.leads):
-        if not (s.unusable >> lead) & 1 and (
-            best < 0 or s.candidate_envelope[lead] > s.candidate_envelope[best]
-        ):
-            best = lead
-    if best < 0:
+    """Return the block of the greatest deflection around the envelope's peak, in the first usable lead."""
+    lead = 0
+    while lead < s.leads and (s.unusable >> lead) & 1:
+        lead += 1
+    if lead == s.leads:
         return at
     middle = round(at)
-    reach = int(LOCATE_S * r.internal_hz)
+    before = int(BEFORE_S * r.internal_hz)
     mean = 0.0
-    for k in range(middle - 2 * reach, middle + 2 * reach + 1):
-        mean += s.x[best, k & _WRAP]
-    mean /= 4 * reach + 1
+    for k in range(middle - before, middle + before + 1):
+        mean += s.x[lead, k & _WRAP]
+    mean /= 2 * before + 1
     found = middle
     top = -1.0
-    for k in range(middle - reach, middle + reach + 1):
-        # A little nearer counts a little more, so that a T wave's foot does not win by a hair.
-        height = abs(s.x[best, k & _WRAP] - mean) * (1.0 - 0.5 * abs(k - at) / (reach + 1))
+    for k in range(middle - before, middle + int(AFTER_S * r.internal_hz) + 1):
+        height = abs(s.x[lead, k & _WRAP] - mean)
         if height > top:
             top = height
             found = k
