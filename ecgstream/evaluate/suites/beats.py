@@ -2,6 +2,8 @@
 
 ANSI/AAMI EC57:2012, 4.3: the first five minutes are for learning, what lies in ventricular fibrillation does
 not count, and records of paced patients are left out of what is said of classes.
+Deviation: the last 0.6 s of a record do not count either. A live stream has no end, and a beat is decided by
+what follows.
 """
 
 from collections.abc import Sequence
@@ -18,6 +20,8 @@ from ecgstream.evaluate.suite import Suite, annotated
 from ecgstream.evaluate.truth import Span
 
 LEARN_S = 300.0
+DECIDED_S = 0.6
+"""Within so long a beat is to be decided: of the last ones of a recording nothing can be known in time."""
 NARROW_S = 0.05
 NEAR_MS = 25.0
 
@@ -68,9 +72,10 @@ def look(path: Path) -> OfRecord:
 
 
 def _counted(said: truth.Truth, begin: int) -> list[Span]:
-    """Return what counts: all behind ``begin`` but ventricular fibrillation."""
+    """Return what counts: all behind ``begin`` but ventricular fibrillation and the end."""
     spans: list[Span] = []
-    for a, b in [*said.fibrillation, (said.length, said.length)]:
+    end = said.length - round(DECIDED_S * said.rate)
+    for a, b in [*said.fibrillation, (end, said.length)]:
         if a > begin:
             spans.append((begin, a))
         begin = max(begin, b)
