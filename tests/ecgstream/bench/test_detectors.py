@@ -1,13 +1,17 @@
 """The bench of the detectors, at small size."""
 
+import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ecgstream import documents
 from ecgstream.bench import detectors
 from ecgstream.bench.document import of_detectors
 from ecgstream.bench.measure import CannotMeasureError
+from ecgstream.commands.bench import app
 from tests.ecgstream.evaluate.recorded import regular, write
 
 
@@ -26,6 +30,18 @@ def test_records_of_two_leads_are_measured_beside_neurokit(
     )
     said = capsys.readouterr().err
     assert all(name in said for name in ("bad.hea", "r2.hea", "r3.hea"))
+
+
+def test_the_command_writes_figures_and_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "r1", regular(10.0)[0], [], leads=2)
+    document = tmp_path / "performance.md"
+    document.write_text("<!-- detectors -->\n<!-- /detectors -->\n")
+    monkeypatch.setattr(detectors, "run", partial(detectors.run, devices=4, part_s=10.0))
+    argv = ["detectors", str(tmp_path), "--json", str(tmp_path / "found.json"), "--document", str(document)]
+    app(argv, result_action="return_value")
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["run"]["python"]
+    assert f"| {found['ns_per_sample_lead']} |" in documents.shown(document, "detectors")
 
 
 def test_a_folder_without_such_records_is_said(tmp_path: Path) -> None:
