@@ -18,7 +18,8 @@ _NAMES |= {"se_50ms": "Se 50ms", "ppv_50ms": "+P 50ms"}
 _NAMES |= {"auc": "AUC", "average_auc": "average AUC", "auc_in_noise": "AUC in noise"}
 _NAMES |= {"ns_per_sample_lead": "ns a sample"}
 _FRACTIONS = ("auc", "average_auc", "auc_in_noise")  # 0 to 1, all others in %
-_NESTED = ("by_type", "qrs_by_snr_db", "quality_by_snr_db")
+_NESTED = ("by_type", "qrs_by_snr_db")
+_APART = (*_NESTED, "quality", "quality_by_snr_db", "against")
 _WIDTH = 160
 
 
@@ -52,14 +53,14 @@ def _head(found: Mapping[str, Any]) -> str:
 
 def whole(found: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return what is told of all records together, by name."""
-    return {
-        name: of for name, of in found.items() if isinstance(of, dict) and name not in (*_NESTED, "against")
-    }
+    return {name: of for name, of in found.items() if isinstance(of, dict) and name not in _APART}
 
 
 def nested(found: Mapping[str, Any]) -> dict[str, Mapping[str, Mapping[str, Any]]]:
     """Return what is told in a table of its own, by title."""
     told = {name.replace("_", " "): found[name] for name in _NESTED if name in found}
+    if "quality" in found:
+        told["quality by snr db"] = {**found["quality_by_snr_db"], "all": found["quality"]}
     if "against" in found:
         told["beside other QRS detectors"] = _side_by_side(found)
     return told
@@ -69,7 +70,7 @@ def _side_by_side(found: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     each = {"ecgstream": found, **found["against"]}
     rows = {name: of["qrs"] | {"ns_per_sample_lead": of["ns_per_sample_lead"]} for name, of in each.items()}
     for snr in found.get("qrs_by_snr_db", ()):
-        rows |= {f"{name}, {snr} dB": of["qrs_by_snr_db"][snr] for name, of in each.items()}
+        rows |= {f"{snr} dB, {name}": of["qrs_by_snr_db"][snr] for name, of in each.items()}
     return rows
 
 
@@ -101,7 +102,7 @@ def cells(row: Mapping[str, Any] | None, figures: Iterable[str]) -> list[str]:
 def _table(title: str, rows: Mapping[str, Mapping[str, Any] | None]) -> Table:
     columns = figures_of(rows)
     table = Table(title=title.replace("_", " "), title_justify="left", box=None, pad_edge=False)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for heading in columns.values():
         table.add_column(heading, justify="right")
     for name, row in rows.items():

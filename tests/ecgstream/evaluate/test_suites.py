@@ -129,8 +129,9 @@ def test_other_detectors_are_scored_by_noise_too(tmp_path: Path) -> None:
     assert other["qrs"] == other["qrs_by_snr_db"]["-6"]
     assert other["qrs"]["fn"] + other["qrs"]["fp"] > 0
     written = of_suite(found)
-    assert "| xqrs, -6 dB |" in written
-    assert "AUC" in written
+    assert "| -6 dB, xqrs |" in written
+    assert "| quality by snr db | AUC | average AUC | AUC in noise | bad s | all s |" in written
+    assert f"| all | {found['quality']['auc']:.3f} (" in written
 
 
 def test_a_detector_that_nobody_knows_and_a_suite_without_beats_are_refused(tmp_path: Path) -> None:
