@@ -49,6 +49,8 @@ demo: setup ## real ECG through a whole centre, once; ARGS="--json FILE" writes 
 # Needs some minutes; the figures go into docs/measured and docs/performance.md.
 bench: venv ## how fast the parts and the whole pipeline are
 	$(PY) -m ecgstream bench
+	$(PY) -m ecgstream bench detectors $${ECGSTREAM_RECORDINGS:+"$$ECGSTREAM_RECORDINGS/mitdb"} \
+		--json docs/measured/detectors.json --document docs/performance.md
 	$(PY) -m ecgstream bench pipeline --profile --json docs/measured/pipeline.json --document docs/performance.md
 	$(PY) -m ecgstream bench restore --json docs/measured/restore.json --document docs/performance.md
 

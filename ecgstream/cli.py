@@ -295,6 +295,7 @@ def evaluate(
     /,
     *,
     records: Names = (),
+    against: Names = (),
     json: Path | None = None,
     html: Path | None = None,
     document: Path | None = None,
@@ -307,19 +308,20 @@ def evaluate(
     - rhythm: episodes of VF, VFL, VT, of AF, and pauses (records with rhythm marks);
     - alarms: true and false alarms of bedside monitors (PhysioNet/CinC Challenge 2015);
     - af: atrial fibrillation in short recordings (PhysioNet/CinC Challenge 2017);
-    - noise: QRS complexes in noise (MIT-BIH Noise Stress Test).
+    - noise: QRS complexes in noise, and whether quality tells errors (MIT-BIH Noise Stress Test).
 
     Args:
         suite: what is looked at.
         folder: of WFDB records.
         records: names of records, separated by commas; by default all of the folder.
+        against: other QRS detectors to compare in beats and noise, separated by commas: neurokit, xqrs, gqrs.
         json: also write the figures to this file.
         html: also write them as a page.
         document: also write them into this document, between `<!-- SUITE -->` and its end.
     """
     from ecgstream.evaluate.run import run
 
-    run(suite, folder, records, json_file=json, html_file=html, document=document)
+    run(suite, folder, records, against, json_file=json, html_file=html, document=document)
 
 
 app.command(

@@ -1,8 +1,9 @@
 """What benches found, as text and tables in Markdown."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ecgstream.bench import detectors
 from ecgstream.bench.pipeline import bars, told_back
 from ecgstream.documents import table
 
@@ -12,13 +13,7 @@ def of_pipeline(found: Mapping[str, Any]) -> str:
     felt = found["latency_s"]
     parts = [
         _of_run(found["run"]),
-        table(
-            ["bar", "wanted", "found", ""],
-            [
-                [what, wanted, figure, "" if met else "**missed**"]
-                for what, wanted, figure, met in bars(found)
-            ],
-        ),
+        _of_bars(bars(found)),
         table(
             ["devices", "gateways", "worker", "detectors alone", "a record a device-second", "NeuroKit2"],
             [
@@ -54,6 +49,31 @@ def _of_profile(profile: Mapping[str, Mapping[str, float]]) -> str:
     )
 
 
+def of_detectors(found: Mapping[str, Any]) -> str:
+    """Return the results of ``ecgstream bench detectors``."""
+    return "\n".join(
+        [
+            _of_run(found["run"]),
+            _of_bars(detectors.bars(found)),
+            table(
+                ["ns a sample and lead", f"median of {found['turns']} turns", "least"],
+                [
+                    [
+                        who,
+                        f"{found[f'{name}ns_per_sample_lead']}",
+                        f"{found[f'least_{name}ns_per_sample_lead']}",
+                    ]
+                    for who, name in (
+                        (f"detectors, {found['devices']} devices of {found['leads']} leads", ""),
+                        ("NeuroKit2, a lead at once", "neurokit_"),
+                    )
+                ],
+            ),
+            f"{found['records']} records, {found['seconds']} s of each.\n",
+        ]
+    )
+
+
 def of_restore(found: Mapping[str, Any]) -> str:
     """Return the results of ``ecgstream bench restore``."""
     met = "" if found["wall_s"] <= found["bar_s"] else " **missed**"
@@ -70,6 +90,11 @@ def of_restore(found: Mapping[str, Any]) -> str:
         ["CPU of it", f"{found['cpu_s']} s"],
     ]
     return "\n".join([_of_run(found["run"]), table(["", ""], rows)])
+
+
+def _of_bars(bars: Sequence[tuple[str, str, str, bool]]) -> str:
+    rows = [[*told, "" if met else "**missed**"] for *told, met in bars]
+    return table(["bar", "wanted", "found", ""], rows)
 
 
 def _of_run(run: Mapping[str, Any]) -> str:

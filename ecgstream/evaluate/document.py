@@ -4,26 +4,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from ecgstream.documents import table
-from ecgstream.evaluate.report import NESTED, cells, figures_of, is_plain, number
+from ecgstream.evaluate.report import cells, figures_of, gave_up, is_plain, nested, number, whole
 
 
 def of_suite(found: Mapping[str, Any]) -> str:
     """Return the figures as the command shows them, records and all."""
-    whole = {name: of for name, of in found.items() if isinstance(of, dict) and name not in NESTED}
-    told = {name: of for name, of in whole.items() if not is_plain(of)}
+    rows = whole(found)
+    told = {name: of for name, of in rows.items() if not is_plain(of)}
     parts = [
         f"{len(found['records'])} records, detectors {found['detectors']}: {', '.join(found['records'])}.\n"
     ]
     parts += [f"Not read: {reason}\n" for reason in found["unreadable"]]
     parts += [_table("", told)] if told else []
-    parts += [_table(name.replace("_", " "), found[name]) for name in NESTED if name in found]
-    for name, of in whole.items():
+    parts += [_table(title, of) for title, of in nested(found).items()]
+    parts += [f"{line}.\n" for line in gave_up(found)]
+    for name, of in rows.items():
         if is_plain(of):
             figures = ", ".join(f"{key.replace('_', ' ')} {number(value)}" for key, value in of.items())
             parts.append(f"{name.replace('_', ' ')}: {figures}.\n")
-    rows = found.get("by_record", ())
-    for kind in [name for name in (rows[0] if rows else ()) if any(isinstance(r[name], dict) for r in rows)]:
-        parts.append(_table(f"{kind}, by record", {row["record"]: row[kind] for row in rows}))
+    each = found.get("by_record", ())
+    for kind in [name for name in (each[0] if each else ()) if any(isinstance(r[name], dict) for r in each)]:
+        parts.append(_table(f"{kind}, by record", {row["record"]: row[kind] for row in each}))
     return "\n".join(parts)
 
 

@@ -11,9 +11,15 @@ _FIGURES = (
     *("se", "ppv", "sp", "tpr", "tnr", "f1", "fpr", "se_50ms", "ppv_50ms"),
     *("episode_se", "episode_ppv", "duration_se", "duration_ppv", "score"),
     *("tp", "fn", "fp", "tn", "hit", "missed", "right", "false"),
+    *("auc", "average_auc", "auc_in_noise", "bad_s", "all_s", "ns_per_sample_lead"),
 )
 _NAMES = {"se": "Se", "ppv": "+P", "sp": "Sp", "tpr": "TPR", "tnr": "TNR", "f1": "F1", "fpr": "FPR"}
-NESTED = ("by_type", "qrs_by_snr_db")
+_NAMES |= {"se_50ms": "Se 50ms", "ppv_50ms": "+P 50ms"}
+_NAMES |= {"auc": "AUC", "average_auc": "average AUC", "auc_in_noise": "AUC in noise"}
+_NAMES |= {"ns_per_sample_lead": "ns a sample"}
+_FRACTIONS = ("auc", "average_auc", "auc_in_noise")  # 0 to 1, all others in %
+_NESTED = ("by_type", "qrs_by_snr_db")
+_APART = (*_NESTED, "quality", "quality_by_snr_db", "against")
 _WIDTH = 160
 
 
@@ -30,9 +36,10 @@ def show(found: Mapping[str, Any], html: Path | None = None) -> None:
 def tables(found: Mapping[str, Any]) -> list[Table | str]:
     """Return what is to be shown, in order."""
     told: list[Table | str] = [_head(found)]
-    rows = {name: of for name, of in found.items() if isinstance(of, dict) and name not in NESTED}
+    rows = whole(found)
     told += [_table("", {n: of for n, of in rows.items() if not is_plain(of)})]
-    told += [_table(name, found[name]) for name in NESTED if name in found]
+    told += [_table(title, of) for title, of in nested(found).items()]
+    told += gave_up(found)
     told += [_plain(found, {n: of for n, of in rows.items() if is_plain(of)})]
     if found.get("by_record"):
         told += _by_record(found["by_record"])
@@ -42,6 +49,38 @@ def tables(found: Mapping[str, Any]) -> list[Table | str]:
 def _head(found: Mapping[str, Any]) -> str:
     unreadable = "".join(f"\nnot read: {reason}" for reason in found.get("unreadable", ()))
     return f"{found['suite']}: {len(found['records'])} records, detectors {found['detectors']}{unreadable}"
+
+
+def whole(found: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return what is told of all records together, by name."""
+    return {name: of for name, of in found.items() if isinstance(of, dict) and name not in _APART}
+
+
+def nested(found: Mapping[str, Any]) -> dict[str, Mapping[str, Mapping[str, Any]]]:
+    """Return what is told in a table of its own, by title."""
+    told = {name.replace("_", " "): found[name] for name in _NESTED if name in found}
+    if "quality" in found:
+        told["quality by snr db"] = {**found["quality_by_snr_db"], "all": found["quality"]}
+    if "against" in found:
+        told["beside other QRS detectors"] = _side_by_side(found)
+    return told
+
+
+def _side_by_side(found: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    each = {"ecgstream": found, **found["against"]}
+    rows = {name: of["qrs"] | {"ns_per_sample_lead": of["ns_per_sample_lead"]} for name, of in each.items()}
+    for snr in found.get("qrs_by_snr_db", ()):
+        rows |= {f"{snr} dB, {name}": of["qrs_by_snr_db"][snr] for name, of in each.items()}
+    return rows
+
+
+def gave_up(found: Mapping[str, Any]) -> list[str]:
+    """Return on which records another detector ended with an error, which counts as no beat found."""
+    return [
+        f"{name} gave up on {record}: {why}"
+        for name, of in found.get("against", {}).items()
+        for record, why in of["gave_up"].items()
+    ]
 
 
 def is_plain(of: Mapping[str, Any]) -> bool:
@@ -63,7 +102,7 @@ def cells(row: Mapping[str, Any] | None, figures: Iterable[str]) -> list[str]:
 def _table(title: str, rows: Mapping[str, Mapping[str, Any] | None]) -> Table:
     columns = figures_of(rows)
     table = Table(title=title.replace("_", " "), title_justify="left", box=None, pad_edge=False)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for heading in columns.values():
         table.add_column(heading, justify="right")
     for name, row in rows.items():
@@ -76,8 +115,12 @@ def _cell(row: Mapping[str, Any] | None, name: str) -> str:
     if value is None:
         return "-"
     interval = (row or {}).get(f"{name}_interval")
-    told = f"{value:.2f}" if isinstance(value, float) else f"{value:,}"
-    return f"{told} ({interval[0]:.1f} to {interval[1]:.1f})" if interval else told
+    digits = 3 if name in _FRACTIONS else 2
+    told = f"{value:.{digits}f}" if isinstance(value, float) else f"{value:,}"
+    if not interval:
+        return told
+    low, high = (f"{end:.{digits if name in _FRACTIONS else 1}f}" for end in interval)
+    return f"{told} ({low} to {high})"
 
 
 def _plain(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> Table:

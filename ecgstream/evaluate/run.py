@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ecgstream.documents import put
 from ecgstream.evaluate.document import of_suite
+from ecgstream.evaluate.others import UnknownDetectorError
 from ecgstream.evaluate.report import show
-from ecgstream.evaluate.suite import NothingToEvaluateError, evaluate
+from ecgstream.evaluate.suite import NoComparisonError, NothingToEvaluateError, evaluate
 from ecgstream.evaluate.suites import SUITES
 from ecgstream.lifecycle import set_up_logging
 from ecgstream.settings import Settings
@@ -19,16 +20,17 @@ def run(
     suite: str,
     folder: Path,
     records: Sequence[str],
+    against: Sequence[str],
     *,
     json_file: Path | None,
     html_file: Path | None,
     document: Path | None,
 ) -> None:
-    """Evaluate and tell; where there is nothing to evaluate, end the program with the reason."""
+    """Evaluate and tell; what cannot be evaluated ends the program with the reason."""
     set_up_logging(Settings(), "evaluate", at_least=logging.WARNING)
     try:
-        found = evaluate(SUITES[suite], folder, records)
-    except NothingToEvaluateError as error:
+        found = evaluate(SUITES[suite], folder, records, against)
+    except (NothingToEvaluateError, NoComparisonError, UnknownDetectorError) as error:
         sys.exit(f"ecgstream: {error}")
     show(found, html_file)
     if json_file is not None:

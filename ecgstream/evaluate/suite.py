@@ -9,11 +9,15 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import detectors
 from devices.errors import RecordingError
+from ecgstream.evaluate import others, speed
+from ecgstream.evaluate.others import Comparison, OfOther
+from ecgstream.evaluate.statistics import rounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class Suite:
         paths: of a folder, the records that it takes.
         look: of a record, what was found; in a process of its own, so of plain data.
         sum_up: of what was found in all records, in their order, the figures by name.
+        comparison: how other QRS detectors are compared; None where the suite does not ask for beats.
     """
 
     name: str
@@ -33,6 +38,7 @@ class Suite:
     paths: Callable[[Path], list[Path]]
     look: Callable[[Path], Any]
     sum_up: Callable[[Sequence[Any]], dict[str, Any]]
+    comparison: Comparison | None = None
 
 
 class NothingToEvaluateError(RuntimeError):
@@ -49,17 +55,53 @@ def annotated(folder: Path) -> list[Path]:
     return [path for path in wfdb_records(folder) if path.with_suffix(".atr").exists()]
 
 
-def evaluate(suite: Suite, folder: Path, chosen: Sequence[str] = ()) -> dict[str, Any]:
+class NoComparisonError(RuntimeError):
+    """Other detectors were asked for in a suite that compares none."""
+
+
+def evaluate(
+    suite: Suite, folder: Path, chosen: Sequence[str] = (), against: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return the figures of a suite, with progress on stderr.
 
     Args:
         suite: which.
         folder: of WFDB records.
         chosen: names of records; by default all that the suite takes.
+        against: names of ``others.DETECTORS``, which find the beats of the same records.
 
     Raises:
-        NothingToEvaluateError: there are none.
+        NothingToEvaluateError: there are no records.
+        NoComparisonError: this suite compares no other detectors.
+        others.UnknownDetectorError: there is no such other detector.
     """
+    names = others.known(against)
+    if names and suite.comparison is None:
+        raise NoComparisonError(
+            f"the suite {suite.name} compares no other detectors, since it asks for no beats"
+        )
+    wanted = _wanted(suite, folder, chosen)
+    found, unreadable = _look_at_all(_jobs(suite, wanted, names), suite.name)
+    ours = [path for path in wanted if (OURS, path) in found]
+    if not ours:
+        raise NothingToEvaluateError(f"{folder}: none of {len(wanted)} records can be read: {unreadable[0]}")
+    result = {
+        "suite": suite.name,
+        "records": [path.stem for path in ours],
+        "unreadable": unreadable,
+        "detectors": detectors.VERSION,
+        **suite.sum_up([found[OURS, path] for path in ours]),
+    }
+    if suite.comparison is not None:
+        result["ns_per_sample_lead"] = speed.ns_a_sample(ours)
+    if suite.comparison is not None and names:
+        result["against"] = {
+            name: _second_opinion(suite.comparison, [found[name, path] for path in ours]) for name in names
+        }
+    return result
+
+
+def _wanted(suite: Suite, folder: Path, chosen: Sequence[str]) -> list[Path]:
     paths = suite.paths(folder)
     unknown = sorted(set(chosen) - {path.stem for path in paths})
     if unknown:
@@ -67,33 +109,49 @@ def evaluate(suite: Suite, folder: Path, chosen: Sequence[str] = ()) -> dict[str
     wanted = [path for path in paths if not chosen or path.stem in chosen]
     if not wanted:
         raise NothingToEvaluateError(f"{folder}: no records for the suite {suite.name} ({suite.about})")
-    found, unreadable = _look_at_all(suite, wanted)
-    if not found:
-        raise NothingToEvaluateError(f"{folder}: none of {len(wanted)} records can be read: {unreadable[0]}")
-    return {
-        "suite": suite.name,
-        "records": [path.stem for path in wanted if path in found],
-        "unreadable": unreadable,
-        "detectors": detectors.VERSION,
-        **suite.sum_up([found[path] for path in wanted if path in found]),
-    }
+    return wanted
 
 
-def _look_at_all(suite: Suite, paths: Sequence[Path]) -> tuple[dict[Path, Any], list[str]]:
+OURS = ""
+"""In place of another detector's name."""
+Job = tuple[str, Path]
+
+
+def _jobs(suite: Suite, wanted: Sequence[Path], against: Sequence[str]) -> dict[Job, Callable[[], Any]]:
+    jobs: dict[Job, Callable[[], Any]] = {(OURS, path): partial(suite.look, path) for path in wanted}
+    if suite.comparison is not None:
+        counted = suite.comparison.counted
+        for name in against:
+            jobs |= {(name, path): partial(others.look, name, counted, path) for path in wanted}
+    return jobs
+
+
+def _second_opinion(comparison: Comparison, found: Sequence[OfOther]) -> dict[str, Any]:
+    told: dict[str, Any] = rounded(
+        {
+            **comparison.sum_up(found),
+            "ns_per_sample_lead": round(float(np.median([one.ns_a_sample for one in found])), 1),
+            "gave_up": {one.record: one.gave_up for one in found if one.gave_up},
+        }
+    )
+    return told
+
+
+def _look_at_all(jobs: dict[Job, Callable[[], Any]], title: str) -> tuple[dict[Job, Any], list[str]]:
     detectors.warm_up()  # once, rather than in every process
-    found: dict[Path, Any] = {}
-    unreadable: list[str] = []
+    found: dict[Job, Any] = {}
+    unreadable: set[str] = set()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with (
         ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool,
         Progress(*columns, console=Console(stderr=True)) as progress,
     ):
-        task = progress.add_task(suite.name, total=len(paths))
-        running = {pool.submit(partial(suite.look, path)): path for path in paths}
+        task = progress.add_task(title, total=len(jobs))
+        running = {pool.submit(job): key for key, job in jobs.items()}
         for done in as_completed(running):
             try:
                 found[running[done]] = done.result()
             except RecordingError as error:
-                unreadable.append(str(error))
+                unreadable.add(str(error))
             progress.advance(task)
     return found, sorted(unreadable)
