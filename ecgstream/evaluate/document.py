@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ecgstream.documents import table
-from ecgstream.evaluate.report import NESTED, cells, figures_of, is_plain, number
+from ecgstream.evaluate.report import NESTED, cells, figures_of, flat, is_plain, number
 
 
 def of_suite(found: Mapping[str, Any]) -> str:
@@ -16,7 +16,7 @@ def of_suite(found: Mapping[str, Any]) -> str:
     ]
     parts += [f"Not read: {reason}\n" for reason in found["unreadable"]]
     parts += [_table("", told)] if told else []
-    parts += [_table(name.replace("_", " "), found[name]) for name in NESTED if name in found]
+    parts += [_table(name.replace("_", " "), flat(found[name])) for name in NESTED if name in found]
     for name, of in whole.items():
         if is_plain(of):
             figures = ", ".join(f"{key.replace('_', ' ')} {number(value)}" for key, value in of.items())

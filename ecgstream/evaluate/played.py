@@ -2,6 +2,7 @@
 
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -12,9 +13,9 @@ from numpy.typing import NDArray
 from detectors.bank import Bank
 from detectors.output import Events
 from devices import recordings
-from devices.source import NS
+from devices.source import NS, Source
 from schemas.bundle import Bundle
-from schemas.records import ECG_KIND, Packet, Vital
+from schemas.records import ECG_KIND, Change, Control, Packet, Vital
 
 PACKET_S = 0.25
 """Short packets: a decision counts as made when the packet that allows it has ended."""
@@ -22,7 +23,7 @@ START_NS = 1_700_000_000 * NS
 
 
 class Played(NamedTuple):
-    """What the detectors found in one recording.
+    """What the detectors found in one recording or signal.
 
     Attributes:
         rate: of channel 0, Hz; all samples count at it.
@@ -31,6 +32,8 @@ class Played(NamedTuple):
         conditions: ``detectors.output.CONDITION``, all phases.
         rhythms: ``detectors.output.RHYTHM``.
         beat_delay_s: from each beat's R peak to the end of the packet that brought it, s of signal.
+        condition_s: the end of the packet that brought each of the conditions, s of signal.
+        packet_s, hr_bpm: the end of each packet, s of signal, and the heart rate told then; NaN: none.
         cpu_s: what the bank took, one device and packet a call.
     """
 
@@ -41,6 +44,9 @@ class Played(NamedTuple):
     conditions: NDArray[np.void]
     rhythms: NDArray[np.void]
     beat_delay_s: NDArray[np.float64]
+    condition_s: NDArray[np.float64]
+    packet_s: NDArray[np.float64]
+    hr_bpm: NDArray[np.float64]
     cpu_s: float
 
     @property
@@ -55,14 +61,27 @@ def play(path: Path, *, limit_s: float | None = None) -> Played:
     Raises:
         devices.errors.RecordingError: it cannot be read.
     """
-    source = recordings.read(path, limit_s=limit_s)
+    return play_source(recordings.read(path, limit_s=limit_s))
+
+
+def play_source(source: Source, *, packet_s: float = PACKET_S, changes: Sequence[Change] = ()) -> Played:
+    """Play a device of one session into a bank of its own.
+
+    Args:
+        source: the device.
+        packet_s: how long its packets are, s.
+        changes: what holds from its first sample on, such as alarm limits.
+    """
     (session,) = source.sessions
     bank = Bank()
+    for change in changes:
+        bank.control(Control("evaluate", source.device, 0, 0, 0, "evaluate", change))
+    row = bank.rows([source.device])
     found: defaultdict[str, list[NDArray[np.void]]] = defaultdict(list)
-    delays: list[NDArray[np.float64]] = []
+    told: defaultdict[str, list[NDArray[np.float64]]] = defaultdict(list)
     cpu_s = 0.0
     rate = session.waves[0].rate
-    for at_s, items in groupby(source.emissions(START_NS, PACKET_S), key=lambda one: one.at_s):
+    for at_s, items in groupby(source.emissions(START_NS, packet_s), key=lambda one: one.at_s):
         given = [one.item for one in items]
         packets = [item for item in given if isinstance(item, Packet)]
         vitals = [item for item in given if isinstance(item, Vital)]
@@ -72,7 +91,10 @@ def play(path: Path, *, limit_s: float | None = None) -> Played:
         cpu_s += time.process_time() - began_s
         for name in ("beats", "conditions", "rhythms"):
             found[name].append(getattr(events, name))
-        delays.append(at_s - events.beats["sample"] / rate)
+        told["beat_delay_s"].append(at_s - events.beats["sample"] / rate)
+        told["condition_s"].append(np.full(len(events.conditions), at_s))
+        told["packet_s"].append(np.array([at_s]))
+        told["hr_bpm"].append(bank.status(row)["hr_bpm"].astype(np.float64))
     return Played(
         rate,
         session.duration_s,
@@ -80,6 +102,9 @@ def play(path: Path, *, limit_s: float | None = None) -> Played:
         np.concatenate(found["beats"]),
         np.concatenate(found["conditions"]),
         np.concatenate(found["rhythms"]),
-        np.concatenate(delays),
+        np.concatenate(told["beat_delay_s"]),
+        np.concatenate(told["condition_s"]),
+        np.concatenate(told["packet_s"]),
+        np.concatenate(told["hr_bpm"]),
         cpu_s,
     )

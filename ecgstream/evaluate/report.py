@@ -11,9 +11,17 @@ _FIGURES = (
     *("se", "ppv", "sp", "tpr", "tnr", "f1", "fpr", "se_50ms", "ppv_50ms"),
     *("episode_se", "episode_ppv", "duration_se", "duration_ppv", "score"),
     *("tp", "fn", "fp", "tn", "hit", "missed", "right", "false"),
+    *("median_s", "worst_s", "median_at_most_s", "worst_at_most_s"),
+    *("first_alarm_median_s", "first_alarm_worst_s"),
+    *("wanted_bpm", "told_bpm", "error_bpm", "runs", "met"),
 )
 _NAMES = {"se": "Se", "ppv": "+P", "sp": "Sp", "tpr": "TPR", "tnr": "TNR", "f1": "F1", "fpr": "FPR"}
-NESTED = ("by_type", "qrs_by_snr_db")
+NESTED = (
+    *("by_type", "qrs_by_snr_db"),
+    *("seconds_to_alarm", "not_capturing", "capturing"),
+    *("irregular_rhythms", "tall_t_waves", "qrs_counted_or_not"),
+)
+"""Names of what is a table by itself."""
 _WIDTH = 160
 
 
@@ -32,7 +40,7 @@ def tables(found: Mapping[str, Any]) -> list[Table | str]:
     told: list[Table | str] = [_head(found)]
     rows = {name: of for name, of in found.items() if isinstance(of, dict) and name not in NESTED}
     told += [_table("", {n: of for n, of in rows.items() if not is_plain(of)})]
-    told += [_table(name, found[name]) for name in NESTED if name in found]
+    told += [_table(name, flat(found[name])) for name in NESTED if name in found]
     told += [_plain(found, {n: of for n, of in rows.items() if is_plain(of)})]
     if found.get("by_record"):
         told += _by_record(found["by_record"])
@@ -47,6 +55,21 @@ def _head(found: Mapping[str, Any]) -> str:
 def is_plain(of: Mapping[str, Any]) -> bool:
     """Return whether figures are no rates, and stand in a line of their own."""
     return not any(name in of for name in _FIGURES)
+
+
+def flat(table: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return a table's rows; a row that has rows of its own, such as by packet length, becomes these.
+
+    >>> flat({"a": {"se": 1.0}, "b": {"0.25_s": {"se": 2.0}, "1_s": {"se": 3.0}}})
+    {'a': {'se': 1.0}, 'b, 0.25_s': {'se': 2.0}, 'b, 1_s': {'se': 3.0}}
+    """
+    rows: dict[str, Mapping[str, Any]] = {}
+    for name, row in table.items():
+        if all(isinstance(one, Mapping) for one in row.values()):
+            rows |= {f"{name}, {part}": one for part, one in row.items()}
+        else:
+            rows[name] = row
+    return rows
 
 
 def figures_of(rows: Mapping[str, Mapping[str, Any] | None]) -> dict[str, str]:
@@ -75,6 +98,8 @@ def _cell(row: Mapping[str, Any] | None, name: str) -> str:
     value = (row or {}).get(name)
     if value is None:
         return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     interval = (row or {}).get(f"{name}_interval")
     told = f"{value:.2f}" if isinstance(value, float) else f"{value:,}"
     return f"{told} ({interval[0]:.1f} to {interval[1]:.1f})" if interval else told
