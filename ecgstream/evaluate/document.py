@@ -4,16 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from ecgstream.documents import table
-from ecgstream.evaluate.report import NESTED, cells, figures_of, flat, is_plain, number
+from ecgstream.evaluate.report import NESTED, cells, counted, figures_of, flat, is_plain, number
 
 
 def of_suite(found: Mapping[str, Any]) -> str:
     """Return the figures as the command shows them, records and all."""
     whole = {name: of for name, of in found.items() if isinstance(of, dict) and name not in NESTED}
     told = {name: of for name, of in whole.items() if not is_plain(of)}
-    parts = [
-        f"{len(found['records'])} records, detectors {found['detectors']}: {', '.join(found['records'])}.\n"
-    ]
+    names = f": {', '.join(found['records'])}" if "records" in found else ""  # trials are rows of tables
+    parts = [f"{counted(found)}, detectors {found['detectors']}{names}.\n"]
     parts += [f"Not read: {reason}\n" for reason in found["unreadable"]]
     parts += [_table("", told)] if told else []
     parts += [_table(name.replace("_", " "), flat(found[name])) for name in NESTED if name in found]

@@ -13,7 +13,7 @@ _FIGURES = (
     *("tp", "fn", "fp", "tn", "hit", "missed", "right", "false"),
     *("median_s", "worst_s", "median_at_most_s", "worst_at_most_s"),
     *("first_alarm_median_s", "first_alarm_worst_s"),
-    *("wanted_bpm", "told_bpm", "error_bpm", "runs", "met"),
+    *("wanted_bpm", "lowest_bpm", "highest_bpm", "error_bpm", "runs", "met"),
 )
 _NAMES = {"se": "Se", "ppv": "+P", "sp": "Sp", "tpr": "TPR", "tnr": "TNR", "f1": "F1", "fpr": "FPR"}
 NESTED = (
@@ -49,7 +49,13 @@ def tables(found: Mapping[str, Any]) -> list[Table | str]:
 
 def _head(found: Mapping[str, Any]) -> str:
     unreadable = "".join(f"\nnot read: {reason}" for reason in found.get("unreadable", ()))
-    return f"{found['suite']}: {len(found['records'])} records, detectors {found['detectors']}{unreadable}"
+    return f"{found['suite']}: {counted(found)}, detectors {found['detectors']}{unreadable}"
+
+
+def counted(found: Mapping[str, Any]) -> str:
+    """Return of how many records, or trials, the figures are."""
+    kind = "records" if "records" in found else "trials"
+    return f"{len(found[kind])} {kind}"
 
 
 def is_plain(of: Mapping[str, Any]) -> bool:

@@ -73,7 +73,7 @@ def evaluate(suite: Suite, folder: Path | None, chosen: Sequence[str] = ()) -> d
         raise NothingToEvaluateError(f"{where}none of {len(wanted)} records can be read: {unreadable[0]}")
     return {
         "suite": suite.name,
-        "records": [name for name in wanted if name in found],
+        "records" if folder else "trials": [name for name in wanted if name in found],
         "unreadable": unreadable,
         "detectors": detectors.VERSION,
         **suite.sum_up([found[name] for name in wanted if name in found]),

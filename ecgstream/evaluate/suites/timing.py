@@ -33,7 +33,7 @@ SHORT, LONG = PACKETS_S
 ALARMS, NO_CAPTURE, CAPTURE = "seconds_to_alarm", "not_capturing", "capturing"
 IRREGULAR, TALL_T, QRS = "irregular_rhythms", "tall_t_waves", "qrs_counted_or_not"
 
-_RUNS, _STEADY_RUNS = 16, 4
+_RUNS, _PACED_RUNS, _STEADY_RUNS = 16, 8, 4
 _LIMITS = (Limits((Limit(mdc.HEART_RATE, 60.0, 100.0),)),)
 _PACED = (Settings(Category.ADULT, paced=True),)
 _ANYTIME = {SHORT: NEVER, LONG: NEVER}
@@ -50,7 +50,7 @@ T_WAVES_MV = tuple(step / 10 for step in range(1, 13))
 _QRS_MV, _QRS_MS = (0.5, 1.0, 2.0, 5.0), (70, 100, 120)
 _NO_QRS = ((0.15, 70), (0.15, 100), (0.15, 120), (1.0, 10))
 _T_SHARE = 0.2
-"""Of the QRS complex, where nothing is asked of the T wave."""
+"""Of a QRS complex that must be counted, where nothing is asked of the T wave; others have none."""
 _PULSES_MV, _PULSES_MS, _TAILS_MS = (2.0, 20.0, 700.0), (0.1, 2.0), (0.0, 100.0)
 _RANGES_MV = (5.0, 160.0)
 """Converters: the least that EC13 allows, and one that takes an electrode's offset in."""
@@ -63,6 +63,12 @@ def paced(run: int, *, pulse: Pulse, marks: bool, captures: bool) -> Signal:
     sign, range_mv = FRONT_ENDS[run % len(FRONT_ENDS)]
     pulse = pulse._replace(mv=sign * pulse.mv)
     return pacing.paced(run, pulse, range_mv=range_mv, marks=marks, captures=captures)
+
+
+def sized(run: int, *, mv: float, ms: float, t_share: float) -> Signal:
+    """Return a regular rhythm of QRS complexes that point up and down in turn, run by run."""
+    signed = mv if run % 2 == 0 else -mv
+    return rhythms.steady(run, signed, ms / 1000.0, t_share * signed)
 
 
 def trials() -> list[Trial]:
@@ -90,12 +96,12 @@ def _paced() -> Iterator[Trial]:
             make = partial(paced, pulse=Pulse(mv, ms, tail_ms), marks=marks, captures=captures)
             tail = f"_tail_{tail_ms:g}_ms" if tail_ms else ""
             name = f"{table}_{mv:g}_mv_{ms:g}_ms{tail}_{'marked' if marks else 'unmarked'}"
-            yield Trial(name, table, make, _RUNS, wanted, _PACED)
+            yield Trial(name, table, make, _PACED_RUNS, wanted, _PACED)
 
 
 def _irregular() -> Iterator[Trial]:
     for figure in rhythms.IRREGULAR:
-        wanted = Rate(round(rhythms.rate_of(figure)))
+        wanted = Rate(float(round(rhythms.rate_of(figure))))
         yield Trial(figure, IRREGULAR, partial(rhythms.irregular, figure=figure), _STEADY_RUNS, wanted)
 
 
@@ -104,11 +110,12 @@ def _steady() -> Iterator[Trial]:
     for t_mv in T_WAVES_MV:
         make = partial(rhythms.steady, qrs_mv=1.0, qrs_s=0.1, t_mv=t_mv)
         yield Trial(_t_wave(t_mv), TALL_T, make, _STEADY_RUNS, usual)
-    for wanted, complexes in ((usual, product(_QRS_MV, _QRS_MS)), (Rate(0.0), _NO_QRS)):
+    counted = usual, _T_SHARE, product(_QRS_MV, _QRS_MS)
+    not_counted = Rate(0.0), 0.0, _NO_QRS
+    for wanted, t_share, complexes in (counted, not_counted):
         for mv, ms in complexes:
-            for name, sign in (("up", 1.0), ("down", -1.0)):
-                make = partial(rhythms.steady, qrs_mv=sign * mv, qrs_s=ms / 1e3, t_mv=sign * _T_SHARE * mv)
-                yield Trial(f"qrs_{name}_{mv:g}_mv_{ms}_ms", QRS, make, _STEADY_RUNS, wanted)
+            make = partial(sized, mv=mv, ms=ms, t_share=t_share)
+            yield Trial(f"qrs_{mv:g}_mv_{ms}_ms", QRS, make, _STEADY_RUNS, wanted)
 
 
 def _t_wave(t_mv: float) -> str:
