@@ -67,13 +67,15 @@ class Session:
 
     ``away``: when the device has no link. It makes no packets then, since it has no store: the samples of
     that time are gone (``first_sample`` jumps), ``seq`` goes on without a hole. So a hole in ``seq`` always
-    means that a packet was lost behind the device.
+    means that a packet was lost behind the device. ``paces``: when the device says that it saw a pacing
+    pulse, s since the session's start.
     """
 
     waves: tuple[Wave, ...]
     numbers: tuple[Number, ...] = ()
     start_s: float = 0.0
     away: tuple[Span, ...] = ()
+    paces: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.waves:
@@ -143,12 +145,13 @@ class Source:
 
     def _packets(self, session: Session, start_ns: int, packet_s: float) -> Iterator[Emission]:
         session_ns = start_ns + round(session.start_s * NS)
+        paces = [round(at_s * session.waves[0].rate) for at_s in session.paces]
         seq = 0
         for begin_s, end_s in _present(session):
             edges_s = _edges(begin_s, end_s, packet_s)
             cuts = [_indices(wave, edges_s, session.duration_s) for wave in session.waves]
             for i, (from_s, to_s) in enumerate(pairwise(edges_s)):
-                first = cuts[0][i]
+                first, end = cuts[0][i], cuts[0][i + 1]
                 yield Emission(
                     session.start_s + to_s,
                     Packet(
@@ -162,6 +165,7 @@ class Source:
                             _channel(wave, cut[i], cut[i + 1], (from_s, to_s))
                             for wave, cut in zip(session.waves, cuts, strict=True)
                         ],
+                        [mark - first for mark in paces if first <= mark < end],
                     ),
                 )
                 seq += 1

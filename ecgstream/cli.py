@@ -290,8 +290,8 @@ def chaos(
 
 @app.command(group=UPKEEP)
 def evaluate(
-    suite: Literal["beats", "rhythm", "alarms", "af", "noise"],
-    folder: Path,
+    suite: Literal["beats", "rhythm", "alarms", "af", "noise", "timing"],
+    folder: Path | None = None,
     /,
     *,
     records: Names = (),
@@ -308,12 +308,13 @@ def evaluate(
     - rhythm: episodes of VF, VFL, VT, of AF, and pauses (records with rhythm marks);
     - alarms: true and false alarms of bedside monitors (PhysioNet/CinC Challenge 2015);
     - af: atrial fibrillation in short recordings (PhysioNet/CinC Challenge 2017);
-    - noise: QRS complexes in noise, and whether quality tells errors (MIT-BIH Noise Stress Test).
+    - noise: QRS complexes in noise, and whether quality tells errors (MIT-BIH Noise Stress Test);
+    - timing: seconds to alarm, heart rates (no folder: it makes signals after EC13 and IEC 60601-2-27).
 
     Args:
         suite: what is looked at.
-        folder: of WFDB records.
-        records: names of records, separated by commas; by default all of the folder.
+        folder: of WFDB records; all suites but timing need one.
+        records: names of records, separated by commas; by default all of the folder, or all signals.
         against: other QRS detectors to compare in beats and noise, separated by commas: neurokit, xqrs, gqrs.
         json: also write the figures to this file.
         html: also write them as a page.

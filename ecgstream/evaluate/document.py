@@ -4,16 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from ecgstream.documents import table
-from ecgstream.evaluate.report import cells, figures_of, gave_up, is_plain, nested, number, whole
+from ecgstream.evaluate.report import cells, counted, figures_of, gave_up, is_plain, nested, number, whole
 
 
 def of_suite(found: Mapping[str, Any]) -> str:
     """Return the figures as the command shows them, records and all."""
     rows = whole(found)
     told = {name: of for name, of in rows.items() if not is_plain(of)}
-    parts = [
-        f"{len(found['records'])} records, detectors {found['detectors']}: {', '.join(found['records'])}.\n"
-    ]
+    names = f": {', '.join(found['records'])}" if "records" in found else ""  # trials are rows of tables
+    parts = [f"{counted(found)}, detectors {found['detectors']}{names}.\n"]
     parts += [f"Not read: {reason}\n" for reason in found["unreadable"]]
     parts += [_table("", told)] if told else []
     parts += [_table(title, of) for title, of in nested(found).items()]

@@ -1,6 +1,7 @@
 """A recording through the detectors, packet by packet, as it would come from a gateway."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -11,19 +12,18 @@ from numpy.typing import NDArray
 from detectors.bank import Bank
 from detectors.output import Events
 from devices import recordings
-from devices.source import NS
+from devices.source import NS, Source
 from schemas.bundle import Bundle
-from schemas.records import Packet, Vital
+from schemas.records import Change, Control, Packet, Vital
 
 PACKET_S = 0.25
 """Short packets: a decision counts as made when the packet that allows it has ended."""
 START_NS = 1_700_000_000 * NS
-_ONLY_ROW = np.zeros(1, np.int64)
 _SLACK_S = 1e-6  # float seconds are not exact
 
 
 class Played(NamedTuple):
-    """What the detectors found in one recording.
+    """What the detectors found in one recording or signal.
 
     Attributes:
         rate: of channel 0, Hz; all samples count at it.
@@ -33,6 +33,8 @@ class Played(NamedTuple):
         rhythms: ``detectors.output.RHYTHM``.
         beat_delay_s: from each beat's R peak to the end of the packet that brought it, s of signal.
         quality: shape (whole seconds,): what the bank said of the signal at the end of each.
+        condition_s: the end of the packet that brought each of the conditions, s of signal.
+        packet_s, hr_bpm: the end of each packet, s of signal, and the heart rate told then; NaN: none.
     """
 
     rate: float
@@ -42,6 +44,9 @@ class Played(NamedTuple):
     rhythms: NDArray[np.void]
     beat_delay_s: NDArray[np.float64]
     quality: NDArray[np.float32]
+    condition_s: NDArray[np.float64]
+    packet_s: NDArray[np.float64]
+    hr_bpm: NDArray[np.float64]
 
 
 def play(path: Path, *, limit_s: float | None = None) -> Played:
@@ -50,14 +55,26 @@ def play(path: Path, *, limit_s: float | None = None) -> Played:
     Raises:
         devices.errors.RecordingError: it cannot be read.
     """
-    source = recordings.read(path, limit_s=limit_s)
+    return play_source(recordings.read(path, limit_s=limit_s))
+
+
+def play_source(source: Source, *, packet_s: float = PACKET_S, changes: Sequence[Change] = ()) -> Played:
+    """Play a device of one session into a bank of its own.
+
+    Args:
+        source: the device.
+        packet_s: how long its packets are, s.
+        changes: what holds from its first sample on, such as alarm limits.
+    """
     (session,) = source.sessions
     bank = Bank()
+    for change in changes:
+        bank.control(Control("evaluate", source.device, 0, 0, 0, "evaluate", change))
+    row = bank.rows([source.device])
     found: defaultdict[str, list[NDArray[np.void]]] = defaultdict(list)
-    delays: list[NDArray[np.float64]] = []
-    told: list[tuple[float, float]] = []
+    told: defaultdict[str, list[NDArray[np.float64]]] = defaultdict(list)
     rate = session.waves[0].rate
-    for at_s, items in groupby(source.emissions(START_NS, PACKET_S), key=lambda one: one.at_s):
+    for at_s, items in groupby(source.emissions(START_NS, packet_s), key=lambda one: one.at_s):
         given = [one.item for one in items]
         packets = [item for item in given if isinstance(item, Packet)]
         vitals = [item for item in given if isinstance(item, Vital)]
@@ -65,26 +82,34 @@ def play(path: Path, *, limit_s: float | None = None) -> Played:
         events: Events = bank.push(bundle)
         for name in ("beats", "conditions", "rhythms"):
             found[name].append(getattr(events, name))
-        delays.append(at_s - events.beats["sample"] / rate)
-        told.append((at_s, float(bank.status(_ONLY_ROW)["quality"][0])))
+        told["beat_delay_s"].append(at_s - events.beats["sample"] / rate)
+        told["condition_s"].append(np.full(len(events.conditions), at_s))
+        told["packet_s"].append(np.array([at_s]))
+        status = bank.status(row)
+        for name in ("hr_bpm", "quality"):
+            told[name].append(status[name].astype(np.float64))
     return Played(
         rate,
         session.duration_s,
         np.concatenate(found["beats"]),
         np.concatenate(found["conditions"]),
         np.concatenate(found["rhythms"]),
-        np.concatenate(delays),
-        _each_second(told, session.duration_s),
+        np.concatenate(told["beat_delay_s"]),
+        _each_second(np.concatenate(told["packet_s"]), np.concatenate(told["quality"]), session.duration_s),
+        np.concatenate(told["condition_s"]),
+        np.concatenate(told["packet_s"]),
+        np.concatenate(told["hr_bpm"]),
     )
 
 
-def _each_second(told: list[tuple[float, float]], duration_s: float) -> NDArray[np.float32]:
+def _each_second(
+    at_s: NDArray[np.float64], told: NDArray[np.float64], duration_s: float
+) -> NDArray[np.float32]:
     """Return what was last told by the end of each whole second.
 
-    >>> _each_second([(0.5, 0.25), (1.0, 0.5), (1.5, 0.75), (2.25, 1.0)], 2.25).tolist()
+    >>> _each_second(np.array([0.5, 1.0, 1.5, 2.25]), np.array([0.25, 0.5, 0.75, 1.0]), 2.25).tolist()
     [0.5, 0.75]
     """
-    at_s, value = zip(*told, strict=True)
     ends_s = np.arange(1, int(duration_s + _SLACK_S) + 1)
     last = np.searchsorted(at_s, ends_s + _SLACK_S, side="right") - 1
-    return np.array(value, np.float32)[last]
+    return told.astype(np.float32)[last]

@@ -12,13 +12,21 @@ _FIGURES = (
     *("episode_se", "episode_ppv", "duration_se", "duration_ppv", "score"),
     *("tp", "fn", "fp", "tn", "hit", "missed", "right", "false"),
     *("auc", "average_auc", "auc_in_noise", "bad_s", "all_s", "ns_per_sample_lead"),
+    *("median_s", "worst_s", "median_at_most_s", "worst_at_most_s"),
+    *("first_alarm_median_s", "first_alarm_worst_s"),
+    *("wanted_bpm", "lowest_bpm", "highest_bpm", "error_bpm", "runs", "met"),
 )
 _NAMES = {"se": "Se", "ppv": "+P", "sp": "Sp", "tpr": "TPR", "tnr": "TNR", "f1": "F1", "fpr": "FPR"}
 _NAMES |= {"se_50ms": "Se 50ms", "ppv_50ms": "+P 50ms"}
 _NAMES |= {"auc": "AUC", "average_auc": "average AUC", "auc_in_noise": "AUC in noise"}
 _NAMES |= {"ns_per_sample_lead": "ns a sample"}
 _FRACTIONS = ("auc", "average_auc", "auc_in_noise")  # 0 to 1, all others in %
-_NESTED = ("by_type", "qrs_by_snr_db")
+_NESTED = (
+    *("by_type", "qrs_by_snr_db"),
+    *("seconds_to_alarm", "not_capturing", "capturing"),
+    *("irregular_rhythms", "tall_t_waves", "qrs_counted_or_not"),
+)
+"""Names of what is a table by itself."""
 _APART = (*_NESTED, "quality", "quality_by_snr_db", "against")
 _WIDTH = 160
 
@@ -48,7 +56,13 @@ def tables(found: Mapping[str, Any]) -> list[Table | str]:
 
 def _head(found: Mapping[str, Any]) -> str:
     unreadable = "".join(f"\nnot read: {reason}" for reason in found.get("unreadable", ()))
-    return f"{found['suite']}: {len(found['records'])} records, detectors {found['detectors']}{unreadable}"
+    return f"{found['suite']}: {counted(found)}, detectors {found['detectors']}{unreadable}"
+
+
+def counted(found: Mapping[str, Any]) -> str:
+    """Return of how many records, or trials, the figures are."""
+    kind = "records" if "records" in found else "trials"
+    return f"{len(found[kind])} {kind}"
 
 
 def whole(found: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -58,7 +72,7 @@ def whole(found: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 def nested(found: Mapping[str, Any]) -> dict[str, Mapping[str, Mapping[str, Any]]]:
     """Return what is told in a table of its own, by title."""
-    told = {name.replace("_", " "): found[name] for name in _NESTED if name in found}
+    told = {name.replace("_", " "): flat(found[name]) for name in _NESTED if name in found}
     if "quality" in found:
         told["quality by snr db"] = {**found["quality_by_snr_db"], "all": found["quality"]}
     if "against" in found:
@@ -88,6 +102,21 @@ def is_plain(of: Mapping[str, Any]) -> bool:
     return not any(name in of for name in _FIGURES)
 
 
+def flat(table: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return a table's rows; a row that has rows of its own, such as by packet length, becomes these.
+
+    >>> flat({"a": {"se": 1.0}, "b": {"0.25_s": {"se": 2.0}, "1_s": {"se": 3.0}}})
+    {'a': {'se': 1.0}, 'b, 0.25_s': {'se': 2.0}, 'b, 1_s': {'se': 3.0}}
+    """
+    rows: dict[str, Mapping[str, Any]] = {}
+    for name, row in table.items():
+        if all(isinstance(one, Mapping) for one in row.values()):
+            rows |= {f"{name}, {part}": one for part, one in row.items()}
+        else:
+            rows[name] = row
+    return rows
+
+
 def figures_of(rows: Mapping[str, Mapping[str, Any] | None]) -> dict[str, str]:
     """Return the figures that some row has, with their headings, in order."""
     names = [name for name in _FIGURES if any(name in (row or {}) for row in rows.values())]
@@ -114,6 +143,8 @@ def _cell(row: Mapping[str, Any] | None, name: str) -> str:
     value = (row or {}).get(name)
     if value is None:
         return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     interval = (row or {}).get(f"{name}_interval")
     digits = 3 if name in _FRACTIONS else 2
     told = f"{value:.{digits}f}" if isinstance(value, float) else f"{value:,}"

@@ -1,4 +1,4 @@
-"""``ecgstream evaluate``: a suite over a folder, shown, and written where it is wanted."""
+"""``ecgstream evaluate``: a suite over a folder or its own signals, shown, and written where it is wanted."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ from ecgstream.settings import Settings
 
 def run(
     suite: str,
-    folder: Path,
+    folder: Path | None,
     records: Sequence[str],
     against: Sequence[str],
     *,

@@ -1,7 +1,7 @@
 """What a suite is, and how its records are gone through on all cores."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
@@ -27,22 +27,22 @@ class Suite:
     Attributes:
         name: as it is called on the command line.
         about: what it says, for a person.
-        paths: of a folder, the records that it takes.
-        look: of a record, what was found; in a process of its own, so of plain data.
-        sum_up: of what was found in all records, in their order, the figures by name.
+        cases: of a folder, the records that it takes; or, by name, what it makes itself.
+        look: of a case, what was found; in a process of its own, so of plain data.
+        sum_up: of what was found in all cases, in their order, the figures by name.
         comparison: how other QRS detectors are compared; None where the suite does not ask for beats.
     """
 
     name: str
     about: str
-    paths: Callable[[Path], list[Path]]
-    look: Callable[[Path], Any]
+    cases: Callable[[Path], list[Path]] | Mapping[str, Any]
+    look: Callable[[Any], Any]
     sum_up: Callable[[Sequence[Any]], dict[str, Any]]
     comparison: Comparison | None = None
 
 
 class NothingToEvaluateError(RuntimeError):
-    """There is no record that the suite could take; the message says where it looked."""
+    """There is nothing that the suite could take; the message says where it looked."""
 
 
 def wfdb_records(folder: Path) -> list[Path]:
@@ -60,18 +60,18 @@ class NoComparisonError(RuntimeError):
 
 
 def evaluate(
-    suite: Suite, folder: Path, chosen: Sequence[str] = (), against: Sequence[str] = ()
+    suite: Suite, folder: Path | None, chosen: Sequence[str] = (), against: Sequence[str] = ()
 ) -> dict[str, Any]:
     """Return the figures of a suite, with progress on stderr.
 
     Args:
         suite: which.
-        folder: of WFDB records.
+        folder: of WFDB records; None for a suite that makes its own signals.
         chosen: names of records; by default all that the suite takes.
         against: names of ``others.DETECTORS``, which find the beats of the same records.
 
     Raises:
-        NothingToEvaluateError: there are no records.
+        NothingToEvaluateError: there are none, or the suite wants a folder and has none, or the other way.
         NoComparisonError: this suite compares no other detectors.
         others.UnknownDetectorError: there is no such other detector.
     """
@@ -82,47 +82,63 @@ def evaluate(
         )
     wanted = _wanted(suite, folder, chosen)
     found, unreadable = _look_at_all(_jobs(suite, wanted, names), suite.name)
-    ours = [path for path in wanted if (OURS, path) in found]
+    ours = [name for name in wanted if (OURS, name) in found]
     if not ours:
-        raise NothingToEvaluateError(f"{folder}: none of {len(wanted)} records can be read: {unreadable[0]}")
+        raise NothingToEvaluateError(f"none of {len(wanted)} records can be read: {unreadable[0]}")
     result = {
         "suite": suite.name,
-        "records": [path.stem for path in ours],
+        "records" if folder else "trials": ours,
         "unreadable": unreadable,
         "detectors": detectors.VERSION,
-        **suite.sum_up([found[OURS, path] for path in ours]),
+        **suite.sum_up([found[OURS, name] for name in ours]),
     }
     if suite.comparison is not None:
-        result["ns_per_sample_lead"] = speed.ns_a_sample(ours)
+        result["ns_per_sample_lead"] = speed.ns_a_sample([wanted[name] for name in ours])
     if suite.comparison is not None and names:
         result["against"] = {
-            name: _second_opinion(suite.comparison, [found[name, path] for path in ours]) for name in names
+            other: _second_opinion(suite.comparison, [found[other, name] for name in ours]) for other in names
         }
     return result
 
 
-def _wanted(suite: Suite, folder: Path, chosen: Sequence[str]) -> list[Path]:
-    paths = suite.paths(folder)
-    unknown = sorted(set(chosen) - {path.stem for path in paths})
+def _wanted(suite: Suite, folder: Path | None, chosen: Sequence[str]) -> dict[str, Any]:
+    cases = _cases(suite, folder)
+    where = f"{folder}: " if folder else ""
+    unknown = sorted(set(chosen) - set(cases))
     if unknown:
-        raise NothingToEvaluateError(f"{folder}: the suite {suite.name} finds no {', '.join(unknown)}")
-    wanted = [path for path in paths if not chosen or path.stem in chosen]
+        raise NothingToEvaluateError(f"{where}the suite {suite.name} finds no {', '.join(unknown)}")
+    wanted = {name: case for name, case in cases.items() if not chosen or name in chosen}
     if not wanted:
-        raise NothingToEvaluateError(f"{folder}: no records for the suite {suite.name} ({suite.about})")
+        raise NothingToEvaluateError(f"{where}no records for the suite {suite.name} ({suite.about})")
     return wanted
+
+
+def _cases(suite: Suite, folder: Path | None) -> Mapping[str, Any]:
+    if callable(suite.cases):
+        if folder is None:
+            raise NothingToEvaluateError(f"the suite {suite.name} needs a folder: {suite.about}")
+        return {path.stem: path for path in suite.cases(folder)}
+    if folder is not None:
+        raise NothingToEvaluateError(f"{folder}: the suite {suite.name} takes no folder: {suite.about}")
+    return suite.cases
 
 
 OURS = ""
 """In place of another detector's name."""
-Job = tuple[str, Path]
+Job = tuple[str, str]
+"""Whose detector, and on which case."""
 
 
-def _jobs(suite: Suite, wanted: Sequence[Path], against: Sequence[str]) -> dict[Job, Callable[[], Any]]:
-    jobs: dict[Job, Callable[[], Any]] = {(OURS, path): partial(suite.look, path) for path in wanted}
+def _jobs(suite: Suite, wanted: Mapping[str, Any], against: Sequence[str]) -> dict[Job, Callable[[], Any]]:
+    jobs: dict[Job, Callable[[], Any]] = {
+        (OURS, name): partial(suite.look, case) for name, case in wanted.items()
+    }
     if suite.comparison is not None:
         counted = suite.comparison.counted
-        for name in against:
-            jobs |= {(name, path): partial(others.look, name, counted, path) for path in wanted}
+        for other in against:
+            jobs |= {
+                (other, name): partial(others.look, other, counted, path) for name, path in wanted.items()
+            }
     return jobs
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from detectors.bank import Bank
 from detectors.output import Events
+from ecgstream.evaluate.waveforms.shapes import lay
 from schemas import mdc
 from schemas.bundle import Bundle
 from schemas.records import ECG_KIND, MISSING, Channel, Packet
@@ -26,13 +27,10 @@ VENTRICULAR = ((1.6, 0.0, 0.045), (-0.6, 0.11, 0.05), (-0.4, 0.28, 0.06))
 
 
 def beats(at_s, seconds, fs, shape=NORMAL):
-    t = np.arange(int(seconds * fs)) / fs
-    mv = np.zeros_like(t)
-    for r in at_s:
-        near = slice(max(0, int((r - 0.6) * fs)), int((r + 0.8) * fs))
-        for height, shift, width in shape:
-            mv[near] += height * np.exp(-0.5 * ((t[near] - r - shift) / width) ** 2)
-    return mv
+    def gaussians(t):
+        return sum(height * np.exp(-0.5 * ((t - shift) / width) ** 2) for height, shift, width in shape)
+
+    return lay(at_s, seconds, fs, gaussians)
 
 
 def regular(bpm, start_s, stop_s):

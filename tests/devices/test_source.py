@@ -113,3 +113,11 @@ def test_channels_must_cover_the_same_time() -> None:
         Session((Wave("x", mdc.ECG, 0, 0, 100.0, 1.0, np.zeros(5, np.int32)),))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="packets of 3 s"):
         packets(source(Session((wave(100, 3),))), 3.0)
+
+
+def test_pace_marks_come_with_the_packet_of_their_sample() -> None:
+    paced = source(Session((wave(250.0, 3.0),), paces=(0.5, 0.999, 1.0, 2.7)))
+    found = packets(paced)
+    assert [p.pace_marks for p in found] == [[125], [0, 0], [175]]
+    for packet in found:
+        check_packet(packet)

@@ -1,6 +1,8 @@
 """The suites: what of the detectors is looked at."""
 
 from ecgstream.evaluate.suite import Suite
-from ecgstream.evaluate.suites import af, alarms, beats, noise, rhythm
+from ecgstream.evaluate.suites import af, alarms, beats, noise, rhythm, timing
 
-SUITES: dict[str, Suite] = {module.SUITE.name: module.SUITE for module in (beats, rhythm, alarms, af, noise)}
+SUITES: dict[str, Suite] = {
+    module.SUITE.name: module.SUITE for module in (beats, rhythm, alarms, af, noise, timing)
+}
