@@ -47,7 +47,7 @@ def mean_rate(s: Any, intervals: int) -> float:
 def _locate(s: Any, r: Any, at: float) -> float:
     """Return the block of the greatest deflection around the envelope's peak, in the first usable lead."""
     lead = 0
-    while lead < s.leads and (s.unusable >> lead) & 1:
+    while lead < s.leads and ((s.unusable >> lead) & 1 or s.settle[lead] > 0):
         lead += 1
     if lead == s.leads:
         return at

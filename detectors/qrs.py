@@ -28,7 +28,7 @@ from detectors.beats import decide_beat
 from detectors.classes import VENTRICULAR
 from detectors.compiled import jit
 from detectors.quality import FULL_SNR, snr
-from detectors.shapes import likeness
+from detectors.shapes import likeness, wider
 
 REFRACTORY_S = 0.20  # EC57 pairs within 0.15 s; Pan 1985: 0.2 s
 CONFIRM_S = 0.24  # nothing higher within this time: a P wave gives way to its QRS
@@ -36,6 +36,8 @@ T_WAVE_S = 0.36  # Pan 1985
 EARLY_SHARE = 0.60  # of the QRS level, at the end of the refractory time, where T waves are tall or not known
 LEAST_EARLY_SHARE = 0.35  # the same where they are low
 T_TIMES, T_MARGIN = 1.8, 0.10  # the early share over the height of T waves
+T_WIDER = 2.0  # times as wide as the beat before, and no higher than T_HIGHEST: a T wave
+T_HIGHEST = 1.2  # of the QRS level
 T_END_S = 0.40  # T waves are looked for up to here
 T_GAIN = 0.05  # share of a new T wave in their level
 BASE_SHARE = 0.35  # an RR interval after the last beat
@@ -47,7 +49,7 @@ FAMILIAR_SHARE = 0.60  # below it, a peak that comes in time must look like a be
 FAMILIAR = 0.4  # correlation from which it does
 FAMILIAR_BEATS = 8  # since the stretch began, before which nothing is asked
 OVERDUE = 1.5  # RR intervals, behind which nothing is asked either
-MIN_QRS_MV = 0.10  # envelope: below what EC13 wants counted (0.5 mV), at what it wants not counted (0.15 mV)
+MIN_QRS_MV = 0.22  # envelope: below what EC13 wants counted (0.5 mV), at what it wants not counted (0.15 mV)
 LEARN_S = 1.5
 LEVEL_GAIN = 0.12  # share of a new beat in the QRS level; Pan 1985: 1/8
 NOISE_GAIN = 0.125  # Pan 1985
@@ -186,9 +188,20 @@ def _is_strange(s: Any, r: Any, at: float) -> bool:
 
 
 @jit
+def _is_t_wave(s: Any, r: Any, at: float) -> bool:
+    """Return whether a peak comes when a T wave may, and is far wider than the beat before it."""
+    if np.isnan(s.last_block) or at - s.last_block >= T_WAVE_S * r.internal_hz or s.candidate >= T_HIGHEST:
+        return False
+    return bool(wider(s, r, at, s.last_block) > T_WIDER)
+
+
+@jit
 def _accept(d: Any, s: Any, r: Any, out: Any) -> None:
     """Make the candidate a beat, or leave it where it is low and looks like none."""
     at = s.candidate_block
+    if _is_t_wave(s, r, at):
+        s.candidate = 0.0
+        return
     if _is_strange(s, r, at):
         s.noise_peak += NOISE_GAIN * (min(s.candidate, 1.0) - s.noise_peak)
         s.candidate = 0.0

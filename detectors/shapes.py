@@ -209,6 +209,16 @@ def likeness(s: Any, r: Any, at: float) -> float:
 
 
 @jit
+def wider(s: Any, r: Any, at: float, before: float) -> float:
+    """Return how many times as wide as what lies about block ``before`` is what lies about ``at``."""
+    shape = np.zeros((SHAPE_LEADS, SHAPE), np.float32)
+    extract(s, r, align(s, r, at), shape)
+    here = width_s(shape)
+    extract(s, r, align(s, r, before), shape)
+    return here / max(0.01, width_s(shape))
+
+
+@jit
 def blend(shape: Any, one: Any, other: Any) -> tuple[float, float, float]:
     """Return the shares of two shapes that together come nearest to a third, and how near (R squared)."""
     best = 0.0

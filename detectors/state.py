@@ -14,6 +14,8 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
+from schemas.records import MISSING
+
 STATE_VERSION = "5"
 MAX_LEADS = 12
 RING = 128  # internal samples kept a lead: at least 0.64 s, what a beat needs until it is decided
@@ -111,6 +113,8 @@ SIGNAL = np.dtype(
         ("sum", np.int64, (MAX_LEADS,)),  # counts
         ("count", np.int64, (MAX_LEADS,)),
         ("clipped", np.int64, (MAX_LEADS,)),
+        ("raw", np.int64, (MAX_LEADS, 2)),  # the last two samples, counts
+        ("jump", np.int64, (MAX_LEADS,)),  # a pacing pulse began in the block that is being filled
         ("gain", np.float64, (MAX_LEADS,)),  # of the packet at hand
         ("offset", np.float64, (MAX_LEADS,)),
         ("pace", np.int64, (8,)),
@@ -121,6 +125,12 @@ SIGNAL = np.dtype(
         ("zero", np.float64, (MAX_LEADS,)),  # first value of a lead: what is held is the difference to it
         ("fresh", np.uint8, (MAX_LEADS,)),
         ("settle", np.int64, (MAX_LEADS,)),  # blocks until the lead counts again
+        ("tail", np.float64, (MAX_LEADS,)),  # what a pulse has left behind, mV: it decays
+        (
+            "pulse",
+            np.int64,
+            (MAX_LEADS,),
+        ),  # blocks since a pulse began, 0: none, below: of rest behind it
         ("envelope", np.float32, (MAX_LEADS,)),
         # quality: the second that is being gathered, and the verdict of the last
         ("tick_blocks", np.int64),
@@ -245,6 +255,7 @@ def blank_signal() -> NDArray[np.void]:
     for name in ("last_block", "rr_blocks", "hr_bpm", "normal_rr", "t_level"):
         row[name] = np.nan
     row["shape_lead"] = -1
+    row["raw"] = MISSING
     row["p_like"] = 0.8  # as of the patients of the development set; their own value within twenty beats
     row["least"], row["most"] = np.inf, -np.inf
     row["fresh"] = 255  # as if held for long: the first value becomes the zero

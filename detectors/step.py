@@ -23,12 +23,38 @@ TICKS_PER_S = 8
 HOLD_REJOIN_BLOCKS = 12  # held this long (about 0.1 s), a lead goes on from the held value
 MAX_COUNT = 255
 ROUGH_CAP_MV = 1.0  # a single jump does not make a second rough
+TAIL_S = 0.100  # EC13, 4.1.4.2: an overshoot decays with 4 to 100 ms; a shorter one is over with the pulse
+PULSE_REST_S = 0.100  # behind a pulse without a mark: what comes sooner is noise (A-V pulses: 0.15 s)
+PULSE_S = 0.040  # how long what a front end makes of a pulse of 700 mV and 2 ms rings on
 _WRAP = RING - 1
 
 
 @jit
-def _enter(s: Any, lead: int, step: int, half: int) -> bool:
+def _without_pulse(s: Any, r: Any, lead: int, x: float, before: float) -> float:
+    """Return the value, or the one from before a pacing pulse while that lasts."""
+    s.tail[lead] -= s.tail[lead] / (TAIL_S * r.internal_hz)
+    x -= s.tail[lead]
+    if s.pulse[lead] == 0 and s.jump[lead] and s.block > 2:
+        s.pulse[lead] = 1
+        before = s.x[lead, (s.block - 2) & _WRAP]  # its foot may lie in the block before
+        s.x[lead, (s.block - 1) & _WRAP] = before
+    s.jump[lead] = 0
+    if s.pulse[lead] < 0:
+        s.pulse[lead] += 1
+        return x
+    if s.pulse[lead] == 0:
+        return x
+    s.pulse[lead] += 1
+    if s.pulse[lead] > PULSE_S * r.internal_hz + 1.0:
+        s.pulse[lead] = -int(PULSE_REST_S * r.internal_hz)
+        s.tail[lead] += x - before
+    return before
+
+
+@jit
+def _enter(s: Any, r: Any, lead: int) -> bool:
     """Take the block's mean of a lead into the ring; return whether there was a sample."""
+    step, half = r.step, r.half
     k = s.block
     before = s.x[lead, (k - 1) & _WRAP]
     n = s.count[lead]
@@ -50,7 +76,7 @@ def _enter(s: Any, lead: int, step: int, half: int) -> bool:
         s.fresh[lead] = 0
         if s.settle[lead] > 0:
             s.settle[lead] -= 1
-        x = value - s.zero[lead]
+        x = _without_pulse(s, r, lead, value - s.zero[lead], before)
         s.x[lead, k & _WRAP] = x
         s.least[lead] = min(s.least[lead], x)
         s.most[lead] = max(s.most[lead], x)
@@ -86,7 +112,7 @@ def step(d: Any, s: Any, r: Any, out: Any) -> None:
     """Take one finished block of all leads through the whole chain."""
     present = False
     for lead in range(s.leads):
-        if _enter(s, lead, r.step, r.half):
+        if _enter(s, r, lead):
             present = True
         s.envelope[lead] = 0.0 if s.settle[lead] > 0 else _envelope(s, r, lead)
     s.gap = 0 if present else s.gap + 1

@@ -41,7 +41,7 @@ def played(conditions: list[tuple[int, int, float]] = (), rates: list[float] = (
     nothing = np.zeros(0)
     ends = np.arange(1.0, len(rates) + 1)
     at = np.array([at for _, _, at in conditions])
-    return Played(250.0, 40.0, 1, nothing, rows, nothing, nothing, at, ends, np.array(rates), 0.0)  # type: ignore[arg-type]
+    return Played(250.0, 40.0, nothing, rows, nothing, nothing, nothing, at, ends, np.array(rates))  # type: ignore[arg-type]
 
 
 def test_an_alarm_is_told_when_the_packet_of_its_onset_ends() -> None:
