@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from detectors.atrial import atrial_beat
 from detectors.compiled import jit
 from detectors.output import write_beat
 from detectors.state import CLUSTERS, RING, SHAPE, SHAPE_LEADS
@@ -61,6 +62,7 @@ def decide_beat(d: Any, s: Any, r: Any, out: Any, at: float) -> None:
     s.hr_bpm = mean_rate(s, min(s.run - 1, HR_BEATS))
     write_beat(d, s, out, sample, code, rr_s, s.hr_bpm)
     trend_beat(d, s, code)
+    atrial_beat(s, r, at_refined, sample, code)
 
 
 @jit

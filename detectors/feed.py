@@ -45,7 +45,7 @@ P_ENTRY, P_SESSION, P_FIRST, P_START_NS, P_CHANNELS, P_PACES, P_CHANNEL_AT, P_PA
 C_ECG, C_OFF, C_SAMPLES, C_AT = range(4)
 F_RATE, F_GAIN, F_OFFSET = range(3)
 
-ROWS_A_SECOND = 48  # most condition rows that a second can bring: three a code, and updates
+ROWS_A_SECOND = 52  # most condition rows that a second can bring: three a code, and updates
 
 
 @jit
