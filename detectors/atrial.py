@@ -2,11 +2,11 @@
 
 Each beat leaves an interval and how like the stretch before its QRS is to the running mean of such
 stretches: a P wave at its place makes them alike, the waves of fibrillation do not. Once a second the
-last beats are described (``irregularity``), a logistic model (``atrial_model``, trained by
-``scripts/train_af.py``) makes log-odds of that, and these are averaged over some seconds. It needs seven
-intervals. Fibrillation is in force once the mean log-odds pass ``BEGIN``, until they have stayed below
-``END`` for ``END_S``: between the two nothing changes, so that it does not flap. It began with the first beat
-behind the last regular stretch.
+last 32 beats are described (``irregularity``), a logistic model (``atrial_model``, trained by
+``scripts/train_af.py``) makes log-odds of that, and these are averaged over some seconds. It needs six
+intervals and six seconds of them. Fibrillation is in force once the mean log-odds pass ``BEGIN``, until they
+have stayed below ``END`` for ``END_S``: between the two nothing changes, so that it does not flap. It began
+with the first beat behind the last regular stretch.
 
 The condition follows when the rhythm has lasted 30 s, as the guideline asks (G. Hindricks et al., "2020 ESC
 guidelines for the diagnosis and management of atrial fibrillation", Eur. Heart J. 42 (2021) 373-498); the
@@ -15,8 +15,8 @@ rhythm mark comes at once.
 References: those of ``irregularity``, and N. Larburu, T. Lopetegi and I. Romero, "Comparative study of
 algorithms for atrial fibrillation detection", Computing in Cardiology 38 (2011) 265-268 (intervals and P
 waves together).
-Deviations: P waves are not delineated; what looks like a beat right behind a beat and is not of the
-patient's own shape is taken for its T wave, and left out; intervals next to a paced beat are not known;
+Deviations: P waves are not delineated; what comes right behind a beat, of another shape or
+suddenly, is taken for its T wave and left out; intervals next to a paced beat are not known;
 ventricular tachycardia and fibrillation freeze the verdict.
 """
 
@@ -28,12 +28,13 @@ import numpy as np
 from detectors.atrial_model import BIAS, WEIGHTS
 from detectors.compiled import jit
 from detectors.evidence import VENTRICULAR
-from detectors.irregularity import P_HEIGHT, P_LIKENESS, describe, median, regular
+from detectors.irregularity import P_HEIGHT, P_LIKENESS, P_LIKENESS_STEP, STEP, describe, median, regular
 from detectors.state import AF_BEATS, P_POINTS, RING, SHAPE_LEADS
 from schemas.conditions import Code
 
 BEGIN, END = 0.0, -0.5  # log-odds: from even odds on, until they are clearly against it
 END_S = 3
+LEAST_S = 6.0  # of intervals before a first verdict: in fewer, sinus arrhythmia looks alike
 LASTING_S = 30.0  # ESC 2020
 GAIN = 0.25  # a second: how the mean log-odds follow
 FORGET_S = 10.0  # nothing could be analysed for so long: what was before says nothing of now
@@ -42,8 +43,9 @@ P_BEGIN_S, P_STEP_S = -0.30, 0.02  # before the R peak: from there on, points th
 P_GAIN = 0.08
 P_LEAST = 3  # beats with a stretch to compare, below which nothing is said of it
 P_FLOOR_MV = 0.002
-T_LATEST_S = 0.33  # behind an R peak: what comes earlier and is not the patient's own beat is its T wave
+T_LATEST_S = 0.33  # behind an R peak: what comes earlier, of another shape, is its T wave
 T_SHARE, T_LIMIT_S = 0.42, 0.45  # the same at slow rates, of the mean interval
+T_DROP = 0.6  # of the interval before: the same if it has the patient's own shape
 T_BEATS = 8  # intervals in that mean
 CALM_STEPS = 4  # regular steps in a row: fibrillation began behind them
 _NORMAL, _PACED = ord("N"), ord("/")
@@ -67,8 +69,11 @@ def _mean_rr(s: Any) -> float:
 
 @jit
 def _is_t_wave(s: Any, code: int, rr_s: float) -> bool:
-    latest = max(T_LATEST_S, min(T_LIMIT_S, T_SHARE * _mean_rr(s)))
-    return bool(code not in (_NORMAL, _PACED) and 0.0 < rr_s < latest)
+    if code == _PACED or rr_s <= 0.0:
+        return False
+    if code == _NORMAL:
+        return bool(rr_s < T_LATEST_S and rr_s < T_DROP * s.af_rr[(s.af_beats - 1) % AF_BEATS])
+    return bool(rr_s < max(T_LATEST_S, min(T_LIMIT_S, T_SHARE * _mean_rr(s))))
 
 
 @jit
@@ -175,6 +180,7 @@ def _p_wave(s: Any, n: int) -> None:
             compared += 1
     s.af_feature[P_LIKENESS] = total / compared if compared >= P_LEAST else 0.0
     s.af_feature[P_HEIGHT] = math.log(s.p_height_mv + P_FLOOR_MV)
+    s.af_feature[P_LIKENESS_STEP] = s.af_feature[P_LIKENESS] * s.af_feature[STEP]
 
 
 @jit
@@ -188,8 +194,8 @@ def _onset(s: Any, rr: Any) -> float:
         calm = calm + 1 if rr[first] > 0.0 and rr[first - 1] > 0.0 and regular(step, middle) else 0
         first -= 1
     if calm == CALM_STEPS:
-        first += CALM_STEPS
-    back = rr.size - first  # the interval ``first`` ends with this beat, counted from the last
+        first += CALM_STEPS + 1
+    back = rr.size - first  # beats from the last one back to where the interval ``first`` begins
     return float(s.af_at[(s.af_beats - 1 - back) % AF_BEATS])
 
 
@@ -226,7 +232,10 @@ def atrial_second(d: Any, s: Any, r: Any) -> None:
     if s.blind > 0 or d.open[_VF] or d.open[_VT]:
         return
     rr, code = _window(s)
+    if rr.size < AF_BEATS - 1 and rr.sum() < LEAST_S:
+        return
     if not describe(rr, code, s.af_feature):
+        s.af_log_odds = np.nan
         s.atrial = 0
         return
     _p_wave(s, rr.size)
