@@ -17,7 +17,7 @@ algorithms for atrial fibrillation detection", Computing in Cardiology 38 (2011)
 waves together).
 Deviations: P waves are not delineated; what comes right behind a beat, of another shape or
 suddenly, is taken for its T wave and left out; intervals next to a paced beat are not known;
-ventricular tachycardia and fibrillation freeze the verdict.
+ventricular tachycardia freezes the verdict, fibrillation ends it.
 """
 
 import math
@@ -227,8 +227,8 @@ def decide(s: Any, log_odds: float) -> bool:
 @jit
 def atrial_second(d: Any, s: Any, r: Any) -> None:
     """Look whether the atria fibrillate."""
-    if s.blind > FORGET_S * r.internal_hz:
-        forget(s)
+    if s.blind > FORGET_S * r.internal_hz or d.open[_VF]:
+        forget(s)  # what is found in ventricular fibrillation are no beats
     if s.blind > 0 or d.open[_VF] or d.open[_VT]:
         return
     rr, code = _window(s)
