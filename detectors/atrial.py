@@ -32,7 +32,7 @@ from detectors.irregularity import P_HEIGHT, P_LIKENESS, P_LIKENESS_STEP, STEP, 
 from detectors.state import AF_BEATS, P_POINTS, RING, SHAPE_LEADS
 from schemas.conditions import Code
 
-BEGIN, END = 0.0, -0.5  # log-odds: from even odds on, until they are clearly against it
+BEGIN, END = 0.1, -0.4  # log-odds: from a little above even odds on, until they are against it
 END_S = 3
 LEAST_S = 6.0  # of intervals before a first verdict: in fewer, sinus arrhythmia looks alike
 LASTING_S = 30.0  # ESC 2020
