@@ -59,6 +59,9 @@ JUDGEMENTS = {
     Code.NIBP_SYSTOLIC_HIGH: _medium("harms with delay; measured every few minutes only"),
     Code.TEMPERATURE_LOW: _low(_SLOW),
     Code.TEMPERATURE_HIGH: _low(_SLOW),
+    Code.ATRIAL_FIBRILLATION: _medium(
+        "may bring a stroke with delay; not high, since a rate that fails the circulation alarms by itself"
+    ),
     Code.LEAD_OFF: _low("the other leads still watch the heart"),
     Code.ALL_LEADS_OFF: _medium(
         "nobody watches the heart, so an arrhythmia would go unseen; but nothing says that there is one, and "

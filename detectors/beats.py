@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from detectors.atrial import atrial_beat
 from detectors.classes import classify
 from detectors.compiled import jit
 from detectors.output import write_beat
@@ -22,7 +23,8 @@ def decide_beat(d: Any, s: Any, r: Any, out: Any, at: float) -> None:
     sample = s.origin + _locate(s, r, at) * r.step + 0.5 * (r.step - 1)
     before = s.at[(s.beats - 1) % len(s.at)] if s.run > 0 else np.nan
     rr_s = (sample - before) / s.rate_hz
-    code = classify(s, r, align(s, r, at), sample, rr_s)
+    aligned = align(s, r, at)
+    code = classify(s, r, aligned, sample, rr_s)
     slot = s.beats % len(s.at)
     s.at[slot] = sample
     s.code[slot] = code
@@ -31,6 +33,7 @@ def decide_beat(d: Any, s: Any, r: Any, out: Any, at: float) -> None:
     s.hr_bpm = mean_rate(s, min(s.run - 1, HR_BEATS))
     write_beat(d, s, out, sample, code, rr_s, s.hr_bpm)
     trend_beat(d, s, code)
+    atrial_beat(s, r, aligned, sample, code)
 
 
 @jit

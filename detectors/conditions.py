@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from detectors.atrial import LASTING_S
 from detectors.beats import mean_rate
 from detectors.compiled import jit
 from detectors.evidence import FIRST_VITAL, LAST_VITAL, VENTRICULAR, pause_s
@@ -46,6 +47,7 @@ _VF = int(Code.VENTRICULAR_FIBRILLATION)
 _VT = int(Code.VENTRICULAR_TACHYCARDIA)
 _BRADYCARDIA = int(Code.EXTREME_BRADYCARDIA)
 _TACHYCARDIA = int(Code.EXTREME_TACHYCARDIA)
+_AF = int(Code.ATRIAL_FIBRILLATION)
 _HR_LOW = int(Code.HEART_RATE_LOW)
 _HR_HIGH = int(Code.HEART_RATE_HIGH)
 _LEAD_OFF = int(Code.LEAD_OFF)
@@ -215,6 +217,8 @@ def assess(d: Any, s: Any, r: Any, out: Any) -> None:
     onset = now - WINDOW_S * s.rate_hz
     _follow(d, s, out, _VF, seen and wave, blind or not wave, 0.0, VF_END_S, onset)
     _rates(d, s, out, now, seen, blind)
+    lasts = s.atrial == 1 and now - s.atrial_since >= LASTING_S * s.rate_hz
+    _follow(d, s, out, _AF, lasts, s.atrial == 0, 0.0, 0.0, s.atrial_since)
 
 
 @jit

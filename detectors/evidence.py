@@ -1,10 +1,12 @@
 """What a condition shows as its reason: the names with their units, and the numbers."""
 
+import math
 from typing import Any
 
 import numpy as np
 
 from detectors.compiled import jit
+from detectors.irregularity import CLEAN_STEP, P_LIKENESS
 from schemas.conditions import Code
 
 EVIDENCE_SLOTS = 8
@@ -20,6 +22,16 @@ _VF = (
     "frequency_hz",
     "amplitude_mv",
 )
+_AF = (
+    "hr_bpm",
+    "quality",
+    "leads_usable",
+    "leads",
+    "log_odds",
+    "step_share",
+    "p_likeness",
+    "p_height_mv",
+)
 _SIGNAL = ("hr_bpm", "quality", "leads_usable", "leads", "leads_off", "gap_s")
 
 NAMES: dict[int, tuple[str, ...]] = {
@@ -30,6 +42,7 @@ NAMES: dict[int, tuple[str, ...]] = {
     Code.EXTREME_TACHYCARDIA: _ECG,
     Code.HEART_RATE_LOW: _ECG,
     Code.HEART_RATE_HIGH: _ECG,
+    Code.ATRIAL_FIBRILLATION: _AF,
     Code.SPO2_LOW: ("spo2_percent", "limit_percent"),
     Code.SPO2_HIGH: ("spo2_percent", "limit_percent"),
     Code.RESPIRATION_RATE_LOW: ("respiration_per_min", "limit_per_min"),
@@ -49,6 +62,7 @@ NAMES: dict[int, tuple[str, ...]] = {
 """Names of the evidence by condition code; slots without a name are NaN, and so is what is not known."""
 
 _VF_CODE = int(Code.VENTRICULAR_FIBRILLATION)
+_AF_CODE = int(Code.ATRIAL_FIBRILLATION)
 _LOW_CODE = int(Code.HEART_RATE_LOW)
 _HIGH_CODE = int(Code.HEART_RATE_HIGH)
 FIRST_VITAL, LAST_VITAL = int(Code.SPO2_LOW), int(Code.SPO2_HIGH)
@@ -104,6 +118,11 @@ def collect(d: Any, s: Any, code: int, value: float, into: Any) -> None:
         into[5] = s.crossing
         into[6] = s.slow_hz
         into[7] = s.slow_mv
+    elif code == _AF_CODE:
+        into[4] = s.af_log_odds
+        into[5] = math.exp(s.af_feature[CLEAN_STEP])
+        into[6] = s.af_feature[P_LIKENESS]
+        into[7] = s.p_height_mv
     elif code >= _FIRST_SIGNAL:
         into[4] = bits(s.off)
         into[5] = s.gap / s.internal_hz if s.internal_hz > 0.0 else np.nan

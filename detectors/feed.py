@@ -48,7 +48,7 @@ F_RATE, F_GAIN, F_OFFSET = range(3)
 PULSE_MV = 1.5  # second difference of samples: a QRS of EC13 of 5 mV and 70 ms has 1.14 at 250 Hz
 PULSE_RATE_HZ = 240.0  # below it a QRS complex has as much
 
-ROWS_A_SECOND = 48  # most condition rows that a second can bring: three a code, and updates
+ROWS_A_SECOND = 52  # most condition rows that a second can bring: three a code, and updates
 
 
 @jit

@@ -1,7 +1,7 @@
 """The rhythm in force, as a WFDB rhythm mark, once a second: first form.
 
-Deviation from the WFDB tables: sinus rhythm is any rhythm that is neither slow, fast, ventricular nor
-paced; atrial fibrillation comes with a later form. Slow is below the default limit of the kind of patient
+Deviation from the WFDB tables: sinus rhythm is any rhythm that is neither slow, fast, ventricular, paced
+nor atrial fibrillation. Slow is below the default limit of the kind of patient
 (adult: 50 a minute, AHA/ACC/HRS guideline 2018), fast is what is extreme for it.
 """
 
@@ -26,11 +26,12 @@ _VENTRICULAR = ord("V")
 _ASYSTOLE = int(Code.ASYSTOLE)
 _VF = int(Code.VENTRICULAR_FIBRILLATION)
 _VT = int(Code.VENTRICULAR_TACHYCARDIA)
-R_UNKNOWN, R_SINUS, R_SBR, R_SVTA = (
+R_UNKNOWN, R_SINUS, R_SBR, R_SVTA, R_AFIB = (
     wfdb.UNKNOWN,
     wfdb.SINUS,
     wfdb.BRADYCARDIA,
     wfdb.SUPRAVENTRICULAR_TACHYCARDIA,
+    wfdb.AFIB,
 )
 R_VT, R_VFL, R_VF, R_ASYSTOLE, R_PACED, R_NOISE = (
     wfdb.VT, wfdb.VFL, wfdb.VF, wfdb.ASYSTOLE, wfdb.PACED, wfdb.NOISE,
@@ -54,6 +55,8 @@ def _rhythm(d: Any, s: Any) -> int:
         paced += s.code[(s.beats - 1 - i) % len(s.code)] == _PACED
     if paced > 4 * PACED_SHARE:
         return R_PACED
+    if s.atrial:
+        return R_AFIB
     if s.hr_bpm < LOW[d.category, _HEART_RATE]:
         return R_SBR
     return R_SVTA if s.hr_bpm > EXTREMES[d.category].fast_bpm else R_SINUS
@@ -70,7 +73,7 @@ def rhythm_second(d: Any, s: Any, r: Any, out: Any) -> None:
     if found != s.next_rhythm:
         s.next_rhythm = found
         s.next_since = now
-    alarm = found in (R_ASYSTOLE, R_VF, R_VFL, R_VT)
-    if alarm or now - s.next_since >= (DEBOUNCE_S - 1) * s.rate_hz:
+    decided = found in (R_ASYSTOLE, R_VF, R_VFL, R_VT, R_AFIB)  # these have waited already
+    if decided or now - s.next_since >= (DEBOUNCE_S - 1) * s.rate_hz:
         s.rhythm = found
         write_rhythm(d, s, out, s.next_since, found)

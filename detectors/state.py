@@ -14,6 +14,7 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
+from detectors.irregularity import FEATURES
 from schemas.records import MISSING
 
 STATE_VERSION = "5"
@@ -25,6 +26,8 @@ CLUSTERS = 5  # shapes of beats that are told apart
 SHAPE = 54  # points of a shape, 10 ms apart
 SHAPE_LEADS = 2
 SLOW_RING = 256  # points of the slow signal that fibrillation is looked for in: 5 s at 50 Hz
+AF_BEATS = 32  # beats that atrial fibrillation is looked for in: half a minute at usual rates
+P_POINTS = 12  # points of the stretch before a QRS, 20 ms apart
 CONDITIONS = 40  # codes of schemas.conditions below this number are decided here
 MAX_PENDING = 48
 PATIENT_BYTES = 32
@@ -194,6 +197,21 @@ SIGNAL = np.dtype(
         ("slow_hz", np.float64),
         ("slow_mv", np.float64),
         ("fibrillating", np.int64),
+        # atrial fibrillation: beats without what was taken for T waves
+        ("af_beats", np.int64),
+        ("af_at", np.float64, (AF_BEATS,)),
+        ("af_rr", np.float32, (AF_BEATS,)),  # s, 0 where it is not known
+        ("af_code", np.uint8, (AF_BEATS,)),
+        ("af_like", np.float32, (AF_BEATS,)),
+        ("p_beats", np.int64),  # in the mean
+        ("p_lead", np.int64, (SHAPE_LEADS,)),  # that it is of
+        ("p_mean", np.float32, (SHAPE_LEADS, P_POINTS)),
+        ("p_height_mv", np.float64),
+        ("af_feature", np.float64, (len(FEATURES),)),
+        ("af_log_odds", np.float64),  # mean over some seconds
+        ("atrial", np.int64),  # 1: fibrillation is in force
+        ("atrial_since", np.float64),  # ECG sample
+        ("atrial_calm", np.int64),  # seconds in a row that speak against it
         # conditions
         ("calm_beats", np.int64),
         # rhythm
@@ -252,7 +270,7 @@ def unpack(state: bytes) -> tuple[NDArray[np.void], NDArray[np.void]]:
 def blank_signal() -> NDArray[np.void]:
     """Return a cold signal row, shape (1,)."""
     row = np.zeros(1, SIGNAL)
-    for name in ("last_block", "rr_blocks", "hr_bpm", "normal_rr", "t_level"):
+    for name in ("last_block", "rr_blocks", "hr_bpm", "normal_rr", "t_level", "af_feature", "af_log_odds"):
         row[name] = np.nan
     row["shape_lead"] = -1
     row["raw"] = MISSING

@@ -10,6 +10,7 @@ costs no precision. A lead that is off or lacks samples holds its last value, an
 import math
 from typing import Any
 
+from detectors.atrial import atrial_second
 from detectors.compiled import jit
 from detectors.conditions import assess
 from detectors.fibrillation import look, slow_step
@@ -124,6 +125,7 @@ def step(d: Any, s: Any, r: Any, out: Any) -> None:
     if s.second_blocks >= round(r.internal_hz):
         each_second(s)
         look(s, r)
+        atrial_second(d, s, r)
         trend_second(d, s, r, out)
         assess(d, s, r, out)
         rhythm_second(d, s, r, out)

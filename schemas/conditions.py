@@ -33,6 +33,7 @@ class Code(IntEnum):
     TEMPERATURE_LOW = 15
     TEMPERATURE_HIGH = 16
     SPO2_HIGH = 17
+    ATRIAL_FIBRILLATION = 18
     LEAD_OFF = 32
     ALL_LEADS_OFF = 33
     ECG_NOISY = 34
@@ -81,6 +82,7 @@ CATALOGUE = {
     Code.TEMPERATURE_LOW: Meaning("Temperature below its limit"),
     Code.TEMPERATURE_HIGH: Meaning("Temperature above its limit"),
     Code.SPO2_HIGH: Meaning("SpO2 above its limit"),
+    Code.ATRIAL_FIBRILLATION: Meaning("Atrial fibrillation", mdc_event="MDC_EVT_ECG_ATR_FIB"),
     Code.LEAD_OFF: Meaning("An ECG lead is off", technical=True),
     Code.ALL_LEADS_OFF: Meaning("All ECG leads are off: heart not monitored", technical=True),
     Code.ECG_NOISY: Meaning("ECG cannot be analysed", technical=True),

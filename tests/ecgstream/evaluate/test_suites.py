@@ -12,8 +12,9 @@ import pytest
 from ecgstream.evaluate.document import of_suite
 from ecgstream.evaluate.others import UnknownDetectorError
 from ecgstream.evaluate.suite import NoComparisonError, NothingToEvaluateError, evaluate
-from ecgstream.evaluate.suites import SUITES, alarms, beats, noise
+from ecgstream.evaluate.suites import SUITES, af, alarms, beats, noise
 from ecgstream.evaluate.truth import read
+from tests.detectors import synthetic
 from tests.ecgstream.evaluate.recorded import FS, normal, regular, write
 
 
@@ -174,6 +175,25 @@ def test_an_alarm_is_judged_by_what_came_before_it(tmp_path: Path) -> None:
     summed = alarms.sum_up(looked)
     assert summed["score"] == pytest.approx(100 * 3 / (3 + alarms.MISS_WEIGHT))
     assert summed["missed"] == ["a4"]
+
+
+def test_fibrillation_is_what_is_in_force_at_the_end(tmp_path: Path) -> None:
+    irregular = 0.5 + np.cumsum(0.42 + np.random.default_rng(2).gamma(2.5, 0.14, 50))
+    without_p = synthetic.NORMAL[1:]
+    fibrillating = synthetic.beats(irregular, irregular[-1] + 1.0, FS, without_p)
+    write(tmp_path, "a1", fibrillating + synthetic.noise(fibrillating.size), [])
+    write(tmp_path, "n1", regular(30.0)[0], [])
+    write(tmp_path, "o1", np.concatenate([fibrillating, regular(60.0)[0]]), [])
+    write(tmp_path, "x1", fibrillating, [])
+    (tmp_path / af.REFERENCE).write_text("a1,A\nn1,N\no1,O\nx1,~\n")
+    looked = [af.look(path) for path in af.paths(tmp_path)]
+    assert [(one.record, one.told, one.ever) for one in looked] == [
+        ("a1", True, True),
+        ("n1", False, False),
+        ("o1", False, True),
+    ]
+    summed = af.sum_up(looked)
+    assert (summed["af"]["se"], summed["af"]["sp"], summed["at_any_time"]["sp"]) == (100.0, 100.0, 50.0)
 
 
 @pytest.mark.parametrize(
