@@ -2,7 +2,7 @@
 
 Here live the detector bank (``bank``: all devices of a bundle in one compiled call), its state
 (``state``: one row a device), and the steps that a sample goes through: ``feed`` (packets, gaps,
-sessions), ``step`` (one internal sample), ``quality``, ``qrs``, ``beats``, ``fibrillation``,
+sessions), ``step`` (one internal sample), ``quality``, ``qrs``, ``beats``, ``fibrillation``, ``runs``,
 ``conditions``, ``rhythm``, ``trends``, ``vitals``. ``control`` changes what they go by; ``monitor`` is the
 bank of one for notebooks.
 
@@ -10,7 +10,7 @@ What does not live here: Kafka, a database, a clock, a thread, a logger. Time is
 count samples. Nothing of ours is imported but ``schemas``.
 """
 
-VERSION = "1.2"
+VERSION = "1.3"
 """Version of the detectors: whatever changes a result changes it. It travels with every condition."""
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
-STATE_VERSION = "4"
+STATE_VERSION = "5"
 MAX_LEADS = 12
 RING = 128  # internal samples kept a lead: at least 0.64 s, what a beat needs until it is decided
 SEEN_SESSIONS = 4
@@ -23,6 +23,9 @@ CLUSTERS = 5  # shapes of beats that are told apart
 SHAPE = 40  # points of a shape, 10 ms apart
 SHAPE_LEADS = 2
 SLOW_RING = 256  # points of the slow signal that fibrillation is looked for in: 5 s at 50 Hz
+WINDOW_FEATURES = 19  # of a window of it and lead: fibrillation.FEATURES
+REFERENCES = 5  # of these, what the patient's reference is kept of
+RUN_FEATURES = 16  # of five beats: runs.FEATURES
 CONDITIONS = 40  # codes of schemas.conditions below this number are decided here
 MAX_PENDING = 48
 PATIENT_BYTES = 32
@@ -181,7 +184,16 @@ SIGNAL = np.dtype(
         ("crossing", np.float64),
         ("slow_hz", np.float64),
         ("slow_mv", np.float64),
-        ("fibrillating", np.int64),
+        ("window", np.float64, (SHAPE_LEADS, WINDOW_FEATURES)),
+        ("reference", np.float64, (SHAPE_LEADS, REFERENCES)),
+        ("reference_n", np.int64, (SHAPE_LEADS,)),
+        ("wave_odds", np.float64),  # natural log odds of a ventricular wave
+        ("organised", np.int64),  # the wave repeats itself, slower than flutter
+        # runs
+        ("run_window", np.float64, (RUN_FEATURES,)),
+        ("run_odds", np.float64),
+        ("waving", np.int64),  # seconds in a row that look like a ventricular wave
+        ("unruly", np.int64),  # of these, in a row, not organised
         # conditions
         ("calm_beats", np.int64),
         # rhythm
@@ -244,5 +256,6 @@ def blank_signal() -> NDArray[np.void]:
         row[name] = np.nan
     row["shape_lead"] = -1
     row["least"], row["most"] = np.inf, -np.inf
+    row["wave_odds"] = row["run_odds"] = -np.inf
     row["fresh"] = 255  # as if held for long: the first value becomes the zero
     return row

@@ -24,7 +24,7 @@ LEAST_S = 4.0
 PAUSE_S = 4.0
 """As long as an asystole: G. D. Clifford et al., Computers in Cardiology 42 (2015) 273-276."""
 JOIN_S = 1.0
-_VENTRICULAR = ("VT", "VFL", "VF", "VFIB", "VFL/VF")
+VENTRICULAR = ("VT", "VFL", "VF", "VFIB", "VFL/VF")
 _FIBRILLATING = ("VFL", "VF", "VFIB", "VFL/VF")
 _UNSURE = ("NOISE", "NOD", "HGEA")
 CODES = {
@@ -55,7 +55,7 @@ def look(path: Path) -> OfRecord:
     said, found = truth.read(path), played.play(path)
     rate = said.rate
     least, join = LEAST_S * rate, JOIN_S * rate
-    all_vt = merged([*truth.spans(said, *_VENTRICULAR), *said.fibrillation], join)
+    all_vt = merged([*truth.spans(said, *VENTRICULAR), *said.fibrillation], join)
     vf = merged([*truth.spans(said, *_FIBRILLATING), *said.fibrillation], join)
     kept = [s for s in all_vt if s[1] - s[0] >= least]
     short = [s for s in all_vt if s[1] - s[0] < least]
