@@ -27,7 +27,7 @@ ASYSTOLE_END_BEATS = 3
 BRADYCARDIA_BEATS = 5
 TACHYCARDIA_BEATS = 17
 SOON_BEATS = 9
-RUN_ODDS = -1.5  # natural log odds of five beats being a run, from which it is told: docs/ventricular.md
+RUN_ODDS = -1.0  # natural log odds of five beats being a run, from which it is told: docs/ventricular.md
 VT_WINDOWS = 2  # in a row: 3.5 s, five beats at 100 a minute and a little more
 VF_WINDOWS = 3  # in a row: 4.5 s, the four seconds of the definition
 UNRULY_WINDOWS = 2  # the last of these are not organised
@@ -118,7 +118,8 @@ def _ventricular(d: Any, s: Any, out: Any, now: float, seen: bool, blind: bool) 
     wave = s.waving >= VT_WINDOWS and s.organised == 1
     over = seen and s.wave_odds < END_ODDS
     waving_since = now - (WINDOW_S + s.waving - 1) * s.rate_hz
-    onset = beat_back(s, max(RUN_BEATS, _ventricular_beats(s))) if run else waving_since
+    v = _ventricular_beats(s)
+    onset = beat_back(s, max(RUN_BEATS, v)) if run or v >= RUN_BEATS else waving_since
     _follow(
         d, s, out, _VT, seen and (run or wave), blind or (over and not run), 0.0, VENTRICULAR_END_S, onset
     )

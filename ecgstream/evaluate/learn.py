@@ -51,7 +51,8 @@ ROUNDS = 2  # of choosing the second of a true alarm
 TRUSTED_S = 20.0  # before a false alarm in which people have seen that there was none
 MARGIN_S = 0.5  # to which rhythm marks are good
 CAPS = {"vfdb": (100.0, 60.0), "mitdb": (30.0, 20.0), "cinc2015": (12.0, 12.0)}  # s a record: none, some
-RUN_CAPS = {"vfdb": (10.0, 10.0), "mitdb": (5.0, 5.0), "cinc2015": (5.0, 5.0)}
+RUN_CAPS = {"vfdb": (10.0, 0.0), "mitdb": (5.0, 0.0), "cinc2015": (5.0, 5.0)}
+"""Runs that are short, as those that raise an alarm: what lasts is the wave's matter."""
 _UNSURE = ("NOD", "HGEA", "VER", "ASYS", "IVR")
 NO, YES, UNKNOWN, PERHAPS = 0, 1, -1, -2
 Floats = NDArray[np.float64]

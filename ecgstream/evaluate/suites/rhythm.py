@@ -1,7 +1,9 @@
 """Rhythms: episodes of ventricular fibrillation, flutter and tachycardia, of atrial fibrillation, and pauses.
 
 ANSI/AAMI EC57:2012, 4.5. Ventricular episodes that follow each other are one, since where tachycardia becomes
-flutter is a matter of taste; those of less than 4 s are told apart.
+flutter is a matter of taste; those of less than 4 s are told apart. Where people have written HGEA, high-grade
+ventricular ectopic activity, there are runs of ventricular beats that nobody has marked one by one: how it is
+if what is found there is not false is told beside it (``ventricular_but_hgea``).
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,6 +28,7 @@ PAUSE_S = 4.0
 JOIN_S = 1.0
 VENTRICULAR = ("VT", "VFL", "VF", "VFIB", "VFL/VF")
 _FIBRILLATING = ("VFL", "VF", "VFIB", "VFL/VF")
+_RUNS = ("HGEA",)
 _UNSURE = ("NOISE", "NOD", "HGEA")
 CODES = {
     "ventricular": (Code.VENTRICULAR_FIBRILLATION, Code.VENTRICULAR_TACHYCARDIA),
@@ -63,6 +66,9 @@ def look(path: Path) -> OfRecord:
     af = merged(truth.spans(said, "AFIB"), join)
     kinds = {
         "ventricular": compare(kept, told["ventricular"], rate, excused=short),
+        "ventricular_but_hgea": compare(
+            kept, told["ventricular"], rate, [*short, *truth.spans(said, *_RUNS)]
+        ),
         "vf": compare([s for s in vf if s[1] - s[0] >= least], told["vf"], rate, excused=all_vt),
         "af": compare(af, merged(_rhythm(found, said, wfdb.AFIB), join), rate, truth.spans(said, "AFL")),
         "pause": compare(_pauses(said), told["pause"], rate, excused=truth.spans(said, *_UNSURE, "ASYS")),
