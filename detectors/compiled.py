@@ -2,7 +2,8 @@
 
 numba's cache looks at the file of the compiled function only, so that a change in another file of
 this package would go unseen. The kernel's cache therefore lies in a folder named by a digest of all
-sources of the package, and only the kernel is cached: what it calls is compiled into it.
+sources of the package and of its learnt weights, and only the kernel is cached: what it calls is compiled
+into it.
 """
 
 import hashlib
@@ -45,6 +46,6 @@ def _cache_base(configured: str) -> Path:
 
 def _digest() -> str:
     found = hashlib.blake2b(digest_size=8)
-    for path in sorted(_FOLDER.glob("*.py")):
+    for path in sorted((*_FOLDER.glob("*.py"), *_FOLDER.glob("*.csv"))):
         found.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return found.hexdigest()

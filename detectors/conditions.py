@@ -1,11 +1,13 @@
-"""Alarm conditions from beats, quality and fibrillation: when they begin, go on and end.
+"""Alarm conditions from beats, quality and ventricular waves: when they begin, go on and end.
 
 Definitions of the five life-threatening ones: G. D. Clifford et al., "The PhysioNet/Computing in
 Cardiology Challenge 2015: reducing false arrhythmia alarms in the ICU", Computers in Cardiology 42 (2015)
 273-276; what is extreme depends on the kind of patient (``extremes``). None begins while the ECG cannot be
 analysed.
 Deviations: ends have their own, weaker thresholds, so that a condition at its limit does not flap; a single
-pause or missed beat makes no bradycardia, however low the mean rate of the five beats around it.
+pause or missed beat makes no bradycardia, however low the mean rate of the five beats around it; a
+tachycardia that is well beyond its limit is told after nine beats; ventricular tachycardia and fibrillation
+are what learnt models make of beats and wave (``runs``, ``fibrillation``).
 """
 
 from typing import Any
@@ -17,19 +19,20 @@ from detectors.beats import mean_rate
 from detectors.compiled import jit
 from detectors.evidence import FIRST_VITAL, LAST_VITAL, VENTRICULAR, pause_s
 from detectors.extremes import EXTREMES
-from detectors.fibrillation import WINDOW_S
-from detectors.output import END, ONSET, UPDATE, outer, time_of, write_condition
+from detectors.fibrillation import END_ODDS, WINDOW_S
+from detectors.output import END, ONSET, UPDATE, beat_back, outer, time_of, write_condition
+from detectors.runs import BEATS as RUN_BEATS
 from schemas.conditions import Code
 
 ASYSTOLE_END_BEATS = 3
 BRADYCARDIA_BEATS = 5
 TACHYCARDIA_BEATS = 17
-VT_BPM, VT_BEATS, VT_END_BPM, VT_END_BEATS = 100.0, 5, 95.0, 3
-VT_END_S = 3.0
-VF_SECONDS = 1  # windows of 4 s in a row
-VF_END_S = 3.0
-REGULAR_SHARE = 0.15  # of the mean RR: within it a run is a tachycardia, however much it looks like a wave
-FLUTTER_BPM = 240.0  # and above it is flutter
+SOON_BEATS = 9
+RUN_ODDS = -1.0  # natural log odds of five beats being a run, from which it is told: docs/ventricular.md
+VT_WINDOWS = 2  # in a row: 3.5 s, five beats at 100 a minute and a little more
+VF_WINDOWS = 3  # in a row: 4.5 s, the four seconds of the definition
+UNRULY_WINDOWS = 2  # the last of these are not organised
+VENTRICULAR_END_S = 3.0
 RATE_HYSTERESIS_BPM = 3.0
 RATE_HOLD_S = 1.0
 RATE_END_S = 5.0
@@ -102,34 +105,29 @@ def _follow(
 
 
 @jit
-def beat_back(s: Any, n: int) -> float:
-    """Return the ECG sample of the ``n``-th last beat."""
-    return float(s.at[(s.beats - n) % len(s.at)])
-
-
-@jit
-def _ventricular(s: Any) -> tuple[int, int]:
-    """Return how many of the last beats in a row are ventricular, and how many are not."""
-    kept = min(s.run, len(s.code))
+def _ventricular_beats(s: Any) -> int:
+    """Return how many of the last beats in a row are ventricular."""
     v = 0
-    while v < kept and s.code[(s.beats - 1 - v) % len(s.code)] == VENTRICULAR:
+    while v < min(s.run, len(s.code)) and s.code[(s.beats - 1 - v) % len(s.code)] == VENTRICULAR:
         v += 1
-    other = 0
-    while other < kept and s.code[(s.beats - 1 - other) % len(s.code)] != VENTRICULAR:
-        other += 1
-    return v, other
+    return v
 
 
 @jit
-def _regular(s: Any) -> bool:
-    """Return whether the last beats come regularly, and slower than flutter."""
-    if s.run <= VT_BEATS:
-        return False
-    mean = (beat_back(s, 1) - beat_back(s, VT_BEATS + 1)) / VT_BEATS
-    for n in range(1, VT_BEATS + 1):
-        if abs(beat_back(s, n) - beat_back(s, n + 1) - mean) > REGULAR_SHARE * mean:
-            return False
-    return bool(60.0 * s.rate_hz / mean < FLUTTER_BPM)
+def _ventricular(d: Any, s: Any, out: Any, now: float, seen: bool, blind: bool) -> None:
+    """Decide on ventricular tachycardia, by its beats or its organised wave, and on fibrillation."""
+    run = s.run_odds > RUN_ODDS
+    wave = s.waving >= VT_WINDOWS and s.organised == 1
+    over = seen and s.wave_odds < END_ODDS
+    waving_since = now - (WINDOW_S + s.waving - 1) * s.rate_hz
+    v = _ventricular_beats(s)
+    onset = beat_back(s, max(RUN_BEATS, v)) if run or v >= RUN_BEATS else waving_since
+    _follow(
+        d, s, out, _VT, seen and (run or wave), blind or (over and not run), 0.0, VENTRICULAR_END_S, onset
+    )
+    wild = s.waving >= VF_WINDOWS and s.unruly >= UNRULY_WINDOWS
+    tame = over or (seen and s.organised == 1)
+    _follow(d, s, out, _VF, seen and wild, blind or tame, 0.0, VENTRICULAR_END_S, waving_since)
 
 
 @jit
@@ -164,14 +162,16 @@ def _rates(d: Any, s: Any, out: Any, now: float, seen: bool, blind: bool) -> Non
     """Decide what hangs on the heart rate; ``seen``: it is known now; ``blind``: for long it is not."""
     slow = mean_rate(s, BRADYCARDIA_BEATS - 1) if s.run >= BRADYCARDIA_BEATS else np.nan
     fast = mean_rate(s, TACHYCARDIA_BEATS - 1) if s.run >= TACHYCARDIA_BEATS else np.nan
+    soon = mean_rate(s, SOON_BEATS - 1) if s.run >= SOON_BEATS else np.nan
     few = mean_rate(s, 4) if s.run > 4 else np.nan
     extreme = EXTREMES[d.category]
     begins = seen and slow < extreme.slow_bpm and _slow_throughout(s, extreme.slow_rr_s)
     onset = beat_back(s, BRADYCARDIA_BEATS) if begins else now
     ends = blind or (slow > extreme.slow_end_bpm)
     _follow(d, s, out, _BRADYCARDIA, begins, ends, 0.0, RATE_END_S, onset)
-    begins = seen and fast > extreme.fast_bpm and few > extreme.fast_bpm
-    onset = beat_back(s, TACHYCARDIA_BEATS) if begins else now
+    long = fast > extreme.fast_bpm
+    begins = seen and (long or soon > extreme.soon_bpm) and few > extreme.fast_bpm
+    onset = beat_back(s, TACHYCARDIA_BEATS if long else SOON_BEATS) if begins else now
     back = fast < extreme.fast_end_bpm and few < extreme.fast_end_bpm
     ends = blind or back or s.hr_bpm < extreme.fast_back_bpm
     _follow(d, s, out, _TACHYCARDIA, begins, ends, 0.0, RATE_END_S, onset)
@@ -207,15 +207,7 @@ def assess(d: Any, s: Any, r: Any, out: Any) -> None:
     back = s.beats - s.calm_beats >= ASYSTOLE_END_BEATS
     onset = now - pause * s.rate_hz
     _follow(d, s, out, _ASYSTOLE, still, back or blind, 0.0, 0.0, onset)
-    v, other = _ventricular(s)
-    rate = mean_rate(s, min(v, VT_BEATS) - 1) if v > 1 else np.nan
-    begins = seen and v >= VT_BEATS and rate > VT_BPM
-    onset = beat_back(s, v) if begins else now
-    ends = blind or other >= VT_END_BEATS or rate < VT_END_BPM or pause > VT_END_S
-    _follow(d, s, out, _VT, begins, ends, 0.0, 0.0, onset)
-    wave = s.fibrillating >= VF_SECONDS and not (d.open[_VT] and _regular(s))
-    onset = now - WINDOW_S * s.rate_hz
-    _follow(d, s, out, _VF, seen and wave, blind or not wave, 0.0, VF_END_S, onset)
+    _ventricular(d, s, out, now, seen, blind)
     _rates(d, s, out, now, seen, blind)
     lasts = s.atrial == 1 and now - s.atrial_since >= LASTING_S * s.rate_hz
     _follow(d, s, out, _AF, lasts, s.atrial == 0, 0.0, 0.0, s.atrial_since)

@@ -144,6 +144,12 @@ def outer(s: Any, sample: float) -> int:
 
 
 @jit
+def beat_back(s: Any, n: int) -> float:
+    """Return the ECG sample of the ``n``-th last beat."""
+    return float(s.at[(s.beats - n) % len(s.at)])
+
+
+@jit
 def write_beat(d: Any, s: Any, out: Any, sample: float, code: int, rr_s: float, hr_bpm: float) -> None:
     """Write a beat annotation."""
     row = out.beats[out.n[N_BEATS]]

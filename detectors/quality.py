@@ -120,7 +120,9 @@ def _choose_leads(s: Any) -> None:
     s.shape[:] = 0.0
     s.slow[:] = 0.0
     s.slow_n = 0
-    s.fibrillating = 0
+    s.reference_n[:] = 0
+    s.waving = 0
+    s.unruly = 0
 
 
 @jit

@@ -28,6 +28,9 @@ SHAPE_LEADS = 2
 SLOW_RING = 256  # points of the slow signal that fibrillation is looked for in: 5 s at 50 Hz
 AF_BEATS = 32  # beats that atrial fibrillation is looked for in: half a minute at usual rates
 P_POINTS = 12  # points of the stretch before a QRS, 20 ms apart
+WINDOW_FEATURES = 19  # of a window of it and lead: fibrillation.FEATURES
+REFERENCES = 5  # of these, what the patient's reference is kept of
+RUN_FEATURES = 16  # of five beats: runs.FEATURES
 CONDITIONS = 40  # codes of schemas.conditions below this number are decided here
 MAX_PENDING = 48
 PATIENT_BYTES = 32
@@ -196,7 +199,16 @@ SIGNAL = np.dtype(
         ("crossing", np.float64),
         ("slow_hz", np.float64),
         ("slow_mv", np.float64),
-        ("fibrillating", np.int64),
+        ("window", np.float64, (SHAPE_LEADS, WINDOW_FEATURES)),
+        ("reference", np.float64, (SHAPE_LEADS, REFERENCES)),
+        ("reference_n", np.int64, (SHAPE_LEADS,)),
+        ("wave_odds", np.float64),  # natural log odds of a ventricular wave
+        ("organised", np.int64),  # the wave repeats itself, slower than flutter
+        # runs
+        ("run_window", np.float64, (RUN_FEATURES,)),
+        ("run_odds", np.float64),
+        ("waving", np.int64),  # seconds in a row that look like a ventricular wave
+        ("unruly", np.int64),  # of these, in a row, not organised
         # atrial fibrillation: beats without what was taken for T waves
         ("af_beats", np.int64),
         ("af_at", np.float64, (AF_BEATS,)),
@@ -276,5 +288,6 @@ def blank_signal() -> NDArray[np.void]:
     row["raw"] = MISSING
     row["p_like"] = 0.8  # as of the patients of the development set; their own value within twenty beats
     row["least"], row["most"] = np.inf, -np.inf
+    row["wave_odds"] = row["run_odds"] = -np.inf
     row["fresh"] = 255  # as if held for long: the first value becomes the zero
     return row

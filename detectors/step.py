@@ -17,6 +17,7 @@ from detectors.fibrillation import look, slow_step
 from detectors.qrs import qrs_step
 from detectors.quality import each_second
 from detectors.rhythm import rhythm_second
+from detectors.runs import look_at_run
 from detectors.state import RING
 from detectors.trends import trend_second
 
@@ -124,7 +125,8 @@ def step(d: Any, s: Any, r: Any, out: Any) -> None:
     s.second_blocks += 1
     if s.second_blocks >= round(r.internal_hz):
         each_second(s)
-        look(s, r)
+        look(d, s, r)
+        look_at_run(s, r)
         atrial_second(d, s, r)
         trend_second(d, s, r, out)
         assess(d, s, r, out)

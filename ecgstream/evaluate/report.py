@@ -72,6 +72,7 @@ def whole(found: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 def nested(found: Mapping[str, Any]) -> dict[str, Mapping[str, Mapping[str, Any]]]:
     """Return what is told in a table of its own, by title."""
+    told: dict[str, Mapping[str, Mapping[str, Any]]]
     told = {name.replace("_", " "): flat(found[name]) for name in _NESTED if name in found}
     if "quality" in found:
         told["quality by snr db"] = {**found["quality_by_snr_db"], "all": found["quality"]}

@@ -80,7 +80,7 @@ def test_ventricular_tachycardia_is_told_and_is_no_fibrillation():
     events = events_of(mv)
     onset = syn.phases(events, Code.VENTRICULAR_TACHYCARDIA, 0)
     assert len(onset) == 1
-    assert abs(onset["onset_sample"][0] / FS - 20.4) < 0.5
+    assert abs(onset["onset_sample"][0] / FS - 20.4) < 1.0  # a wave begins with a window, once a second
     assert onset["delay_s"][0] < 5
     assert len(syn.phases(events, Code.VENTRICULAR_TACHYCARDIA, 2)) == 1
     assert Code.VENTRICULAR_FIBRILLATION not in syn.codes(events)

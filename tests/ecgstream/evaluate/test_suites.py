@@ -151,12 +151,17 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
 
 
 def alarm_folder(tmp_path: Path) -> Path:
-    """Return a folder of hearts: one stands still before 5:00, one behind it, one never, one long before."""
+    """Return a folder of hearts: they stand still before 5:00, behind it, never, long before, and since."""
     lines = []
-    for name, silent_s, true in (("a1", 294.0, 1), ("a2", 303.0, 0), ("a3", None, 0), ("a4", 200.0, 1)):
+    for name, silent_s, until_s, true in (
+        ("a1", 294.0, 302.0, 1),
+        ("a2", 303.0, 311.0, 0),
+        ("a3", 0.0, 0.0, 0),
+        ("a4", 200.0, 208.0, 1),
+        ("a5", 280.0, 310.0, 1),
+    ):
         mv, _ = regular(330.0)
-        if silent_s is not None:
-            mv[round(silent_s * FS) : round((silent_s + 8) * FS)] = 0.0
+        mv[round(silent_s * FS) : round(until_s * FS)] = 0.0
         write(tmp_path, name, mv, [])
         lines.append(f"{name},Asystole,{true}")
     (tmp_path / "ALARMS").write_text("\n".join(lines) + "\n")
@@ -166,14 +171,18 @@ def alarm_folder(tmp_path: Path) -> Path:
 def test_an_alarm_is_judged_by_what_came_before_it(tmp_path: Path) -> None:
     folder = alarm_folder(tmp_path)
     looked = [alarms.look(path) for path in alarms.paths(folder)]
-    assert [(one.record, one.true, one.told) for one in looked] == [
-        ("a1", True, True),
-        ("a2", False, False),
-        ("a3", False, False),
-        ("a4", True, False),
+    assert [(one.record, one.true, one.told, one.begun) for one in looked] == [
+        ("a1", True, True, True),
+        ("a2", False, False, False),
+        ("a3", False, False, False),
+        ("a4", True, False, False),
+        ("a5", True, True, False),  # in force from before
     ]
     summed = alarms.sum_up(looked)
-    assert summed["score"] == pytest.approx(100 * 3 / (3 + alarms.MISS_WEIGHT))
+    assert summed["score"] == pytest.approx(100 * 4 / (4 + alarms.MISS_WEIGHT), abs=0.001)
+    assert summed["score_onset_within_10s"] == pytest.approx(
+        100 * 3 / (3 + 2 * alarms.MISS_WEIGHT), abs=0.001
+    )
     assert summed["missed"] == ["a4"]
 
 
