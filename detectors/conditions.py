@@ -63,36 +63,69 @@ _RESTARTED = int(Code.DEVICE_RESTARTED)
 @jit
 def begin(d: Any, s: Any, out: Any, code: int, onset: float, sample: float) -> None:
     """Open a condition of the ECG; ``onset`` and ``sample`` are ECG samples."""
-    d.open[code] = 1
-    d.held[code] = 0
-    d.onset[code] = outer(s, onset)
-    d.onset_ns[code] = time_of(s, onset)
-    d.told[code] = int(sample)
-    now = time_of(s, sample)
-    write_condition(d, s, out, d.session, code, ONSET, outer(s, sample), now, np.nan)
+    _open(d, s, code, onset, sample)
+    write_condition(d, s, out, d.session, code, ONSET, outer(s, sample), time_of(s, sample), np.nan)
 
 
 @jit
 def end(d: Any, s: Any, out: Any, code: int, sample: float) -> None:
     """Close a condition of the ECG."""
+    _close(d, code)
     write_condition(d, s, out, d.session, code, END, outer(s, sample), time_of(s, sample), np.nan)
+
+
+@jit
+def tell(d: Any, s: Any, out: Any) -> None:
+    """Write what ``assess`` has decided."""
+    now = _now(s)
+    for i in range(s.decided):
+        code, phase = s.decided_code[i], s.decided_phase[i]
+        write_condition(d, s, out, d.session, code, phase, outer(s, now), time_of(s, now), np.nan)
+    s.decided = 0
+
+
+@jit
+def _now(s: Any) -> float:
+    """Return the ECG sample that the present block begins with."""
+    return float(s.origin + s.block * (s.rate_hz / s.internal_hz))
+
+
+@jit
+def _open(d: Any, s: Any, code: int, onset: float, sample: float) -> None:
+    d.open[code] = 1
+    d.held[code] = 0
+    d.onset[code] = outer(s, onset)
+    d.onset_ns[code] = time_of(s, onset)
+    d.told[code] = int(sample)
+
+
+@jit
+def _close(d: Any, code: int) -> None:
     d.open[code] = 0
     d.held[code] = 0
 
 
 @jit
+def _decide(s: Any, code: int, phase: int) -> None:
+    s.decided_code[s.decided] = code
+    s.decided_phase[s.decided] = phase
+    s.decided += 1
+
+
+@jit
 def _follow(
-    d: Any, s: Any, out: Any, code: int, begins: bool, ends: bool, hold_s: float, end_s: float, onset: float
+    d: Any, s: Any, code: int, begins: bool, ends: bool, hold_s: float, end_s: float, onset: float
 ) -> None:
     """Open, update or close a condition; ``onset`` is where it began if it begins now."""
-    now = s.origin + s.block * (s.rate_hz / s.internal_hz)
     if d.open[code]:
         d.held[code] = d.held[code] + 1 if ends else 0
+        now = _now(s)
         if ends and d.held[code] > end_s * TICKS:
-            end(d, s, out, code, now)
+            _close(d, code)
+            _decide(s, code, END)
         elif now - d.told[code] >= s.rate_hz:
             d.told[code] = int(now)
-            write_condition(d, s, out, d.session, code, UPDATE, outer(s, now), time_of(s, now), np.nan)
+            _decide(s, code, UPDATE)
         return
     if not begins:
         d.held[code] = 0
@@ -101,7 +134,8 @@ def _follow(
         d.since[code] = int(onset)
     d.held[code] += 1
     if d.held[code] > hold_s * TICKS:
-        begin(d, s, out, code, float(d.since[code]), now)
+        _open(d, s, code, float(d.since[code]), _now(s))
+        _decide(s, code, ONSET)
 
 
 @jit
@@ -114,7 +148,7 @@ def _ventricular_beats(s: Any) -> int:
 
 
 @jit
-def _ventricular(d: Any, s: Any, out: Any, now: float, seen: bool, blind: bool) -> None:
+def _ventricular(d: Any, s: Any, now: float, seen: bool, blind: bool) -> None:
     """Decide on ventricular tachycardia, by its beats or its organised wave, and on fibrillation."""
     run = s.run_odds > RUN_ODDS
     wave = s.waving >= VT_WINDOWS and s.organised == 1
@@ -122,16 +156,14 @@ def _ventricular(d: Any, s: Any, out: Any, now: float, seen: bool, blind: bool) 
     waving_since = now - (WINDOW_S + s.waving - 1) * s.rate_hz
     v = _ventricular_beats(s)
     onset = beat_back(s, max(RUN_BEATS, v)) if run or v >= RUN_BEATS else waving_since
-    _follow(
-        d, s, out, _VT, seen and (run or wave), blind or (over and not run), 0.0, VENTRICULAR_END_S, onset
-    )
+    _follow(d, s, _VT, seen and (run or wave), blind or (over and not run), 0.0, VENTRICULAR_END_S, onset)
     wild = s.waving >= VF_WINDOWS and s.unruly >= UNRULY_WINDOWS
     tame = over or (seen and s.organised == 1)
-    _follow(d, s, out, _VF, seen and wild, blind or tame, 0.0, VENTRICULAR_END_S, waving_since)
+    _follow(d, s, _VF, seen and wild, blind or tame, 0.0, VENTRICULAR_END_S, waving_since)
 
 
 @jit
-def _technical(d: Any, s: Any, out: Any, now: float) -> None:
+def _technical(d: Any, s: Any, now: float) -> None:
     everything = (1 << s.leads) - 1
     off = s.off | s.mask
     missing = s.gap > 0
@@ -140,11 +172,11 @@ def _technical(d: Any, s: Any, out: Any, now: float) -> None:
     blind = s.blind > 0 and not missing
     long_gap = s.gap >= GAP_S * s.internal_hz
     gap_onset = now - s.gap * (s.rate_hz / s.internal_hz)
-    _follow(d, s, out, _GAP, long_gap, not missing, 0.0, 0.0, gap_onset)
-    _follow(d, s, out, _ALL_OFF, all_off, not all_off, LEAD_HOLD_S, TECHNICAL_END_S, now)
-    _follow(d, s, out, _LEAD_OFF, some_off, not some_off, LEAD_HOLD_S, TECHNICAL_END_S, now)
+    _follow(d, s, _GAP, long_gap, not missing, 0.0, 0.0, gap_onset)
+    _follow(d, s, _ALL_OFF, all_off, not all_off, LEAD_HOLD_S, TECHNICAL_END_S, now)
+    _follow(d, s, _LEAD_OFF, some_off, not some_off, LEAD_HOLD_S, TECHNICAL_END_S, now)
     noisy = blind and not all_off
-    _follow(d, s, out, _NOISY, noisy, not noisy, NOISY_HOLD_S, TECHNICAL_END_S, now)
+    _follow(d, s, _NOISY, noisy, not noisy, NOISY_HOLD_S, TECHNICAL_END_S, now)
 
 
 @jit
@@ -158,7 +190,7 @@ def _slow_throughout(s: Any, rr_s: float) -> bool:
 
 
 @jit
-def _rates(d: Any, s: Any, out: Any, now: float, seen: bool, blind: bool) -> None:
+def _rates(d: Any, s: Any, now: float, seen: bool, blind: bool) -> None:
     """Decide what hangs on the heart rate; ``seen``: it is known now; ``blind``: for long it is not."""
     slow = mean_rate(s, BRADYCARDIA_BEATS - 1) if s.run >= BRADYCARDIA_BEATS else np.nan
     fast = mean_rate(s, TACHYCARDIA_BEATS - 1) if s.run >= TACHYCARDIA_BEATS else np.nan
@@ -168,26 +200,26 @@ def _rates(d: Any, s: Any, out: Any, now: float, seen: bool, blind: bool) -> Non
     begins = seen and slow < extreme.slow_bpm and _slow_throughout(s, extreme.slow_rr_s)
     onset = beat_back(s, BRADYCARDIA_BEATS) if begins else now
     ends = blind or (slow > extreme.slow_end_bpm)
-    _follow(d, s, out, _BRADYCARDIA, begins, ends, 0.0, RATE_END_S, onset)
+    _follow(d, s, _BRADYCARDIA, begins, ends, 0.0, RATE_END_S, onset)
     long = fast > extreme.fast_bpm
     begins = seen and (long or soon > extreme.soon_bpm) and few > extreme.fast_bpm
     onset = beat_back(s, TACHYCARDIA_BEATS if long else SOON_BEATS) if begins else now
     back = fast < extreme.fast_end_bpm and few < extreme.fast_end_bpm
     ends = blind or back or s.hr_bpm < extreme.fast_back_bpm
-    _follow(d, s, out, _TACHYCARDIA, begins, ends, 0.0, RATE_END_S, onset)
+    _follow(d, s, _TACHYCARDIA, begins, ends, 0.0, RATE_END_S, onset)
     low, high, hr = d.low[0], d.high[0], s.hr_bpm
     enough = seen and (s.run > 4 or pause_s(s) > extreme.asystole_s)
     ends = blind or not hr < low + RATE_HYSTERESIS_BPM
-    _follow(d, s, out, _HR_LOW, enough and hr < low, ends, RATE_HOLD_S, RATE_END_S, now)
+    _follow(d, s, _HR_LOW, enough and hr < low, ends, RATE_HOLD_S, RATE_END_S, now)
     ends = blind or not hr > high - RATE_HYSTERESIS_BPM
-    _follow(d, s, out, _HR_HIGH, enough and hr > high, ends, RATE_HOLD_S, RATE_END_S, now)
+    _follow(d, s, _HR_HIGH, enough and hr > high, ends, RATE_HOLD_S, RATE_END_S, now)
 
 
 @jit
-def assess(d: Any, s: Any, r: Any, out: Any) -> None:
-    """Look at all conditions of the ECG: at every tick."""
-    now = s.origin + s.block * (s.rate_hz / s.internal_hz)
-    _technical(d, s, out, now)
+def assess(d: Any, s: Any, r: Any) -> None:
+    """Look at all conditions of the ECG, at every tick; ``tell`` writes what comes of it."""
+    now = _now(s)
+    _technical(d, s, now)
     seen = s.analysable == 1 and s.blind == 0
     blind = s.blind > BLIND_END_S * r.internal_hz
     pause = pause_s(s)
@@ -206,11 +238,11 @@ def assess(d: Any, s: Any, r: Any, out: Any) -> None:
         s.calm_beats = s.beats
     back = s.beats - s.calm_beats >= ASYSTOLE_END_BEATS
     onset = now - pause * s.rate_hz
-    _follow(d, s, out, _ASYSTOLE, still, back or blind, 0.0, 0.0, onset)
-    _ventricular(d, s, out, now, seen, blind)
-    _rates(d, s, out, now, seen, blind)
+    _follow(d, s, _ASYSTOLE, still, back or blind, 0.0, 0.0, onset)
+    _ventricular(d, s, now, seen, blind)
+    _rates(d, s, now, seen, blind)
     lasts = s.atrial == 1 and now - s.atrial_since >= LASTING_S * s.rate_hz
-    _follow(d, s, out, _AF, lasts, s.atrial == 0, 0.0, 0.0, s.atrial_since)
+    _follow(d, s, _AF, lasts, s.atrial == 0, 0.0, 0.0, s.atrial_since)
 
 
 @jit

@@ -26,8 +26,9 @@ from detectors.output import (
     write_rhythm,
     write_segment,
 )
+from detectors.qrs import accept
 from detectors.state import MAX_LEADS
-from detectors.step import step
+from detectors.step import end_block, look_around, take_block
 from detectors.trends import flush_minute
 from schemas import records
 from schemas.conditions import Code
@@ -143,7 +144,11 @@ def _sample_loop(d: Any, s: Any, r: Any, out: Any, n: int, at: Any, sample: Any)
             s.phase = 0
             if outer(s, s.position - 1) >= d.due:
                 apply_due(d, s, outer(s, s.position - 1))
-            step(d, s, r, out)
+            if take_block(s, r):
+                accept(d, s, r, out)
+            over = end_block(s, r)
+            if over:
+                look_around(d, s, r, out, over)
 
 
 @jit

@@ -196,7 +196,7 @@ def _is_t_wave(s: Any, r: Any, at: float) -> bool:
 
 
 @jit
-def _accept(d: Any, s: Any, r: Any, out: Any) -> None:
+def accept(d: Any, s: Any, r: Any, out: Any) -> None:
     """Make the candidate a beat, or leave it where it is low and looks like none."""
     at = s.candidate_block
     if _is_t_wave(s, r, at):
@@ -230,8 +230,8 @@ def _fall(s: Any, r: Any) -> None:
 
 
 @jit
-def qrs_step(d: Any, s: Any, r: Any, out: Any) -> None:
-    """Take one block of envelopes; decide on the candidate when its time has come."""
+def qrs_step(s: Any, r: Any) -> bool:
+    """Take one block of envelopes; return whether the candidate's time has come: for ``accept``."""
     f = _fuse(s, r)
     if f < 0.0:
         s.blind += 1
@@ -255,5 +255,4 @@ def qrs_step(d: Any, s: Any, r: Any, out: Any) -> None:
         _fall(s, r)
     s.fused[0] = s.fused[1]
     s.fused[1] = f
-    if s.candidate > 0.0 and s.block - r.half - s.candidate_block >= CONFIRM_S * r.internal_hz:
-        _accept(d, s, r, out)
+    return bool(s.candidate > 0.0 and s.block - r.half - s.candidate_block >= CONFIRM_S * r.internal_hz)

@@ -226,6 +226,9 @@ SIGNAL = np.dtype(
         ("atrial_calm", np.int64),  # seconds in a row that speak against it
         # conditions
         ("calm_beats", np.int64),
+        ("decided", np.int64),  # phases of conditions that wait to be written
+        ("decided_code", np.int64, (CONDITIONS,)),
+        ("decided_phase", np.int64, (CONDITIONS,)),
         # rhythm
         ("rhythm", np.int64),
         ("next_rhythm", np.int64),

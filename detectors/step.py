@@ -12,7 +12,7 @@ from typing import Any
 
 from detectors.atrial import atrial_second
 from detectors.compiled import jit
-from detectors.conditions import assess
+from detectors.conditions import assess, tell
 from detectors.fibrillation import look, slow_step
 from detectors.qrs import qrs_step
 from detectors.quality import each_second
@@ -22,6 +22,7 @@ from detectors.state import RING
 from detectors.trends import trend_second
 
 TICKS_PER_S = 8
+NOTHING, TICK, SECOND = range(3)
 HOLD_REJOIN_BLOCKS = 12  # held this long (about 0.1 s), a lead goes on from the held value
 MAX_COUNT = 255
 ROUGH_CAP_MV = 1.0  # a single jump does not make a second rough
@@ -110,29 +111,46 @@ def _envelope(s: Any, r: Any, lead: int) -> float:
 
 
 @jit
-def step(d: Any, s: Any, r: Any, out: Any) -> None:
-    """Take one finished block of all leads through the whole chain."""
+def take_block(s: Any, r: Any) -> bool:
+    """Take one finished block of all leads through filter and detection; return whether a QRS is due."""
     present = False
     for lead in range(s.leads):
         if _enter(s, r, lead):
             present = True
         s.envelope[lead] = 0.0 if s.settle[lead] > 0 else _envelope(s, r, lead)
     s.gap = 0 if present else s.gap + 1
-    qrs_step(d, s, r, out)
+    decided = qrs_step(s, r)
     slow_step(s, r)
+    return bool(decided)
+
+
+@jit
+def end_block(s: Any, r: Any) -> int:
+    """Go on to the next block; return NOTHING, or whether a TICK or a SECOND is over."""
     s.block += 1
     s.tick_blocks += 1
     s.second_blocks += 1
     if s.second_blocks >= round(r.internal_hz):
+        s.tick_blocks = 0
+        return SECOND
+    if s.tick_blocks * TICKS_PER_S >= r.internal_hz:
+        s.tick_blocks = 0
+        return TICK
+    return NOTHING
+
+
+@jit
+def look_around(d: Any, s: Any, r: Any, out: Any, over: int) -> None:
+    """Judge the second that is over, and all conditions."""
+    if over == SECOND:
         each_second(s)
         look(d, s, r)
         look_at_run(s, r)
         atrial_second(d, s, r)
         trend_second(d, s, r, out)
-        assess(d, s, r, out)
+    assess(d, s, r)
+    if s.decided > 0:
+        tell(d, s, out)
+    if over == SECOND:
         rhythm_second(d, s, r, out)
         s.second_blocks = 0
-        s.tick_blocks = 0
-    elif s.tick_blocks * TICKS_PER_S >= r.internal_hz:
-        s.tick_blocks = 0
-        assess(d, s, r, out)
