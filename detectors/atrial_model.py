@@ -1,22 +1,22 @@
 """Weights by feature of ``irregularity.FEATURES``: written by ``scripts/train_af.py``."""
 
-BIAS = -4.6473
+BIAS = -5.1694
 WEIGHTS = (
-    -3.9669,  # p_likeness
-    -1.3658,  # p_height
-    -0.0950,  # rr
-    7.1730,  # rr_squared
-    -0.7175,  # step
-    0.9917,  # clean_step
-    2.6358,  # clean_share
-    -1.8453,  # clean_regular
-    -2.8730,  # near
-    1.0245,  # cosen
-    3.1034,  # turning
-    0.1140,  # second
-    -0.3556,  # third
-    0.7797,  # pattern
-    -0.3893,  # below
-    1.3585,  # ventricular
-    -0.3227,  # p_likeness_step
+    -3.7952,  # p_likeness
+    -1.3279,  # p_height
+    -0.3801,  # rr
+    6.9846,  # rr_squared
+    -0.5128,  # step
+    0.7625,  # clean_step
+    3.5844,  # clean_share
+    -2.7225,  # clean_regular
+    -1.5565,  # near
+    0.9028,  # cosen
+    1.9976,  # turning
+    0.0270,  # second
+    -0.0856,  # third
+    0.4540,  # pattern
+    -0.1142,  # below
+    4.0951,  # ventricular
+    -0.3868,  # p_likeness_step
 )
