@@ -20,7 +20,7 @@ _WRAP = RING - 1
 @jit
 def decide_beat(d: Any, s: Any, r: Any, out: Any, at: float) -> None:
     """Write the beat at block ``at`` and keep it."""
-    sample = s.origin + _locate(s, r, at) * r.step + 0.5 * (r.step - 1)
+    sample = _sample(s, r, _locate(s, r, at))
     before = s.at[(s.beats - 1) % len(s.at)] if s.run > 0 else np.nan
     rr_s = (sample - before) / s.rate_hz
     aligned = align(s, r, at)
@@ -33,7 +33,13 @@ def decide_beat(d: Any, s: Any, r: Any, out: Any, at: float) -> None:
     s.hr_bpm = mean_rate(s, min(s.run - 1, HR_BEATS))
     write_beat(d, s, out, sample, code, rr_s, s.hr_bpm)
     trend_beat(d, s, code)
-    atrial_beat(s, r, aligned, sample, code)
+    atrial_beat(s, r, aligned, _sample(s, r, aligned), code)
+
+
+@jit
+def _sample(s: Any, r: Any, block: float) -> float:
+    """Return the ECG sample in the middle of a block."""
+    return float(s.origin + block * r.step + 0.5 * (r.step - 1))
 
 
 @jit
