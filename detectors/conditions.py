@@ -231,8 +231,7 @@ def assess(d: Any, s: Any, r: Any) -> None:
         rate = mean_rate(s, min(s.run - 1, 8))
         silent = pause - DECIDED_S
         s.hr_bpm = min(rate, 60.0 / silent) if silent * rate > 60.0 * STALE_RATE else rate
-    ventricular = d.open[_VF] or d.open[_VT]  # its waves may be too slow or low for QRS complexes
-    still = seen and pause >= asystole_s and s.candidate == 0.0 and not ventricular
+    still = seen and pause >= asystole_s and s.candidate == 0.0 and not d.open[_VF]
     if still:
         s.hr_bpm = 0.0
     if pause >= asystole_s:

@@ -28,7 +28,7 @@ from detectors.beats import decide_beat
 from detectors.classes import VENTRICULAR
 from detectors.compiled import jit
 from detectors.quality import FULL_SNR, snr
-from detectors.shapes import likeness, wider
+from detectors.shapes import likeness, width_at
 
 REFRACTORY_S = 0.20  # EC57 pairs within 0.15 s; Pan 1985: 0.2 s
 CONFIRM_S = 0.24  # nothing higher within this time: a P wave gives way to its QRS
@@ -50,6 +50,8 @@ FAMILIAR = 0.4  # correlation from which it does
 FAMILIAR_BEATS = 8  # since the stretch began, before which nothing is asked
 OVERDUE = 1.5  # RR intervals, behind which nothing is asked either
 MIN_QRS_MV = 0.15  # envelope: QRS complexes of 0.5 mV have 0.36 and more, those of 0.15 mV up to 0.13 (EC13)
+WEAK_MV = 0.22  # envelope: a pulse of 10 ms and 1 mV has 0.21
+NARROW_S = 0.022  # area over height: half of what the narrowest QRS complex of EC13 (70 ms) has
 LEARN_S = 1.5
 LEVEL_GAIN = 0.12  # share of a new beat in the QRS level; Pan 1985: 1/8
 NOISE_GAIN = 0.125  # Pan 1985
@@ -192,14 +194,23 @@ def _is_t_wave(s: Any, r: Any, at: float) -> bool:
     """Return whether a peak comes when a T wave may, and is far wider than the beat before it."""
     if np.isnan(s.last_block) or at - s.last_block >= T_WAVE_S * r.internal_hz or s.candidate >= T_HIGHEST:
         return False
-    return bool(wider(s, r, at, s.last_block) > T_WIDER)
+    return bool(width_at(s, r, at) > T_WIDER * width_at(s, r, s.last_block))
+
+
+@jit
+def _is_pulse(s: Any, r: Any, at: float) -> bool:
+    """Return whether a weak peak is too narrow for a QRS: what a filter has left of a pacing pulse."""
+    for lead in range(s.leads):
+        if s.candidate_envelope[lead] >= WEAK_MV and not (s.unusable >> lead) & 1:
+            return False
+    return bool(width_at(s, r, at) < NARROW_S)
 
 
 @jit
 def accept(d: Any, s: Any, r: Any, out: Any) -> None:
     """Make the candidate a beat, or leave it where it is low and looks like none."""
     at = s.candidate_block
-    if _is_t_wave(s, r, at):
+    if _is_t_wave(s, r, at) or _is_pulse(s, r, at):
         s.candidate = 0.0
         return
     if _is_strange(s, r, at):

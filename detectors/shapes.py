@@ -29,6 +29,7 @@ REPEATED = 1.5  # members of a cluster that more than one beat has made
 GAIN = 0.12  # share of a new beat in its cluster
 FORGET = 0.995  # a beat: how members fade
 LEAST_WIDTH_S = 0.03
+LEAST_MEASURED_S = 0.01  # a single point
 ALIGN_S = 0.05
 _WRAP = RING - 1
 
@@ -209,13 +210,11 @@ def likeness(s: Any, r: Any, at: float) -> float:
 
 
 @jit
-def wider(s: Any, r: Any, at: float, before: float) -> float:
-    """Return how many times as wide as what lies about block ``before`` is what lies about ``at``."""
+def width_at(s: Any, r: Any, at: float) -> float:
+    """Return the width of what lies around block ``at``, in s."""
     shape = np.zeros((SHAPE_LEADS, SHAPE), np.float32)
     extract(s, r, align(s, r, at), shape)
-    here = width_s(shape)
-    extract(s, r, align(s, r, before), shape)
-    return here / max(0.01, width_s(shape))
+    return max(LEAST_MEASURED_S, width_s(shape))
 
 
 @jit
