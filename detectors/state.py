@@ -199,13 +199,13 @@ SIGNAL = np.dtype(
         ("crossing", np.float64),
         ("slow_hz", np.float64),
         ("slow_mv", np.float64),
-        ("window", np.float64, (SHAPE_LEADS, WINDOW_FEATURES)),
+        ("window", np.float32, (SHAPE_LEADS, WINDOW_FEATURES)),
         ("reference", np.float64, (SHAPE_LEADS, REFERENCES)),
         ("reference_n", np.int64, (SHAPE_LEADS,)),
         ("wave_odds", np.float64),  # natural log odds of a ventricular wave
         ("organised", np.int64),  # the wave repeats itself, slower than flutter
         # runs
-        ("run_window", np.float64, (RUN_FEATURES,)),
+        ("run_window", np.float32, (RUN_FEATURES,)),
         ("run_odds", np.float64),
         ("waving", np.int64),  # seconds in a row that look like a ventricular wave
         ("unruly", np.int64),  # of these, in a row, not organised
