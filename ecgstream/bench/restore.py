@@ -84,7 +84,8 @@ class _Written:
         self._devices = devices
         self._states = _states(min(devices, POOL))
         self.state_bytes = float(np.mean([len(s) for s in self._states]))
-        self.snapshot_bytes = float(np.mean([len(codec.encode(self._snapshot(i, 0))) for i in range(100)]))
+        snapshots = (self._snapshot(i, 0) for i in range(len(self._states)))
+        self.snapshot_bytes = float(np.mean([len(codec.encode(one)) for one in snapshots]))
 
     def records(self, first: int, last: int, began_ms: int) -> Iterator[Keyed]:
         """Yield the snapshots of turns, each device once a turn, and the positions of every second."""
