@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 
 from detectors.atrial_model import BIAS, WEIGHTS
+from detectors.classes import NORMAL, PACED, VENTRICULAR
 from detectors.compiled import jit
-from detectors.evidence import VENTRICULAR
 from detectors.irregularity import P_HEIGHT, P_LIKENESS, P_LIKENESS_STEP, STEP, describe, median, regular
 from detectors.state import AF_BEATS, P_POINTS, RING, SHAPE_LEADS
 from schemas.conditions import Code
@@ -48,7 +48,6 @@ T_SHARE, T_LIMIT_S = 0.42, 0.45  # the same at slow rates, of the mean interval
 T_DROP = 0.6  # of the interval before: the same if it has the patient's own shape
 T_BEATS = 8  # intervals in that mean
 CALM_STEPS = 4  # regular steps in a row: fibrillation began behind them
-_NORMAL, _PACED = ord("N"), ord("/")
 _VF = int(Code.VENTRICULAR_FIBRILLATION)
 _VT = int(Code.VENTRICULAR_TACHYCARDIA)
 _WRAP = RING - 1
@@ -69,9 +68,9 @@ def _mean_rr(s: Any) -> float:
 
 @jit
 def _is_t_wave(s: Any, code: int, rr_s: float) -> bool:
-    if code == _PACED or rr_s <= 0.0:
+    if code == PACED or rr_s <= 0.0:
         return False
-    if code == _NORMAL:
+    if code == NORMAL:
         return bool(rr_s < T_LATEST_S and rr_s < T_DROP * s.af_rr[(s.af_beats - 1) % AF_BEATS])
     return bool(rr_s < max(T_LATEST_S, min(T_LIMIT_S, T_SHARE * _mean_rr(s))))
 
@@ -146,7 +145,7 @@ def atrial_beat(s: Any, r: Any, at: float, sample: float, code: int) -> None:
         rr_s = (sample - s.af_at[last]) / s.rate_hz
         if _is_t_wave(s, code, rr_s):
             return
-    paced = code == _PACED or (s.af_beats > 0 and s.af_code[last] == _PACED)
+    paced = code == PACED or (s.af_beats > 0 and s.af_code[last] == PACED)
     slot = s.af_beats % AF_BEATS
     s.af_at[slot] = sample
     s.af_rr[slot] = 0.0 if paced or rr_s > LONG_S else rr_s

@@ -17,7 +17,7 @@ import numpy as np
 from detectors.atrial import LASTING_S
 from detectors.beats import mean_rate
 from detectors.compiled import jit
-from detectors.evidence import FIRST_VITAL, LAST_VITAL, VENTRICULAR, pause_s
+from detectors.evidence import FIRST_VITAL, LAST_VITAL, pause_s, ventricular_run
 from detectors.extremes import EXTREMES
 from detectors.fibrillation import END_ODDS, WINDOW_S
 from detectors.output import END, ONSET, UPDATE, beat_back, outer, time_of, write_condition
@@ -139,22 +139,13 @@ def _follow(
 
 
 @jit
-def _ventricular_beats(s: Any) -> int:
-    """Return how many of the last beats in a row are ventricular."""
-    v = 0
-    while v < min(s.run, len(s.code)) and s.code[(s.beats - 1 - v) % len(s.code)] == VENTRICULAR:
-        v += 1
-    return v
-
-
-@jit
 def _ventricular(d: Any, s: Any, now: float, seen: bool, blind: bool) -> None:
     """Decide on ventricular tachycardia, by its beats or its organised wave, and on fibrillation."""
     run = s.run_odds > RUN_ODDS
     wave = s.waving >= VT_WINDOWS and s.organised == 1
     over = seen and s.wave_odds < END_ODDS
     waving_since = now - (WINDOW_S + s.waving - 1) * s.rate_hz
-    v = _ventricular_beats(s)
+    v = ventricular_run(s)
     onset = beat_back(s, max(RUN_BEATS, v)) if run or v >= RUN_BEATS else waving_since
     _follow(d, s, _VT, seen and (run or wave), blind or (over and not run), 0.0, VENTRICULAR_END_S, onset)
     wild = s.waving >= VF_WINDOWS and s.unruly >= UNRULY_WINDOWS

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from detectors.classes import VENTRICULAR
 from detectors.compiled import jit
 from detectors.irregularity import CLEAN_STEP, P_LIKENESS
 from schemas.conditions import Code
@@ -69,7 +70,6 @@ FIRST_VITAL, LAST_VITAL = int(Code.SPO2_LOW), int(Code.SPO2_HIGH)
 """Conditions from here to there are of vital signs, and follow their times instead of samples."""
 _FIRST_SIGNAL = int(Code.LEAD_OFF)
 _RESTARTED = int(Code.DEVICE_RESTARTED)
-VENTRICULAR = ord("V")
 
 
 @jit
@@ -92,9 +92,10 @@ def pause_s(s: Any) -> float:
 
 
 @jit
-def _ventricular_run(s: Any) -> int:
+def ventricular_run(s: Any) -> int:
+    """Return how many of the last beats in a row are ventricular."""
     n = 0
-    while n < min(s.beats, len(s.code)) and s.code[(s.beats - 1 - n) % len(s.code)] == VENTRICULAR:
+    while n < min(s.run, len(s.code)) and s.code[(s.beats - 1 - n) % len(s.code)] == VENTRICULAR:
         n += 1
     return n
 
@@ -128,7 +129,7 @@ def collect(d: Any, s: Any, code: int, value: float, into: Any) -> None:
         into[5] = s.gap / s.internal_hz if s.internal_hz > 0.0 else np.nan
     else:
         into[4] = pause_s(s)
-        into[5] = _ventricular_run(s)
+        into[5] = ventricular_run(s)
         if code == _LOW_CODE:
             into[6] = d.low[0]
         elif code == _HIGH_CODE:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from detectors.classes import PACED
 from detectors.compiled import jit
 from detectors.control import LOW
 from detectors.extremes import EXTREMES
@@ -21,8 +22,6 @@ VFL_HZ = 4.0  # flutter: 240 a minute and less
 DEBOUNCE_S = 2
 PACED_SHARE = 0.5
 _HEART_RATE = LIMITED_CODES.index(mdc.HEART_RATE)
-_PACED = ord("/")
-_VENTRICULAR = ord("V")
 _ASYSTOLE = int(Code.ASYSTOLE)
 _VF = int(Code.VENTRICULAR_FIBRILLATION)
 _VT = int(Code.VENTRICULAR_TACHYCARDIA)
@@ -52,7 +51,7 @@ def _rhythm(d: Any, s: Any) -> int:
         return s.rhythm if s.rhythm != R_NOISE else R_UNKNOWN
     paced = 0
     for i in range(4):
-        paced += s.code[(s.beats - 1 - i) % len(s.code)] == _PACED
+        paced += s.code[(s.beats - 1 - i) % len(s.code)] == PACED
     if paced > 4 * PACED_SHARE:
         return R_PACED
     if s.atrial:

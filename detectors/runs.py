@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from detectors.classes import VENTRICULAR
 from detectors.compiled import jit
-from detectors.evidence import VENTRICULAR
 from detectors.fibrillation import (
     BACKGROUND,
     LEVEL,

@@ -8,6 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from statistics import median
@@ -72,7 +73,7 @@ def turns(
     for turn in range(n + 1):
         found = {BANK: _cpu_s(lambda: feed(bundles)) / in_bank}
         for name, detector in against.items():
-            found[name] = _cpu_s(lambda detector=detector: others(detector)) / in_leads  # type: ignore[misc]
+            found[name] = _cpu_s(partial(others, detector)) / in_leads
         for name, seconds in found.items() if turn else ():
             taken[name].append(seconds * 1e9)
     return dict(taken)

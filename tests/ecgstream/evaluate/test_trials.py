@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,15 +34,15 @@ VT, VF = Code.VENTRICULAR_TACHYCARDIA, Code.VENTRICULAR_FIBRILLATION
 WITHIN = Alarm(VT, {0.25: 3.0}, {0.25: 5.0}, (VF,))
 
 
-def played(conditions: list[tuple[int, int, float]] = (), rates: list[float] = ()) -> Played:  # type: ignore[assignment]
+def played(conditions: Sequence[tuple[int, int, float]] = (), rates: Sequence[float] = ()) -> Played:
     """Return what was found: conditions (code, phase, end of the packet), rates at the end of each second."""
     rows = np.zeros(len(conditions), CONDITION)
     for row, (code, phase, _) in zip(rows, conditions, strict=True):
         row["code"], row["phase"] = code, phase
-    nothing = np.zeros(0)
+    nothing: Any = np.zeros(0)
     ends = np.arange(1.0, len(rates) + 1)
     at = np.array([at for _, _, at in conditions])
-    return Played(250.0, 40.0, nothing, rows, nothing, nothing, nothing, at, ends, np.array(rates))  # type: ignore[arg-type]
+    return Played(250.0, 40.0, nothing, rows, nothing, nothing, nothing, at, ends, np.array(rates))
 
 
 def test_an_alarm_is_told_when_the_packet_of_its_onset_ends() -> None:
