@@ -40,6 +40,8 @@ _LIMIT = (
     "a limit that the ward has set is passed: injury comes with delay, and its extremes alarm by themselves"
 )
 _SLOW = "changes over minutes to hours, so that a response within minutes prevents injury"
+_ECTOPY = "says that the heart is irritable; what harms alarms by itself"
+_HEART_MUSCLE = "heart muscle may be dying, over minutes to hours; monitoring leads only hint at it"
 
 JUDGEMENTS = {
     Code.ASYSTOLE: _high("no circulation: death within minutes"),
@@ -61,6 +63,32 @@ JUDGEMENTS = {
     Code.TEMPERATURE_HIGH: _low(_SLOW),
     Code.ATRIAL_FIBRILLATION: _medium(
         "may bring a stroke with delay; not high, since a rate that fails the circulation alarms by itself"
+    ),
+    Code.VENTRICULAR_RUN: _medium("short, but of the kind that a ventricular tachycardia begins with"),
+    Code.VENTRICULAR_COUPLET: _low(_ECTOPY),
+    Code.VENTRICULAR_BIGEMINY: _low(_ECTOPY),
+    Code.VENTRICULAR_TRIGEMINY: _low(_ECTOPY),
+    Code.R_ON_T: _low("may set off a fibrillation, which alarms by itself; most never do"),
+    Code.VPC_RATE_HIGH: _low(_ECTOPY),
+    Code.SUPRAVENTRICULAR_TACHYCARDIA: _medium(
+        "seldom fails the circulation, and a rate that does alarms by itself; may need treatment in the hour"
+    ),
+    Code.PAUSE: _medium("a heart that paused may stand still next; that it does alarms by itself"),
+    Code.MISSED_BEAT: _low("one beat; a pause, or a rate that falls, alarms by itself"),
+    Code.AV_BLOCK: _medium("may become complete, with a rate that fails; suspected from one or two leads"),
+    Code.PACER_NOT_CAPTURING: _medium(
+        "the heart lives by its own rhythm or not at all, which alarms by itself"
+    ),
+    Code.PACER_NOT_PACING: _medium("the heart lives by its own rhythm or not at all, which alarms by itself"),
+    Code.SUSTAINED_VENTRICULAR_TACHYCARDIA: _high("does not end by itself: must be ended now"),
+    Code.ST_ELEVATION: _medium(_HEART_MUSCLE),
+    Code.ST_DEPRESSION: _medium(_HEART_MUSCLE),
+    Code.DESATURATION: _high("far below the limit: the brain is harmed within minutes"),
+    Code.APNOEA: _high("no breath: cardiac arrest follows within minutes"),
+    Code.NEWS2_URGENT: _medium("the score's authors ask for an urgent review by a clinician"),
+    Code.NEWS2_EMERGENCY: _medium(
+        "the score's authors ask for an emergency assessment; not high, since it moves with spot measurements "
+        "and what kills within minutes alarms by itself"
     ),
     Code.LEAD_OFF: _low("the other leads still watch the heart"),
     Code.ALL_LEADS_OFF: _medium(

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from detectors import kernel, output
 from detectors.control import CATEGORIES, HIGH, LOW, NEVER, take
-from detectors.evidence import FIRST_VITAL, LAST_VITAL
+from detectors.evidence import OF_VITALS
 from detectors.output import Events, Out
 from detectors.rates import Rates
 from detectors.state import BEATS, DEVICE, SIGNAL, STATE_VERSION, StateError, blank_signal, pack, unpack
@@ -144,8 +144,8 @@ class Bank:
         """
         row = self.restore(device, state)
         d, s = self._device[row], self._signal[row]
-        d["open"][FIRST_VITAL : LAST_VITAL + 1] = 0
-        d["held"][FIRST_VITAL : LAST_VITAL + 1] = 0
+        d["open"][OF_VITALS] = 0
+        d["held"][OF_VITALS] = 0
         d["vital_n"], d["vital_sum"] = 0, 0.0
         d["vital_low"], d["vital_high"] = np.inf, -np.inf
         s["segment"], s["restored"] = -1, 1

@@ -17,7 +17,7 @@ import numpy as np
 from detectors.atrial import LASTING_S
 from detectors.beats import mean_rate
 from detectors.compiled import jit
-from detectors.evidence import FIRST_VITAL, LAST_VITAL, pause_s, ventricular_run
+from detectors.evidence import OF_VITALS, pause_s, ventricular_run
 from detectors.extremes import EXTREMES
 from detectors.fibrillation import END_ODDS, WINDOW_S
 from detectors.output import END, ONSET, UPDATE, beat_back, outer, time_of, write_condition
@@ -240,7 +240,8 @@ def assess(d: Any, s: Any, r: Any) -> None:
 def end_all(d: Any, s: Any, out: Any, sample: float) -> None:
     """Close every condition of the ECG: the session or the stretch is over."""
     for code in range(len(d.open)):
-        if d.open[code] and not FIRST_VITAL <= code <= LAST_VITAL:
+        if OF_VITALS[code]:
+            continue
+        if d.open[code]:
             end(d, s, out, code, sample)
-        if not FIRST_VITAL <= code <= LAST_VITAL:
-            d.held[code] = 0
+        d.held[code] = 0

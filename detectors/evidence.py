@@ -8,6 +8,7 @@ import numpy as np
 from detectors.classes import VENTRICULAR
 from detectors.compiled import jit
 from detectors.irregularity import CLEAN_STEP, P_LIKENESS
+from detectors.state import CONDITIONS
 from schemas.conditions import Code
 
 EVIDENCE_SLOTS = 8
@@ -66,8 +67,10 @@ _VF_CODE = int(Code.VENTRICULAR_FIBRILLATION)
 _AF_CODE = int(Code.ATRIAL_FIBRILLATION)
 _LOW_CODE = int(Code.HEART_RATE_LOW)
 _HIGH_CODE = int(Code.HEART_RATE_HIGH)
-FIRST_VITAL, LAST_VITAL = int(Code.SPO2_LOW), int(Code.SPO2_HIGH)
-"""Conditions from here to there are of vital signs, and follow their times instead of samples."""
+OF_VITALS = np.zeros(CONDITIONS, np.bool_)
+OF_VITALS[int(Code.SPO2_LOW) : int(Code.SPO2_HIGH) + 1] = True
+OF_VITALS[[Code.DESATURATION, Code.APNOEA, Code.NEWS2_URGENT, Code.NEWS2_EMERGENCY]] = True
+"""Whether a condition, by its code, is of vital signs and follows their times instead of samples."""
 _FIRST_SIGNAL = int(Code.LEAD_OFF)
 _RESTARTED = int(Code.DEVICE_RESTARTED)
 
@@ -106,7 +109,7 @@ def collect(d: Any, s: Any, code: int, value: float, into: Any) -> None:
     into[:] = np.nan
     if code == _RESTARTED:
         return
-    if FIRST_VITAL <= code <= LAST_VITAL:
+    if OF_VITALS[code]:
         into[0] = value
         into[1] = d.limit_told[code]
         return

@@ -31,10 +31,10 @@ P_POINTS = 12  # points of the stretch before a QRS, 20 ms apart
 WINDOW_FEATURES = 19  # of a window of it and lead: fibrillation.FEATURES
 REFERENCES = 5  # of these, what the patient's reference is kept of
 RUN_FEATURES = 16  # of five beats: runs.FEATURES
-CONDITIONS = 40  # codes of schemas.conditions below this number are decided here
+CONDITIONS = 48  # codes of schemas.conditions below this number are decided here, but LINK_LOST
 MAX_PENDING = 48
 PATIENT_BYTES = 32
-LIMITED = 6  # numbers with alarm limits: schemas.limits.LIMITED_CODES
+LIMITED = 9  # numbers with alarm limits: schemas.limits.LIMITED_CODES
 VITALS = 12  # numbers a device whose minutes are summed up
 
 PENDING = np.dtype(

@@ -12,7 +12,7 @@ import numpy as np
 
 from detectors.compiled import jit
 from detectors.control import limit_at
-from detectors.evidence import FIRST_VITAL, LAST_VITAL
+from detectors.evidence import OF_VITALS
 from detectors.output import END, ONSET, UPDATE, outer, write_condition, write_trend
 from detectors.trends import MINUTE_NS
 from schemas import mdc
@@ -46,7 +46,7 @@ END_NS = 5 * SECOND_NS
 STALE_NS = 60 * SECOND_NS
 """Up to so far back a vital is a duplicate or out of order (gateways fill gaps of 60 s in order);
 farther back the device's clock has been set back, and nobody must go unwatched until it catches up."""
-_LIMITED = np.array(LIMITED_CODES)
+_LIMITED = np.array(LIMITED_CODES[: len(HOLD_NS)])  # those behind are of the ECG
 _ECG_RATE, _ECG_VPC = mdc.HEART_RATE, mdc.VPC_RATE
 
 
@@ -138,7 +138,9 @@ def _flush(d: Any, out: Any, i: int) -> None:
 @jit
 def _new_session(d: Any, s: Any, out: Any, session: int, t: int) -> None:
     """End what the old session left open."""
-    for code in range(FIRST_VITAL, LAST_VITAL + 1):
+    for code in range(len(d.open)):
+        if not OF_VITALS[code]:
+            continue
         if d.open[code]:
             at = _sample(d, s, d.vital_session, t)
             _tell(d, s, out, code, END, at, t, np.nan)

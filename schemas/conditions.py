@@ -34,12 +34,31 @@ class Code(IntEnum):
     TEMPERATURE_HIGH = 16
     SPO2_HIGH = 17
     ATRIAL_FIBRILLATION = 18
+    VENTRICULAR_RUN = 19
+    VENTRICULAR_COUPLET = 20
+    VENTRICULAR_BIGEMINY = 21
+    VENTRICULAR_TRIGEMINY = 22
+    R_ON_T = 23
+    VPC_RATE_HIGH = 24
+    SUPRAVENTRICULAR_TACHYCARDIA = 25
+    PAUSE = 26
+    MISSED_BEAT = 27
+    AV_BLOCK = 28
+    PACER_NOT_CAPTURING = 29
+    PACER_NOT_PACING = 30
+    SUSTAINED_VENTRICULAR_TACHYCARDIA = 31
     LEAD_OFF = 32
     ALL_LEADS_OFF = 33
     ECG_NOISY = 34
     SIGNAL_GAP = 35
     DEVICE_RESTARTED = 36
     LINK_LOST = 37
+    ST_ELEVATION = 38
+    ST_DEPRESSION = 39
+    DESATURATION = 40
+    APNOEA = 41
+    NEWS2_URGENT = 42
+    NEWS2_EMERGENCY = 43
     PIPELINE_STALLED = 64
     PIPELINE_BEHIND = 65
     BROKER_AWAY = 66
@@ -83,12 +102,31 @@ CATALOGUE = {
     Code.TEMPERATURE_HIGH: Meaning("Temperature above its limit"),
     Code.SPO2_HIGH: Meaning("SpO2 above its limit"),
     Code.ATRIAL_FIBRILLATION: Meaning("Atrial fibrillation", mdc_event="MDC_EVT_ECG_ATR_FIB"),
+    Code.VENTRICULAR_RUN: Meaning("Run of ventricular beats"),
+    Code.VENTRICULAR_COUPLET: Meaning("Ventricular couplet"),
+    Code.VENTRICULAR_BIGEMINY: Meaning("Ventricular bigeminy"),
+    Code.VENTRICULAR_TRIGEMINY: Meaning("Ventricular trigeminy"),
+    Code.R_ON_T: Meaning("Ventricular beat on the T wave before it"),
+    Code.VPC_RATE_HIGH: Meaning("More ventricular beats a minute than the limit"),
+    Code.SUPRAVENTRICULAR_TACHYCARDIA: Meaning("Supraventricular tachycardia"),
+    Code.PAUSE: Meaning("Pause"),
+    Code.MISSED_BEAT: Meaning("Missed beat"),
+    Code.AV_BLOCK: Meaning("Atrioventricular block suspected"),
+    Code.PACER_NOT_CAPTURING: Meaning("Pacemaker does not capture"),
+    Code.PACER_NOT_PACING: Meaning("Pacemaker does not pace"),
+    Code.SUSTAINED_VENTRICULAR_TACHYCARDIA: Meaning("Sustained ventricular tachycardia: 30 s and more"),
     Code.LEAD_OFF: Meaning("An ECG lead is off", technical=True),
     Code.ALL_LEADS_OFF: Meaning("All ECG leads are off: heart not monitored", technical=True),
     Code.ECG_NOISY: Meaning("ECG cannot be analysed", technical=True),
     Code.SIGNAL_GAP: Meaning("Samples are missing", technical=True),
     Code.DEVICE_RESTARTED: Meaning("Device has restarted", technical=True),
     Code.LINK_LOST: Meaning("No data from the device", technical=True),
+    Code.ST_ELEVATION: Meaning("ST elevation"),
+    Code.ST_DEPRESSION: Meaning("ST depression"),
+    Code.DESATURATION: Meaning("Desaturation"),
+    Code.APNOEA: Meaning("Apnoea", mdc_event="MDC_EVT_APNEA"),
+    Code.NEWS2_URGENT: Meaning("NEWS2 asks for an urgent response"),
+    Code.NEWS2_EMERGENCY: Meaning("NEWS2 asks for an emergency response"),
     Code.PIPELINE_STALLED: Meaning("Detection stands still", technical=True),
     Code.PIPELINE_BEHIND: Meaning("Detection falls behind the signal", technical=True),
     Code.BROKER_AWAY: Meaning("Kafka cannot be reached", technical=True),

@@ -10,6 +10,8 @@ RESP = 151552  # MDC_RESP
 
 HEART_RATE = 147842  # MDC_ECG_HEART_RATE, /min
 VPC_RATE = 148066  # MDC_ECG_V_P_C_RATE, /min
+RR = 147240  # MDC_ECG_TIME_PD_RR_GL, s: from one beat to the next
+ST = 131840  # MDC_ECG_AMPL_ST, mV: of any lead
 PULSE_RATE = 149530  # MDC_PULS_OXIM_PULS_RATE, /min
 SPO2 = 150456  # MDC_PULS_OXIM_SAT_O2, %
 RESP_RATE = 151562  # MDC_RESP_RATE, /min
@@ -27,6 +29,8 @@ ECG_ANALYSED = 2 * 65536 + 0xF001  # %
 UNITS = {
     HEART_RATE: "/min",
     VPC_RATE: "/min",
+    RR: "s",
+    ST: "mV",
     PULSE_RATE: "/min",
     SPO2: "%",
     RESP_RATE: "/min",

@@ -19,11 +19,15 @@ from schemas.records import Category, Limit
 
 
 class Number(NamedTuple):
-    """A number with limits; those beyond the lowest and highest value are refused as mistakes in typing."""
+    """A number with limits; those beyond the lowest and highest value are refused as mistakes in typing.
+
+    Without ``both_sides`` only too much of it is an alarm.
+    """
 
     code: int
     lowest: float
     highest: float
+    both_sides: bool = True
 
     @property
     def unit(self) -> str:
@@ -39,6 +43,9 @@ NUMBERS = {
     "resp": Number(mdc.RESP_RATE, 3, 150),
     "nibp-sys": Number(mdc.NIBP_SYS, 20, 300),
     "temp": Number(mdc.TEMPERATURE, 25, 45),
+    "vpc": Number(mdc.VPC_RATE, 1, 200, both_sides=False),
+    "pause": Number(mdc.RR, 1, 10, both_sides=False),
+    "st": Number(mdc.ST, -2, 2),
 }
 """What people call the numbers with limits."""
 
@@ -106,6 +113,8 @@ def check(name: str, limit: Limit) -> None:
         RegistryError: one is beyond what the number can be, or low is not below high.
     """
     number = NUMBERS[name]
+    if limit.low is not None and not number.both_sides:
+        raise RegistryError(f"{name}: has no low limit; set the high one")
     for side, value in (("low", limit.low), ("high", limit.high)):
         if (
             value is not None and not number.lowest <= value <= number.highest

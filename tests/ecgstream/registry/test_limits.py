@@ -19,7 +19,8 @@ def limit(name: str, low: float | None, high: float | None) -> Limit:
 
 def test_each_number_with_limits_has_a_name_and_a_unit() -> None:
     assert tuple(number.code for number in NUMBERS.values()) == LIMITED_CODES
-    assert [number.unit for number in NUMBERS.values()] == ["/min", "/min", "%", "/min", "mm[Hg]", "Cel"]
+    units = ["/min", "/min", "%", "/min", "mm[Hg]", "Cel", "/min", "s", "mV"]
+    assert [number.unit for number in NUMBERS.values()] == units
     assert NUMBERS["hr"].code == mdc.HEART_RATE
 
 
@@ -31,7 +32,15 @@ def test_the_defaults_can_be_meant(category: Category) -> None:
 
 @pytest.mark.parametrize(
     ("name", "low", "high"),
-    [("hr", 40, 150), ("hr", None, None), ("hr", 40, None), ("spo2", None, 100), ("temp", 34.5, 39.9)],
+    [
+        ("hr", 40, 150),
+        ("hr", None, None),
+        ("hr", 40, None),
+        ("spo2", None, 100),
+        ("temp", 34.5, 39.9),
+        ("pause", None, 2),
+        ("st", -0.2, 0.2),
+    ],
 )
 def test_what_can_be_meant_is_taken(name: str, low: float | None, high: float | None) -> None:
     check(name, limit(name, low, high))
@@ -51,6 +60,8 @@ def test_what_can_be_meant_is_taken(name: str, low: float | None, high: float | 
         ("hr", None, -math.inf, "hr: high -inf /min cannot be meant"),
         ("hr", 1e308, None, r"hr: low 1e\+308 /min cannot be meant"),
         ("hr", 150, 40, "hr: low 150 is not below high 40 /min"),
+        ("vpc", 5, 10, "vpc: has no low limit"),
+        ("pause", 0.5, 3, "pause: has no low limit"),
         ("hr", 80, 80, "hr: low 80 is not below high 80 /min"),
     ],
 )
