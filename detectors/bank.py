@@ -84,7 +84,7 @@ class Bank:
         """
         packet = np.zeros((rows.size, _PACKET_COLUMNS), np.int64)
         packet[:, 0] = np.arange(rows.size)
-        nothing = (packet, np.zeros((0, 4), np.int64), np.zeros((0, 3), np.float64))
+        nothing = (packet, np.zeros((0, 4), np.int64), np.zeros((0, 4), np.float64))
         return self._run(
             _NOTHING, np.ascontiguousarray(rows, np.int64), np.zeros(rows.size, np.int64), nothing
         )
@@ -243,8 +243,8 @@ def _columns(bundle: Bundle) -> Columns:
     channel_i[:, 1] = c.lead_off != 0
     channel_i[:, 2] = c.samples
     channel_i[:, 3] = np.cumsum(channel_i[:, 2]) - channel_i[:, 2]
-    channel_f = np.empty((c.code.size, 3), np.float64)
-    channel_f[:, 0], channel_f[:, 1], channel_f[:, 2] = c.rate, c.gain, c.offset
+    channel_f = np.empty((c.code.size, 4), np.float64)
+    channel_f[:, 0], channel_f[:, 1], channel_f[:, 2], channel_f[:, 3] = c.rate, c.gain, c.offset, c.high_pass
     return packet, channel_i, channel_f
 
 

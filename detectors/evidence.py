@@ -9,7 +9,9 @@ from detectors.classes import VENTRICULAR
 from detectors.compiled import jit
 from detectors.irregularity import CLEAN_STEP, P_LIKENESS
 from detectors.state import CONDITIONS
+from schemas import mdc
 from schemas.conditions import Code
+from schemas.limits import LIMITED_CODES
 
 EVIDENCE_SLOTS = 8
 
@@ -34,6 +36,9 @@ _AF = (
     "p_likeness",
     "p_height_mv",
 )
+_PATTERN = (*_ECG[:6], "limit_per_min", "ventricular_per_min")
+_PAUSE = (*_ECG[:6], "limit_s", "normal_rr_s")
+_ST = (*_ECG[:4], "lead", "st_mv", "baseline_mv", "limit_mv")
 _SIGNAL = ("hr_bpm", "quality", "leads_usable", "leads", "leads_off", "gap_s")
 
 NAMES: dict[int, tuple[str, ...]] = {
@@ -45,6 +50,21 @@ NAMES: dict[int, tuple[str, ...]] = {
     Code.HEART_RATE_LOW: _ECG,
     Code.HEART_RATE_HIGH: _ECG,
     Code.ATRIAL_FIBRILLATION: _AF,
+    Code.VENTRICULAR_RUN: _PATTERN,
+    Code.VENTRICULAR_COUPLET: _PATTERN,
+    Code.VENTRICULAR_BIGEMINY: _PATTERN,
+    Code.VENTRICULAR_TRIGEMINY: _PATTERN,
+    Code.R_ON_T: _PATTERN,
+    Code.VPC_RATE_HIGH: _PATTERN,
+    Code.SUPRAVENTRICULAR_TACHYCARDIA: _PATTERN,
+    Code.SUSTAINED_VENTRICULAR_TACHYCARDIA: _PATTERN,
+    Code.PAUSE: _PAUSE,
+    Code.MISSED_BEAT: _PAUSE,
+    Code.AV_BLOCK: _PAUSE,
+    Code.PACER_NOT_CAPTURING: _PAUSE,
+    Code.PACER_NOT_PACING: _PAUSE,
+    Code.ST_ELEVATION: _ST,
+    Code.ST_DEPRESSION: _ST,
     Code.SPO2_LOW: ("spo2_percent", "limit_percent"),
     Code.SPO2_HIGH: ("spo2_percent", "limit_percent"),
     Code.RESPIRATION_RATE_LOW: ("respiration_per_min", "limit_per_min"),
@@ -71,7 +91,13 @@ OF_VITALS = np.zeros(CONDITIONS, np.bool_)
 OF_VITALS[int(Code.SPO2_LOW) : int(Code.SPO2_HIGH) + 1] = True
 OF_VITALS[[Code.DESATURATION, Code.APNOEA, Code.NEWS2_URGENT, Code.NEWS2_EMERGENCY]] = True
 """Whether a condition, by its code, is of vital signs and follows their times instead of samples."""
+OF_PATTERNS, OF_PAUSES = (
+    np.array([NAMES.get(code) is names for code in range(CONDITIONS)]) for names in (_PATTERN, _PAUSE)
+)
 _FIRST_SIGNAL = int(Code.LEAD_OFF)
+_VPC_CODE, _PAUSE_CODE = int(Code.VPC_RATE_HIGH), int(Code.PAUSE)
+_ELEVATION_CODE, _DEPRESSION_CODE = int(Code.ST_ELEVATION), int(Code.ST_DEPRESSION)
+_VPC_LIMIT, _RR_LIMIT, _ST_LIMIT = (LIMITED_CODES.index(code) for code in (mdc.VPC_RATE, mdc.RR, mdc.ST))
 _RESTARTED = int(Code.DEVICE_RESTARTED)
 
 
@@ -104,6 +130,27 @@ def ventricular_run(s: Any) -> int:
 
 
 @jit
+def furthest(s: Any, up: bool) -> int:
+    """Return the lead whose ST level has risen, or fallen, most from its baseline."""
+    best = 0
+    for lead in range(s.leads):
+        change = s.st_mv[lead] - s.st_base_mv[lead]
+        most = s.st_mv[best] - s.st_base_mv[best]
+        if (change > most) if up else (change < most):
+            best = lead
+    return best
+
+
+@jit
+def _collect_st(d: Any, s: Any, up: bool, into: Any) -> None:
+    lead = furthest(s, up)
+    into[4] = lead + 1
+    into[5] = s.st_mv[lead]
+    into[6] = s.st_base_mv[lead]
+    into[7] = d.high[_ST_LIMIT] if up else d.low[_ST_LIMIT]
+
+
+@jit
 def collect(d: Any, s: Any, code: int, value: float, into: Any) -> None:
     """Fill the evidence of a condition."""
     into[:] = np.nan
@@ -127,13 +174,28 @@ def collect(d: Any, s: Any, code: int, value: float, into: Any) -> None:
         into[5] = math.exp(s.af_feature[CLEAN_STEP])
         into[6] = s.af_feature[P_LIKENESS]
         into[7] = s.p_height_mv
-    elif code >= _FIRST_SIGNAL:
+    elif code in (_ELEVATION_CODE, _DEPRESSION_CODE):
+        _collect_st(d, s, code == _ELEVATION_CODE, into)
+    elif _FIRST_SIGNAL <= code <= _RESTARTED:
         into[4] = bits(s.off)
         into[5] = s.gap / s.internal_hz if s.internal_hz > 0.0 else np.nan
     else:
-        into[4] = pause_s(s)
-        into[5] = ventricular_run(s)
-        if code == _LOW_CODE:
-            into[6] = d.low[0]
-        elif code == _HIGH_CODE:
-            into[6] = d.high[0]
+        _collect_beats(d, s, code, into)
+
+
+@jit
+def _collect_beats(d: Any, s: Any, code: int, into: Any) -> None:
+    into[4] = pause_s(s)
+    into[5] = ventricular_run(s)
+    if code == _LOW_CODE:
+        into[6] = d.low[0]
+    elif code == _HIGH_CODE:
+        into[6] = d.high[0]
+    elif code == _VPC_CODE:
+        into[6] = d.high[_VPC_LIMIT]
+    elif code == _PAUSE_CODE:
+        into[6] = d.high[_RR_LIMIT]
+    if OF_PAUSES[code]:
+        into[7] = s.normal_rr
+    elif OF_PATTERNS[code]:
+        into[7] = s.v_per_min

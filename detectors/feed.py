@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from detectors.compiled import jit
-from detectors.conditions import begin, end, end_all
 from detectors.control import apply_due
 from detectors.output import (
     N_BEATS,
@@ -26,7 +25,9 @@ from detectors.output import (
     write_rhythm,
     write_segment,
 )
+from detectors.phases import begin, end, end_all
 from detectors.qrs import accept
+from detectors.st import is_assessable
 from detectors.state import MAX_LEADS
 from detectors.step import end_block, look_around, take_block
 from detectors.trends import flush_minute
@@ -44,12 +45,12 @@ _RESTARTED = int(Code.DEVICE_RESTARTED)
 # Columns of a packet's row, and of a channel's integers and floats: see bank._columns.
 P_ENTRY, P_SESSION, P_FIRST, P_START_NS, P_CHANNELS, P_PACES, P_CHANNEL_AT, P_PACE_AT = range(8)
 C_ECG, C_OFF, C_SAMPLES, C_AT = range(4)
-F_RATE, F_GAIN, F_OFFSET = range(3)
+F_RATE, F_GAIN, F_OFFSET, F_HIGH_PASS = range(4)
 
 PULSE_MV = 1.5  # second difference of samples: a QRS of EC13 of 5 mV and 70 ms has 1.14 at 250 Hz
 PULSE_RATE_HZ = 240.0  # below it a QRS complex has as much
 
-ROWS_A_SECOND = 52  # most condition rows that a second can bring: three a code, and updates
+ROWS_A_SECOND = 120  # most condition rows that a second can bring: four a code
 
 
 @jit
@@ -239,12 +240,14 @@ def _samples(
         s.anchor = s.position
         s.anchor_ns = p[P_START_NS]
     s.mask = 0
+    s.assessable = 0
     for lead in range(s.leads):
         c = found[lead]
         at[lead] = channel_i[c, C_AT]
         s.gain[lead] = channel_f[c, F_GAIN]
         s.offset[lead] = channel_f[c, F_OFFSET]
         s.mask |= channel_i[c, C_OFF] << lead
+        s.assessable |= is_assessable(channel_f[c, F_HIGH_PASS]) << lead
     begun = s.position
     done = 0
     for j in range(p[P_PACE_AT], p[P_PACE_AT] + p[P_PACES]):
@@ -256,6 +259,7 @@ def _samples(
         s.pace[s.paces % len(s.pace)] = begun + mark
         s.paces += 1
         s.pulse[: s.leads] = 1
+        s.paced_block = s.block
     _sample_loop(d, s, r, out, n - done, at, sample)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from detectors.irregularity import FEATURES
 from schemas.records import MISSING
 
-STATE_VERSION = "5"
+STATE_VERSION = "6"
 MAX_LEADS = 12
 RING = 128  # internal samples kept a lead: at least 0.64 s, what a beat needs until it is decided
 SEEN_SESSIONS = 4
@@ -224,11 +224,33 @@ SIGNAL = np.dtype(
         ("atrial", np.int64),  # 1: fibrillation is in force
         ("atrial_since", np.float64),  # ECG sample
         ("atrial_calm", np.int64),  # seconds in a row that speak against it
+        # ectopy
+        ("beats_seen", np.int64),
+        ("v_second", np.int64),  # ventricular beats of the present second
+        ("v_seconds", np.int64),
+        ("v_minute", np.uint8, (60,)),  # of each second
+        ("v_per_min", np.int64),
+        ("svt_bpm", np.float64),
+        # pauses
+        ("dropped", np.int64),  # bit an interval: a P wave in it had no QRS complex
+        ("paced_block", np.int64),  # of the last pacing pulse
+        # st
+        ("assessable", np.int64),  # bit a lead
+        ("st_seconds", np.int64),
+        ("j_s", np.float64),  # from the R peak to where ST is taken
+        ("st_sum", np.float32, (MAX_LEADS,)),
+        ("st_beats", np.uint8, (MAX_LEADS,)),
+        ("st_values", np.uint8, (MAX_LEADS,)),
+        ("st_mv", np.float32, (MAX_LEADS,)),
+        ("st_base_mv", np.float32, (MAX_LEADS,)),
+        ("st_above", np.uint8, (MAX_LEADS,)),  # values in a row
+        ("st_below", np.uint8, (MAX_LEADS,)),
+        ("st_calm", np.uint8, (2,)),
         # conditions
         ("calm_beats", np.int64),
         ("decided", np.int64),  # phases of conditions that wait to be written
-        ("decided_code", np.int64, (CONDITIONS,)),
-        ("decided_phase", np.int64, (CONDITIONS,)),
+        ("decided_code", np.int64, (2 * CONDITIONS,)),
+        ("decided_phase", np.int64, (2 * CONDITIONS,)),
         # rhythm
         ("rhythm", np.int64),
         ("next_rhythm", np.int64),
@@ -237,6 +259,8 @@ SIGNAL = np.dtype(
     align=True,
 )
 """What a cold start clears."""
+PASSING = ("envelope", "window", "run_window", "decided_code", "decided_phase")
+"""Fields that are written anew before they are read: a snapshot leaves them out."""
 
 
 class StateError(ValueError):
@@ -260,7 +284,10 @@ def _codecs() -> tuple[zstandard.ZstdCompressor, zstandard.ZstdDecompressor]:
 
 def pack(device: Any, signal: Any) -> bytes:
     """Return the two rows of a device as bytes with their version, compressed."""
-    return _HEAD + _codecs()[0].compress(device.tobytes() + signal.tobytes())
+    kept = signal.copy()
+    for name in PASSING:
+        kept[name] = 0
+    return _HEAD + _codecs()[0].compress(device.tobytes() + kept.tobytes())
 
 
 def unpack(state: bytes) -> tuple[NDArray[np.void], NDArray[np.void]]:

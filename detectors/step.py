@@ -12,12 +12,15 @@ from typing import Any
 
 from detectors.atrial import atrial_second
 from detectors.compiled import jit
-from detectors.conditions import assess, tell
+from detectors.conditions import assess
+from detectors.ectopy import ectopy_second
 from detectors.fibrillation import look, slow_step
+from detectors.phases import tell
 from detectors.qrs import qrs_step
 from detectors.quality import each_second
 from detectors.rhythm import rhythm_second
 from detectors.runs import look_at_run
+from detectors.st import st_second
 from detectors.state import RING
 from detectors.trends import trend_second
 
@@ -39,6 +42,7 @@ def _without_pulse(s: Any, r: Any, lead: int, x: float, before: float) -> float:
     x -= s.tail[lead]
     if s.pulse[lead] == 0 and s.jump[lead] and s.block > 2:
         s.pulse[lead] = 1
+        s.paced_block = s.block
         before = s.x[lead, (s.block - 2) & _WRAP]  # its foot may lie in the block before
         s.x[lead, (s.block - 1) & _WRAP] = before
     s.jump[lead] = 0
@@ -147,6 +151,8 @@ def look_around(d: Any, s: Any, r: Any, out: Any, over: int) -> None:
         look(d, s, r)
         look_at_run(s, r)
         atrial_second(d, s, r)
+        ectopy_second(s)
+        st_second(d, s)
         trend_second(d, s, r, out)
     assess(d, s, r)
     if s.decided > 0:
