@@ -284,10 +284,11 @@ def _codecs() -> tuple[zstandard.ZstdCompressor, zstandard.ZstdDecompressor]:
 
 def pack(device: Any, signal: Any) -> bytes:
     """Return the two rows of a device as bytes with their version, compressed."""
-    kept = signal.copy()
+    raw = bytearray(device.tobytes() + signal.tobytes())  # a record's copy may differ between its fields
+    kept = np.frombuffer(raw, SIGNAL, 1, DEVICE.itemsize)
     for name in PASSING:
         kept[name] = 0
-    return _HEAD + _codecs()[0].compress(device.tobytes() + kept.tobytes())
+    return _HEAD + _codecs()[0].compress(raw)
 
 
 def unpack(state: bytes) -> tuple[NDArray[np.void], NDArray[np.void]]:

@@ -1,8 +1,8 @@
 """Patterns of ventricular and early beats: couplets, runs, bigeminy, trigeminy, supraventricular tachycardia.
 
 Couplets and runs are counted in the annotated beats, as ANSI/AAMI EC57:2012, 4.4 and the WFDB application
-``rxr`` do; bigeminy, trigeminy and supraventricular tachycardia are what people have marked as rhythms. What is
-marked but shorter than what the detectors ask for (three cycles, five beats) is neither missed nor false.
+``rxr`` do; bigeminy, trigeminy and supraventricular tachycardia are what people have marked as rhythms. What
+is marked but shorter than what the detectors ask for (three cycles, five beats) is neither missed nor false.
 Records of paced patients are left out.
 """
 

@@ -1,9 +1,9 @@
 """Rhythms: episodes of ventricular fibrillation, flutter and tachycardia, of atrial fibrillation, and pauses.
 
 ANSI/AAMI EC57:2012, 4.5. Ventricular episodes that follow each other are one, since where tachycardia becomes
-flutter is a matter of taste; those of less than 4 s are told apart. Where people have written HGEA, high-grade
-ventricular ectopic activity, there are runs of ventricular beats that nobody has marked one by one: how it is
-if what is found there is not false is told beside it (``ventricular_but_hgea``).
+flutter is a matter of taste; those of less than 4 s are told apart. Where people have written HGEA,
+high-grade ventricular ectopic activity, there are runs of ventricular beats that nobody has marked one by
+one: how it is if what is found there is not false is told beside it (``ventricular_but_hgea``).
 """
 
 from collections.abc import Iterable, Sequence
