@@ -133,6 +133,10 @@ class Bank:
             self._rates.add(np.array([rate_hz]))
         return row
 
+    def signal(self, row: int) -> NDArray[np.void]:
+        """Return the signal state of a row, shape (1,), with what snapshots leave out: to learn from."""
+        return self._signal[row : row + 1].copy()
+
     def resume(self, device: str, state: bytes) -> int:
         """Give a device the state that was kept before a gap, as a segment of its own; return its row.
 
