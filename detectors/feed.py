@@ -169,10 +169,15 @@ def _session(d: Any, s: Any, out: Any, session: int) -> bool:
 
 
 @jit
-def _behind(s: Any, changed: bool, first: int, start_ns: int) -> bool:
-    """Return whether a packet lies before what is expected; samples of another rate are compared by time."""
-    if changed:
-        return bool(start_ns < time_of(s, float(s.position)) - ANCHOR_TOLERANCE_NS)
+def _behind(s: Any, other_rate: bool, first: int, start_ns: int) -> bool:
+    """Return whether a packet lies before what is expected; samples of another rate are compared by time.
+
+    By time, what is further back than a minute comes from a clock that was set back: no device must go
+    unwatched until it catches up.
+    """
+    if other_rate:
+        back_ns = time_of(s, float(s.position)) - start_ns
+        return bool(ANCHOR_TOLERANCE_NS < back_ns <= MAX_GAP_S * 1e9)
     return bool(first < s.position)
 
 
@@ -204,8 +209,9 @@ def feed_packet(
     for lead in range(leads):
         n = min(n, channel_i[found[lead], C_SAMPLES])
     r = table[round(rate) - FIRST_RATE_HZ]
-    changed = s.started and (rate != s.rate_hz or ratio != s.ratio or leads != s.leads)
-    if s.started and _behind(s, changed, first, p[P_START_NS]):
+    other_rate = s.started == 1 and (rate != s.rate_hz or ratio != s.ratio)
+    changed = s.started and (other_rate or leads != s.leads)
+    if s.started and _behind(s, other_rate, first, p[P_START_NS]):
         d.stale += 1
         return
     expected = s.position

@@ -147,6 +147,7 @@ SIGNAL = np.dtype(
         ("least", np.float64, (MAX_LEADS,)),
         ("most", np.float64, (MAX_LEADS,)),
         ("rough", np.float64, (MAX_LEADS,)),
+        ("verdict", np.uint8, (MAX_LEADS,)),  # of the last second: quality.GOOD and so on
         ("off", np.int64),  # bit a lead
         ("unusable", np.int64),  # bit a lead: off, or too noisy
         ("flat", np.int64),  # bit a lead

@@ -30,6 +30,7 @@ HOLD_REJOIN_BLOCKS = 12  # held this long (about 0.1 s), a lead goes on from the
 MAX_COUNT = 255
 ROUGH_CAP_MV = 1.0  # a single jump does not make a second rough
 TAIL_S = 0.100  # EC13, 4.1.4.2: an overshoot decays with 4 to 100 ms; a shorter one is over with the pulse
+TAIL_MV = 5.0  # EC13, 4.1.4.2: overshoots of up to 2 mV; what is far higher is noise
 PULSE_REST_S = 0.100  # behind a pulse without a mark: what comes sooner is noise (A-V pulses: 0.15 s)
 PULSE_S = 0.040  # how long what a front end makes of a pulse of 700 mV and 2 ms rings on
 _WRAP = RING - 1
@@ -54,7 +55,7 @@ def _without_pulse(s: Any, r: Any, lead: int, x: float, before: float) -> float:
     s.pulse[lead] += 1
     if s.pulse[lead] > PULSE_S * r.internal_hz + 1.0:
         s.pulse[lead] = -int(PULSE_REST_S * r.internal_hz)
-        s.tail[lead] += x - before
+        s.tail[lead] += max(-TAIL_MV, min(TAIL_MV, x - before))
     return before
 
 
