@@ -4,8 +4,8 @@ They are those that bedside monitors commonly come with. No standard sets them; 
 sets others. The upper limit of a neonate's SpO2 is for one who is given oxygen. The limits of ST are of its
 change from the patient's own baseline (K. Thygesen et al., "Fourth universal definition of myocardial
 infarction", Eur. Heart J. 40 (2019) 237-269: 0.1 mV in most leads); a pause of 3 s is the least that
-guidelines act on in adults (M. Glikson et al., "2021 ESC guidelines on cardiac pacing", Eur. Heart J. 42
-(2021) 3427-3520).
+guidelines act on in adults (M. Glikson et al., "2021 ESC guidelines on cardiac pacing and cardiac
+resynchronization therapy", Eur. Heart J. 42 (2021) 3427-3520).
 """
 
 from schemas import mdc
