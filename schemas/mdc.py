@@ -48,7 +48,7 @@ UNITS = {
     BATTERY_CHARGE: "%",
     ECG_ANALYSED: "%",
     CONSCIOUSNESS: "{ACVPU}",
-    OXYGEN_GIVEN: "{yes}",
+    OXYGEN_GIVEN: "{flag}",
     NEWS2: "{score}",
     NEWS2_INPUTS: "{inputs}",
 }
