@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors import kernel, output
-from detectors.control import CATEGORIES, HIGH, LOW, NEVER, take
+from detectors.control import CATEGORIES, HIGH, LOW, NEVER, SCORES, take
 from detectors.evidence import OF_VITALS
 from detectors.output import Events, Out
 from detectors.rates import Rates
@@ -158,7 +158,7 @@ class Bank:
     def forget(self, row: int) -> None:
         """Forget all signals and vital signs of a row; who wears the device and its limits stay."""
         d = self._device[row]
-        kept = {name: d[name].copy() for name in ("low", "high", "patient", "category", "paced")}
+        kept = {name: d[name].copy() for name in ("low", "high", "patient", "category", "paced", "news2")}
         self._device[row] = np.zeros((), DEVICE)
         self._signal[row] = self._blank[0]
         for name, value in kept.items():
@@ -184,7 +184,7 @@ class Bank:
     def settings(self, row: int) -> Settings:
         """Return what kind of patient is watched now."""
         d = self._device[row]
-        return Settings(CATEGORIES[d["category"]], bool(d["paced"]))
+        return Settings(CATEGORIES[d["category"]], bool(d["paced"]), SCORES[d["news2"]])
 
     def ignored(self, row: int) -> int:
         """Return how many packets of a device were ignored as duplicates or out of order."""

@@ -41,6 +41,17 @@ _PAUSE = (*_ECG[:6], "limit_s", "normal_rr_s")
 _ST = (*_ECG[:4], "lead", "st_mv", "baseline_mv", "limit_mv")
 _SIGNAL = ("hr_bpm", "quality", "leads_usable", "leads", "leads_off", "gap_s")
 
+_NEWS2 = (
+    "score",
+    "respiration_points",
+    "spo2_points",
+    "oxygen_points",
+    "systolic_points",
+    "pulse_points",
+    "consciousness_points",
+    "temperature_points",
+)
+
 NAMES: dict[int, tuple[str, ...]] = {
     Code.ASYSTOLE: _ECG,
     Code.VENTRICULAR_FIBRILLATION: _VF,
@@ -80,6 +91,10 @@ NAMES: dict[int, tuple[str, ...]] = {
     Code.ECG_NOISY: _SIGNAL,
     Code.SIGNAL_GAP: _SIGNAL,
     Code.DEVICE_RESTARTED: (),
+    Code.DESATURATION: ("spo2_percent", "limit_percent"),
+    Code.APNOEA: ("respiration_per_min", "limit_per_min"),
+    Code.NEWS2_URGENT: _NEWS2,
+    Code.NEWS2_EMERGENCY: _NEWS2,
 }
 """Names of the evidence by condition code; slots without a name are NaN, and so is what is not known."""
 

@@ -35,13 +35,14 @@ CONDITIONS = 48  # codes of schemas.conditions below this number are decided her
 MAX_PENDING = 48
 PATIENT_BYTES = 32
 LIMITED = 9  # numbers with alarm limits: schemas.limits.LIMITED_CODES
-VITALS = 12  # numbers a device whose minutes are summed up
+VITALS = 16  # numbers a device that are looked at, NEWS2 and how many inputs it has among them
 
 PENDING = np.dtype(
     [  # without a gap between fields: what lies in it is copied or not, as the compiler likes
         ("kind", np.int64),
         ("category", np.int64),
         ("paced", np.int64),
+        ("news2", np.int64),
         ("session", np.int64),
         ("start", np.int64),  # sample of channel 0 from which it holds
         ("low", np.float64),
@@ -80,6 +81,7 @@ DEVICE = np.dtype(
         ("vital_session", np.int64),
         ("vital_code", np.int64, (VITALS,)),
         ("vital_time", np.int64, (VITALS,)),
+        ("vital_last", np.float64, (VITALS,)),  # its value then; NaN: of a wearer before this one
         ("vital_minute", np.int64, (VITALS,)),
         ("vital_n", np.int64, (VITALS,)),
         ("vital_sum", np.float64, (VITALS,)),
@@ -91,6 +93,8 @@ DEVICE = np.dtype(
         ("patient", np.uint8, (PATIENT_BYTES,)),
         ("category", np.int64),  # of control.CATEGORIES
         ("paced", np.int64),
+        ("news2", np.int64),  # of control.SCORES
+        ("worn_ns", np.int64),  # by the device's clock: numbers from before are another wearer's
         ("pending", PENDING, (MAX_PENDING,)),
         ("waiting", np.int64),  # changes pending, in the order in which they came
         ("due", np.int64),  # ECG sample at which the next pending change holds
