@@ -50,6 +50,7 @@ FAMILIAR = 0.4  # correlation from which it does
 FAMILIAR_BEATS = 8  # since the stretch began, before which nothing is asked
 OVERDUE = 1.5  # RR intervals, behind which nothing is asked either
 MIN_QRS_MV = 0.15  # envelope: QRS complexes of 0.5 mV have 0.36 and more, those of 0.15 mV up to 0.13 (EC13)
+MAX_QRS_MV = 10.0  # envelope: twice the largest QRS of EC13; whatever it is, no level is learnt from it
 WEAK_MV = 0.22  # envelope: a pulse of 10 ms and 1 mV has 0.21
 NARROW_S = 0.022  # area over height: half of what the narrowest QRS complex of EC13 (70 ms) has
 LEARN_S = 1.5
@@ -67,15 +68,24 @@ BLIND_S = 0.5  # nothing readable for so long: what comes is a new stretch
 
 @jit
 def _learned(s: Any, r: Any, lead: int) -> bool:
-    """Follow a lead's level and background; return whether the lead counts in this block."""
-    if s.settle[lead] > 0 or (s.unusable >> lead) & 1:
+    """Follow a lead's level and background; return whether the lead counts in this block.
+
+    A lead that was bad learns its level while it is judged anew: what it learnt in a second that was bad is
+    forgotten with the verdict (``quality``).
+    """
+    bad = (s.unusable >> lead) & 1 == 1
+    if s.settle[lead] > 0 or (bad and s.level[lead] > 0.0):
         return False
     e = s.envelope[lead]
     n = int(LEARN_S * r.internal_hz)
     if s.learn[lead] < n:
         s.learn[lead] += 1
-        s.peak[lead] = max(s.peak[lead], e)
-        if s.learn[lead] < n:
+        if e > MAX_QRS_MV:  # no heart: not until it has left the wavelet
+            s.learn[lead] = -(2 * r.half + 1)
+            s.peak[lead] = 0.0
+        if s.learn[lead] > 0:
+            s.peak[lead] = max(s.peak[lead], e)
+        if s.learn[lead] < n or bad:
             return False
         s.level[lead] = max(s.peak[lead], MIN_QRS_MV)
         s.noise[lead] = 0.1 * s.level[lead]

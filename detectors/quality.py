@@ -93,9 +93,6 @@ def each_second(s: Any) -> None:
             moving |= 1 << lead
         s.mean[lead] = mean
         s.level_sum[lead] = 0.0
-        if verdict not in (GOOD, FLAT) and s.level[lead] == 0.0:
-            s.learn[lead] = 0
-            s.peak[lead] = 0.0
         s.absent[lead] = 0
         s.masked[lead] = 0
         s.rail[lead] = 0
@@ -109,6 +106,10 @@ def each_second(s: Any) -> None:
     s.moving = moving
     s.off = off
     s.unusable = off | noisy
+    for lead in range(s.leads):
+        if (s.unusable >> lead) & 1 and s.level[lead] == 0.0:
+            s.learn[lead] = 0
+            s.peak[lead] = 0.0
     s.quality = _overall(s)
     _choose_leads(s)
 

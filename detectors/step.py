@@ -38,7 +38,15 @@ _WRAP = RING - 1
 
 @jit
 def _without_pulse(s: Any, r: Any, lead: int, x: float, before: float) -> float:
-    """Return the value, or the one from before a pacing pulse while that lasts."""
+    """Return the value, or the one from before a pacing pulse while that lasts.
+
+    In a lead that cannot be read nothing is taken for a pulse: what noise leaves would outlast it.
+    """
+    if (s.unusable >> lead) & 1:
+        s.pulse[lead] = 0
+        s.tail[lead] = 0.0
+        s.jump[lead] = 0
+        return x
     s.tail[lead] -= s.tail[lead] / (TAIL_S * r.internal_hz)
     x -= s.tail[lead]
     if s.pulse[lead] == 0 and s.jump[lead] and s.block > 2:

@@ -1,7 +1,7 @@
 """Bad input of every kind, mixed at random: nothing raises, nothing grows, good signal is read again in 3 s.
 
 A fuzz with a time bound: ``ECGSTREAM_FUZZ_S`` seconds (8 by default), seeds counted from 1. A failure names
-its seed; ``test_a_seed`` runs one again.
+its seed; ``check(seed)`` tries it again.
 """
 
 import dataclasses
@@ -76,8 +76,9 @@ SIGNALS = (
 
 
 def _lost(packets, rng):
-    first = rng.integers(GOOD_S, GOOD_S + BAD_S - 2)
-    return packets[:first] + packets[first + rng.integers(1, 4) :]
+    first = FROM + rng.integers(BAD_S - 3) * FS
+    end = first + rng.integers(1, 4) * FS
+    return [p for p in packets if not first <= p.first_sample < end]
 
 
 def _doubled(packets, rng):
@@ -86,7 +87,8 @@ def _doubled(packets, rng):
 
 def _out_of_order(packets, rng):
     found = list(packets)
-    at = int(rng.integers(GOOD_S, GOOD_S + BAD_S - 1))
+    bad = [i for i, p in enumerate(packets) if FROM <= p.first_sample < TO - 2 * FS]
+    at = int(rng.choice(bad))
     found[at], found[at + 1] = found[at + 1], found[at]
     return found
 
