@@ -18,6 +18,7 @@ import numpy as np
 
 from detectors.compiled import jit
 from detectors.evidence import bits
+from detectors.leads import lead_quality
 
 OFF_SHARE = 0.5  # of the second without samples, masked, or at the rail
 FLAT_MV = 0.005  # peak to peak: a least significant bit of the usual devices
@@ -26,7 +27,6 @@ ROUGH_MV = 0.30  # a first value, not yet fitted on recordings
 SHIFT_MV = (
     0.40  # of the mean from one second to the next: an electrode that settles, not a heart that stands still
 )
-FULL_SNR = 10.0  # QRS level to background of a lead that counts in full
 
 
 @jit
@@ -85,18 +85,11 @@ def each_second(s: Any) -> None:
 
 
 @jit
-def snr(s: Any, lead: int) -> float:
-    """Return QRS level over background of a lead."""
-    return float(s.level[lead] / max(s.noise[lead], 1e-6))
-
-
-@jit
 def _overall(s: Any) -> float:
     """Return 0 (nothing to be read) to 1 (all leads clean)."""
     total = 0.0
     for lead in range(s.leads):
-        if not (s.unusable >> lead) & 1:
-            total += min(1.0, snr(s, lead) / FULL_SNR) if s.level[lead] > 0.0 else 0.5
+        total += lead_quality(s, lead)
     return float(total / max(1, s.leads))
 
 
