@@ -41,6 +41,7 @@ _LIMIT = (
 )
 _SLOW = "changes over minutes to hours, so that a response within minutes prevents injury"
 _ECTOPY = "says that the heart is irritable; what harms alarms by itself"
+_PACER = "the heart lives by its own rhythm, or stands still, which alarms by itself"
 _HEART_MUSCLE = "heart muscle may be dying, over minutes to hours; monitoring leads only hint at it"
 
 JUDGEMENTS = {
@@ -76,10 +77,8 @@ JUDGEMENTS = {
     Code.PAUSE: _medium("a heart that paused may stand still next; that it does alarms by itself"),
     Code.MISSED_BEAT: _low("one beat; a pause, or a rate that falls, alarms by itself"),
     Code.AV_BLOCK: _medium("may become complete, with a rate that fails; suspected from one or two leads"),
-    Code.PACER_NOT_CAPTURING: _medium(
-        "the heart lives by its own rhythm or not at all, which alarms by itself"
-    ),
-    Code.PACER_NOT_PACING: _medium("the heart lives by its own rhythm or not at all, which alarms by itself"),
+    Code.PACER_NOT_CAPTURING: _medium(_PACER),
+    Code.PACER_NOT_PACING: _medium(_PACER),
     Code.SUSTAINED_VENTRICULAR_TACHYCARDIA: _high("does not end by itself: must be ended now"),
     Code.ST_ELEVATION: _medium(_HEART_MUSCLE),
     Code.ST_DEPRESSION: _medium(_HEART_MUSCLE),
@@ -87,8 +86,8 @@ JUDGEMENTS = {
     Code.APNOEA: _high("no breath: cardiac arrest follows within minutes"),
     Code.NEWS2_URGENT: _medium("the score's authors ask for an urgent review by a clinician"),
     Code.NEWS2_EMERGENCY: _medium(
-        "the score's authors ask for an emergency assessment; not high, since it moves with spot measurements "
-        "and what kills within minutes alarms by itself"
+        "the score's authors ask for an emergency assessment; not high, since it moves with spot "
+        "measurements and what kills within minutes alarms by itself"
     ),
     Code.LEAD_OFF: _low("the other leads still watch the heart"),
     Code.ALL_LEADS_OFF: _medium(

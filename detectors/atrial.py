@@ -2,8 +2,8 @@
 
 Each beat leaves an interval and how like the stretch before its QRS is to the running mean of such
 stretches: a P wave at its place makes them alike, the waves of fibrillation do not. Once a second the
-last 32 beats are described (``irregularity``), a logistic model (``atrial_model``, trained by
-``scripts/train_af.py``) makes log-odds of that, and these are averaged over some seconds. It needs six
+last 32 beats are described (``irregularity``), a logistic model (``weights``, learnt by
+``ecgstream.learn.atrial``) makes log-odds of that, and these are averaged over some seconds. It needs six
 intervals and six seconds of them. Fibrillation is in force once the mean log-odds pass ``BEGIN``, until they
 have stayed below ``END`` for ``END_S``: between the two nothing changes, so that it does not flap. It began
 with the first beat behind the last regular stretch.
@@ -25,11 +25,20 @@ from typing import Any
 
 import numpy as np
 
-from detectors.atrial_model import BIAS, WEIGHTS
 from detectors.classes import NORMAL, PACED, VENTRICULAR
 from detectors.compiled import jit
-from detectors.irregularity import P_HEIGHT, P_LIKENESS, P_LIKENESS_STEP, STEP, describe, median, regular
+from detectors.irregularity import (
+    FEATURES,
+    P_HEIGHT,
+    P_LIKENESS,
+    P_LIKENESS_STEP,
+    STEP,
+    describe,
+    median,
+    regular,
+)
 from detectors.state import AF_BEATS, P_POINTS, RING, SHAPE_LEADS
+from detectors.weights import weights
 from schemas.conditions import Code
 
 BEGIN, END = 0.1, -0.4  # log-odds: from a little above even odds on, until they are against it
@@ -48,6 +57,7 @@ T_SHARE, T_LIMIT_S = 0.42, 0.45  # the same at slow rates, of the mean interval
 T_DROP = 0.6  # of the interval before: the same if it has the patient's own shape
 T_BEATS = 8  # intervals in that mean
 CALM_STEPS = 4  # regular steps in a row: fibrillation began behind them
+_WEIGHTS = weights("atrial", FEATURES)
 _VF = int(Code.VENTRICULAR_FIBRILLATION)
 _VT = int(Code.VENTRICULAR_TACHYCARDIA)
 _WRAP = RING - 1
@@ -238,8 +248,8 @@ def atrial_second(d: Any, s: Any, r: Any) -> None:
         s.atrial = 0
         return
     _p_wave(s, rr.size)
-    log_odds = BIAS
-    for i in range(len(WEIGHTS)):
-        log_odds += WEIGHTS[i] * s.af_feature[i]
+    log_odds = _WEIGHTS[-1]
+    for i in range(len(_WEIGHTS) - 1):
+        log_odds += _WEIGHTS[i] * s.af_feature[i]
     if decide(s, log_odds):
         s.atrial_since = _onset(s, rr)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from detectors import kernel, output
 from detectors.columns import ECG, PLETH, PRESSURE
-from detectors.control import CATEGORIES, HIGH, LOW, NEVER, take
+from detectors.control import CATEGORIES, HIGH, LOW, NEVER, SCORES, take
 from detectors.evidence import OF_VITALS
 from detectors.output import Events, Out
 from detectors.rates import Rates
@@ -86,7 +86,7 @@ class Bank:
         """
         packet = np.zeros((rows.size, _PACKET_COLUMNS), np.int64)
         packet[:, 0] = np.arange(rows.size)
-        nothing = (packet, np.zeros((0, 4), np.int64), np.zeros((0, 3), np.float64))
+        nothing = (packet, np.zeros((0, 4), np.int64), np.zeros((0, 4), np.float64))
         return self._run(
             _NOTHING, np.ascontiguousarray(rows, np.int64), np.zeros(rows.size, np.int64), nothing
         )
@@ -135,6 +135,10 @@ class Bank:
             self._rates.add(np.array([rate_hz]))
         return row
 
+    def signal(self, row: int) -> NDArray[np.void]:
+        """Return the signal state of a row, shape (1,), with what snapshots leave out: to learn from."""
+        return self._signal[row : row + 1].copy()
+
     def resume(self, device: str, state: bytes) -> int:
         """Give a device the state that was kept before a gap, as a segment of its own; return its row.
 
@@ -156,7 +160,7 @@ class Bank:
     def forget(self, row: int) -> None:
         """Forget all signals and vital signs of a row; who wears the device and its limits stay."""
         d = self._device[row]
-        kept = {name: d[name].copy() for name in ("low", "high", "patient", "category", "paced")}
+        kept = {name: d[name].copy() for name in ("low", "high", "patient", "category", "paced", "news2")}
         self._device[row] = np.zeros((), DEVICE)
         self._signal[row] = self._blank[0]
         for name, value in kept.items():
@@ -182,7 +186,7 @@ class Bank:
     def settings(self, row: int) -> Settings:
         """Return what kind of patient is watched now."""
         d = self._device[row]
-        return Settings(CATEGORIES[d["category"]], bool(d["paced"]))
+        return Settings(CATEGORIES[d["category"]], bool(d["paced"]), SCORES[d["news2"]])
 
     def ignored(self, row: int) -> int:
         """Return how many packets of a device were ignored as duplicates or out of order."""
@@ -245,8 +249,8 @@ def _columns(bundle: Bundle) -> Columns:
     channel_i[:, 1] = c.lead_off != 0
     channel_i[:, 2] = c.samples
     channel_i[:, 3] = np.cumsum(channel_i[:, 2]) - channel_i[:, 2]
-    channel_f = np.empty((c.code.size, 3), np.float64)
-    channel_f[:, 0], channel_f[:, 1], channel_f[:, 2] = c.rate, c.gain, c.offset
+    channel_f = np.empty((c.code.size, 4), np.float64)
+    channel_f[:, 0], channel_f[:, 1], channel_f[:, 2], channel_f[:, 3] = c.rate, c.gain, c.offset, c.high_pass
     return packet, channel_i, channel_f
 
 

@@ -8,7 +8,9 @@ from detectors.atrial import atrial_beat
 from detectors.classes import classify
 from detectors.compiled import jit
 from detectors.output import write_beat
+from detectors.pauses import blocked_beat
 from detectors.shapes import align
+from detectors.st import st_beat
 from detectors.state import RING
 from detectors.trends import trend_beat
 
@@ -34,6 +36,8 @@ def decide_beat(d: Any, s: Any, r: Any, out: Any, at: float) -> None:
     write_beat(d, s, out, sample, code, rr_s, s.hr_bpm)
     trend_beat(d, s, code)
     atrial_beat(s, r, aligned, _sample(s, r, aligned), code)
+    blocked_beat(s, r, rr_s)
+    st_beat(s, r, aligned, code)
 
 
 @jit

@@ -16,12 +16,17 @@ import numpy as np
 
 from detectors.atrial import LASTING_S
 from detectors.beats import mean_rate
+from detectors.classes import VENTRICULAR
 from detectors.compiled import jit
-from detectors.evidence import OF_VITALS, pause_s, ventricular_run
+from detectors.ectopy import ectopy
+from detectors.evidence import pause_s, ventricular_run
 from detectors.extremes import EXTREMES
 from detectors.fibrillation import END_ODDS, WINDOW_S
-from detectors.output import END, ONSET, UPDATE, beat_back, outer, time_of, write_condition
+from detectors.output import beat_back
+from detectors.pauses import pauses
+from detectors.phases import DECIDED_S, follow, now_of
 from detectors.runs import BEATS as RUN_BEATS
+from detectors.st import st_changes
 from schemas.conditions import Code
 
 ASYSTOLE_END_BEATS = 3
@@ -41,9 +46,7 @@ LEAD_HOLD_S = 2.0
 NOISY_HOLD_S = 5.0
 GAP_S = 1.0
 TECHNICAL_END_S = 2.0
-TICKS = 8  # a second
 STALE_RATE = 1.5  # mean RR intervals without a beat, after which the rate is that of the pause
-DECIDED_S = 0.4  # a beat is decided within so long of its R peak (qrs): until then nothing is missing
 
 _ASYSTOLE = int(Code.ASYSTOLE)
 _VF = int(Code.VENTRICULAR_FIBRILLATION)
@@ -61,81 +64,15 @@ _RESTARTED = int(Code.DEVICE_RESTARTED)
 
 
 @jit
-def begin(d: Any, s: Any, out: Any, code: int, onset: float, sample: float) -> None:
-    """Open a condition of the ECG; ``onset`` and ``sample`` are ECG samples."""
-    _open(d, s, code, onset, sample)
-    write_condition(d, s, out, d.session, code, ONSET, outer(s, sample), time_of(s, sample), np.nan)
-
-
-@jit
-def end(d: Any, s: Any, out: Any, code: int, sample: float) -> None:
-    """Close a condition of the ECG."""
-    _close(d, code)
-    write_condition(d, s, out, d.session, code, END, outer(s, sample), time_of(s, sample), np.nan)
-
-
-@jit
-def tell(d: Any, s: Any, out: Any) -> None:
-    """Write what ``assess`` has decided."""
-    now = _now(s)
-    for i in range(s.decided):
-        code, phase = s.decided_code[i], s.decided_phase[i]
-        write_condition(d, s, out, d.session, code, phase, outer(s, now), time_of(s, now), np.nan)
-    s.decided = 0
-
-
-@jit
-def _now(s: Any) -> float:
-    """Return the ECG sample that the present block begins with."""
-    return float(s.origin + s.block * (s.rate_hz / s.internal_hz))
-
-
-@jit
-def _open(d: Any, s: Any, code: int, onset: float, sample: float) -> None:
-    d.open[code] = 1
-    d.held[code] = 0
-    d.onset[code] = outer(s, onset)
-    d.onset_ns[code] = time_of(s, onset)
-    d.told[code] = int(sample)
-
-
-@jit
-def _close(d: Any, code: int) -> None:
-    d.open[code] = 0
-    d.held[code] = 0
-
-
-@jit
-def _decide(s: Any, code: int, phase: int) -> None:
-    s.decided_code[s.decided] = code
-    s.decided_phase[s.decided] = phase
-    s.decided += 1
-
-
-@jit
-def _follow(
-    d: Any, s: Any, code: int, begins: bool, ends: bool, hold_s: float, end_s: float, onset: float
-) -> None:
-    """Open, update or close a condition; ``onset`` is where it began if it begins now."""
-    if d.open[code]:
-        d.held[code] = d.held[code] + 1 if ends else 0
-        now = _now(s)
-        if ends and d.held[code] > end_s * TICKS:
-            _close(d, code)
-            _decide(s, code, END)
-        elif now - d.told[code] >= s.rate_hz:
-            d.told[code] = int(now)
-            _decide(s, code, UPDATE)
-        return
-    if not begins:
-        d.held[code] = 0
-        return
-    if d.held[code] == 0:
-        d.since[code] = int(onset)
-    d.held[code] += 1
-    if d.held[code] > hold_s * TICKS:
-        _open(d, s, code, float(d.since[code]), _now(s))
-        _decide(s, code, ONSET)
+def _first_beat(s: Any, since: float) -> float:
+    """Return the ECG sample of the first ventricular beat since one; without any, that one."""
+    first = since
+    n = 1
+    while n <= min(s.run, len(s.at)) and beat_back(s, n) >= since:
+        if s.code[(s.beats - n) % len(s.code)] == VENTRICULAR:
+            first = beat_back(s, n)
+        n += 1
+    return first
 
 
 @jit
@@ -146,11 +83,12 @@ def _ventricular(d: Any, s: Any, now: float, seen: bool, blind: bool) -> None:
     over = seen and s.wave_odds < END_ODDS
     waving_since = now - (WINDOW_S + s.waving - 1) * s.rate_hz
     v = ventricular_run(s)
-    onset = beat_back(s, max(RUN_BEATS, v)) if run or v >= RUN_BEATS else waving_since
-    _follow(d, s, _VT, seen and (run or wave), blind or (over and not run), 0.0, VENTRICULAR_END_S, onset)
+    since = beat_back(s, max(RUN_BEATS, v)) if run or v >= RUN_BEATS else waving_since
+    onset = _first_beat(s, since)
+    follow(d, s, _VT, seen and (run or wave), blind or (over and not run), 0.0, VENTRICULAR_END_S, onset)
     wild = s.waving >= VF_WINDOWS and s.unruly >= UNRULY_WINDOWS
     tame = over or (seen and s.organised == 1)
-    _follow(d, s, _VF, seen and wild, blind or tame, 0.0, VENTRICULAR_END_S, waving_since)
+    follow(d, s, _VF, seen and wild, blind or tame, 0.0, VENTRICULAR_END_S, waving_since)
 
 
 @jit
@@ -163,11 +101,11 @@ def _technical(d: Any, s: Any, now: float) -> None:
     blind = s.blind > 0 and not missing
     long_gap = s.gap >= GAP_S * s.internal_hz
     gap_onset = now - s.gap * (s.rate_hz / s.internal_hz)
-    _follow(d, s, _GAP, long_gap, not missing, 0.0, 0.0, gap_onset)
-    _follow(d, s, _ALL_OFF, all_off, not all_off, LEAD_HOLD_S, TECHNICAL_END_S, now)
-    _follow(d, s, _LEAD_OFF, some_off, not some_off, LEAD_HOLD_S, TECHNICAL_END_S, now)
+    follow(d, s, _GAP, long_gap, not missing, 0.0, 0.0, gap_onset)
+    follow(d, s, _ALL_OFF, all_off, not all_off, LEAD_HOLD_S, TECHNICAL_END_S, now)
+    follow(d, s, _LEAD_OFF, some_off, not some_off, LEAD_HOLD_S, TECHNICAL_END_S, now)
     noisy = blind and not all_off
-    _follow(d, s, _NOISY, noisy, not noisy, NOISY_HOLD_S, TECHNICAL_END_S, now)
+    follow(d, s, _NOISY, noisy, not noisy, NOISY_HOLD_S, TECHNICAL_END_S, now)
 
 
 @jit
@@ -188,28 +126,29 @@ def _rates(d: Any, s: Any, now: float, seen: bool, blind: bool) -> None:
     soon = mean_rate(s, SOON_BEATS - 1) if s.run >= SOON_BEATS else np.nan
     few = mean_rate(s, 4) if s.run > 4 else np.nan
     extreme = EXTREMES[d.category]
+    d.limit_told[_BRADYCARDIA] = extreme.slow_bpm
     begins = seen and slow < extreme.slow_bpm and _slow_throughout(s, extreme.slow_rr_s)
     onset = beat_back(s, BRADYCARDIA_BEATS) if begins else now
     ends = blind or (slow > extreme.slow_end_bpm)
-    _follow(d, s, _BRADYCARDIA, begins, ends, 0.0, RATE_END_S, onset)
+    follow(d, s, _BRADYCARDIA, begins, ends, 0.0, RATE_END_S, onset)
     long = fast > extreme.fast_bpm
     begins = seen and (long or soon > extreme.soon_bpm) and few > extreme.fast_bpm
     onset = beat_back(s, TACHYCARDIA_BEATS if long else SOON_BEATS) if begins else now
     back = fast < extreme.fast_end_bpm and few < extreme.fast_end_bpm
     ends = blind or back or s.hr_bpm < extreme.fast_back_bpm
-    _follow(d, s, _TACHYCARDIA, begins, ends, 0.0, RATE_END_S, onset)
+    follow(d, s, _TACHYCARDIA, begins, ends, 0.0, RATE_END_S, onset)
     low, high, hr = d.low[0], d.high[0], s.hr_bpm
     enough = seen and (s.run > 4 or pause_s(s) > extreme.asystole_s)
     ends = blind or not hr < low + RATE_HYSTERESIS_BPM
-    _follow(d, s, _HR_LOW, enough and hr < low, ends, RATE_HOLD_S, RATE_END_S, now)
+    follow(d, s, _HR_LOW, enough and hr < low, ends, RATE_HOLD_S, RATE_END_S, now)
     ends = blind or not hr > high - RATE_HYSTERESIS_BPM
-    _follow(d, s, _HR_HIGH, enough and hr > high, ends, RATE_HOLD_S, RATE_END_S, now)
+    follow(d, s, _HR_HIGH, enough and hr > high, ends, RATE_HOLD_S, RATE_END_S, now)
 
 
 @jit
 def assess(d: Any, s: Any, r: Any) -> None:
     """Look at all conditions of the ECG, at every tick; ``tell`` writes what comes of it."""
-    now = _now(s)
+    now = now_of(s)
     _technical(d, s, now)
     seen = s.analysable == 1 and s.blind == 0
     blind = s.blind > BLIND_END_S * r.internal_hz
@@ -229,19 +168,11 @@ def assess(d: Any, s: Any, r: Any) -> None:
         s.calm_beats = s.beats
     back = s.beats - s.calm_beats >= ASYSTOLE_END_BEATS
     onset = now - pause * s.rate_hz
-    _follow(d, s, _ASYSTOLE, still, back or blind, 0.0, 0.0, onset)
+    follow(d, s, _ASYSTOLE, still, back or blind, 0.0, 0.0, onset)
     _ventricular(d, s, now, seen, blind)
     _rates(d, s, now, seen, blind)
+    ectopy(d, s, seen, blind)
+    pauses(d, s, seen, blind)
+    st_changes(d, s)
     lasts = s.atrial == 1 and now - s.atrial_since >= LASTING_S * s.rate_hz
-    _follow(d, s, _AF, lasts, s.atrial == 0, 0.0, 0.0, s.atrial_since)
-
-
-@jit
-def end_all(d: Any, s: Any, out: Any, sample: float) -> None:
-    """Close every condition of the ECG: the session or the stretch is over."""
-    for code in range(len(d.open)):
-        if OF_VITALS[code]:
-            continue
-        if d.open[code]:
-            end(d, s, out, code, sample)
-        d.held[code] = 0
+    follow(d, s, _AF, lasts, s.atrial == 0, 0.0, 0.0, s.atrial_since)

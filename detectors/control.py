@@ -11,13 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.compiled import jit
+from detectors.output import time_of
 from detectors.state import PATIENT_BYTES, PENDING
 from schemas.limits import DEFAULTS, LIMITED_CODES
-from schemas.records import Association, Category, Change, Control, Limits, Settings
+from schemas.records import Association, Category, Change, Control, Limits, News2, Settings
 
 NEVER = 2**62
 CATEGORIES = tuple(Category)
 """Kinds of patient, in the order of their numbers in the state: it only ever grows."""
+SCORES = tuple(News2)
+"""Whether NEWS2 is kept, and by which scale, in the order of the numbers in the state."""
 LOW, HIGH = (
     np.array([[getattr(limit, side) for limit in DEFAULTS[c]] for c in CATEGORIES], np.float64)
     for side in ("low", "high")
@@ -28,9 +31,17 @@ ASSOCIATION, SETTINGS, LIMIT = range(3)
 _NONE = np.zeros(1, PENDING)
 
 
-def apply(d: Any, change: Any) -> None:
-    """Let a change (a record of ``PENDING``) hold for a device (of ``DEVICE``), in the kernel and outside."""
+def apply(d: Any, change: Any, since_ns: int) -> None:
+    """Let a change (a record of ``PENDING``) hold for a device (of ``DEVICE``), in the kernel and outside.
+
+    ``since_ns``: from when on, by the device's clock, so that no number of one wearer counts for another; 0:
+    it holds from its place in the log, so that all numbers before it are another's.
+    """
     if change.kind == ASSOCIATION:
+        if (d.patient != change.patient).any():
+            d.worn_ns = since_ns
+            if since_ns == 0:
+                d.vital_last[:] = np.nan
         d.patient[:] = change.patient
     elif change.kind == SETTINGS:
         if change.category != d.category:
@@ -38,6 +49,7 @@ def apply(d: Any, change: Any) -> None:
             d.high[:] = HIGH[change.category]
         d.category = change.category
         d.paced = change.paced
+        d.news2 = change.news2
     else:
         d.low[change.kind - LIMIT] = change.low
         d.high[change.kind - LIMIT] = change.high
@@ -55,6 +67,12 @@ def _waits(d: Any, s: Any, change: Any, at: int) -> bool:
 
 
 @jit
+def _since_ns(d: Any, s: Any, change: Any) -> int:
+    """Return the device time from which a change that is due holds, 0 where it is of an earlier session."""
+    return time_of(s, change.start / s.ratio) if change.session == d.session else 0
+
+
+@jit
 def apply_due(d: Any, s: Any, at: int) -> None:
     """Let hold what is due at a sample of channel 0, in the order in which it came."""
     kept = 0
@@ -62,7 +80,7 @@ def apply_due(d: Any, s: Any, at: int) -> None:
     for j in range(d.waiting):
         change = d.pending[j]
         if not _waits(d, s, change, at):
-            _apply(d, change)
+            _apply(d, change, _since_ns(d, s, change))
             continue
         if change.session == d.session:
             d.due = min(d.due, change.start)
@@ -90,6 +108,28 @@ def limit_at(d: Any, s: Any, number: int, session: int, at: int) -> tuple[float,
     return low, high
 
 
+@jit
+def patient_at(d: Any, s: Any, session: int, at: int) -> tuple[int, int, int]:
+    """Return who is watched at a sample that the ECG may not have reached yet.
+
+    Returns:
+        The category, whether NEWS2 is kept (of ``SCORES``), and since when the wearer is the same: device
+        time, ns.
+    """
+    category, news2, since_ns = d.category, d.news2, d.worn_ns
+    worn = d.patient
+    if session == d.session and s.started:
+        for j in range(d.waiting):
+            change = d.pending[j]
+            if _waits(d, s, change, at):
+                continue
+            if change.kind == SETTINGS:
+                category, news2 = change.category, change.news2
+            elif change.kind == ASSOCIATION and (worn != change.patient).any():
+                worn, since_ns = change.patient, _since_ns(d, s, change)
+    return category, news2, since_ns
+
+
 def take(d: Any, control: Control) -> None:
     """Take a change for a device (a record of ``DEVICE``).
 
@@ -102,10 +142,10 @@ def take(d: Any, control: Control) -> None:
         change.session, change.start = session, start
         # Not past what came before it and is due, but has met no sample yet.
         if now and not (d.pending["session"][: d.waiting] <= running).any():
-            apply(d, change)
+            apply(d, change, 0)
             continue
         if d.waiting == len(d.pending):
-            apply(d, d.pending[0])
+            apply(d, d.pending[0], 0)
             d.pending[:-1] = d.pending[1:]
             d.waiting -= 1
         d.pending[d.waiting] = change
@@ -125,6 +165,7 @@ def _pending(change: Change) -> NDArray[np.void]:
         rows["kind"] = SETTINGS
         rows["category"] = CATEGORIES.index(change.category)
         rows["paced"] = change.paced
+        rows["news2"] = SCORES.index(change.news2)
     else:
         limits = change.limits if isinstance(change, Limits) else ()
         known = [limit for limit in limits if limit.code in LIMITED_CODES]

@@ -21,6 +21,11 @@ The pulse is that of the pleth or arterial pressure, whichever has run for longe
 | of beats and rates | `pause_s` | s | since the last beat |
 | | `ventricular_beats` | | the last so many in a row |
 | heart rate low or high, extreme bradycardia | `limit_bpm` | 1/min | the limit that is passed |
+| ectopy, pauses | `limit_per_min`, `limit_s` | 1/min, s | the limit that is passed, where there is one |
+| ectopy | `ventricular_per_min` | 1/min | ventricular beats of the last minute |
+| pauses | `normal_rr_s` | s | the usual RR interval |
+| ST | `lead`, from 1 on | | the one that has changed most |
+| | `st_mv`, `baseline_mv`, `limit_mv` | mV | its level, that it had, and the limit of the change |
 | ventricular fibrillation | `leakage`, `crossing_share` | | of the wave: `fibrillation` |
 | | `frequency_hz`, `amplitude_mv` | Hz, mV | of the wave |
 | atrial fibrillation | `log_odds` | | natural, mean over some seconds |
@@ -28,7 +33,7 @@ The pulse is that of the pleth or arterial pressure, whichever has run for longe
 | | `p_height_mv` | mV | of the mean P wave's place |
 | of the signal | `leads_off` | | how many |
 | | `gap_s` | s | without a sample of any lead |
-| of vital signs | the number and its limit | as named | these show nothing of the ECG |
+| of vital signs | the number and its limit, or the points of the score | as named | nothing of the ECG |
 """
 
 import math
@@ -39,12 +44,13 @@ from numpy.typing import NDArray
 
 from detectors.classes import VENTRICULAR
 from detectors.compiled import jit
-from detectors.extremes import EXTREMES
 from detectors.irregularity import CLEAN_STEP, P_LIKENESS
 from detectors.leads import lead_quality, leads_agreeing
 from detectors.pulse_feed import collect_pulse
 from detectors.state import CONDITIONS, MAX_LEADS
+from schemas import mdc
 from schemas.conditions import Code
+from schemas.limits import LIMITED_CODES
 
 OWN_SLOTS = 8  # the first ones differ from condition to condition, the others are shared
 PULSE = ("pulse_bpm", "pulse_age_s", "pulse_unbroken_s", "pulse_before_onset_s")
@@ -74,7 +80,21 @@ _AF = (
     "p_likeness",
     "p_height_mv",
 )
+_PATTERN = (*_ECG[:6], "limit_per_min", "ventricular_per_min")
+_PAUSE = (*_ECG[:6], "limit_s", "normal_rr_s")
+_ST = (*_ECG[:4], "lead", "st_mv", "baseline_mv", "limit_mv")
 _SIGNAL = ("hr_bpm", "quality", "leads_usable", "leads", "leads_off", "gap_s")
+
+_NEWS2 = (
+    "score",
+    "respiration_points",
+    "spo2_points",
+    "oxygen_points",
+    "systolic_points",
+    "pulse_points",
+    "consciousness_points",
+    "temperature_points",
+)
 
 NAMES: dict[int, tuple[str, ...]] = {
     Code.ASYSTOLE: _ECG,
@@ -85,6 +105,21 @@ NAMES: dict[int, tuple[str, ...]] = {
     Code.HEART_RATE_LOW: _ECG,
     Code.HEART_RATE_HIGH: _ECG,
     Code.ATRIAL_FIBRILLATION: _AF,
+    Code.VENTRICULAR_RUN: _PATTERN,
+    Code.VENTRICULAR_COUPLET: _PATTERN,
+    Code.VENTRICULAR_BIGEMINY: _PATTERN,
+    Code.VENTRICULAR_TRIGEMINY: _PATTERN,
+    Code.R_ON_T: _PATTERN,
+    Code.VPC_RATE_HIGH: _PATTERN,
+    Code.SUPRAVENTRICULAR_TACHYCARDIA: _PATTERN,
+    Code.SUSTAINED_VENTRICULAR_TACHYCARDIA: _PATTERN,
+    Code.PAUSE: _PAUSE,
+    Code.MISSED_BEAT: _PAUSE,
+    Code.AV_BLOCK: _PAUSE,
+    Code.PACER_NOT_CAPTURING: _PAUSE,
+    Code.PACER_NOT_PACING: _PAUSE,
+    Code.ST_ELEVATION: _ST,
+    Code.ST_DEPRESSION: _ST,
     Code.SPO2_LOW: ("spo2_percent", "limit_percent"),
     Code.SPO2_HIGH: ("spo2_percent", "limit_percent"),
     Code.RESPIRATION_RATE_LOW: ("respiration_per_min", "limit_per_min"),
@@ -100,6 +135,10 @@ NAMES: dict[int, tuple[str, ...]] = {
     Code.ECG_NOISY: _SIGNAL,
     Code.SIGNAL_GAP: _SIGNAL,
     Code.DEVICE_RESTARTED: (),
+    Code.DESATURATION: ("spo2_percent", "limit_percent"),
+    Code.APNOEA: ("respiration_per_min", "limit_per_min"),
+    Code.NEWS2_URGENT: _NEWS2,
+    Code.NEWS2_EMERGENCY: _NEWS2,
 }
 """Names of the evidence by condition code; slots without a name are NaN, and so is what is not known."""
 
@@ -112,7 +151,13 @@ OF_VITALS = np.zeros(CONDITIONS, np.bool_)
 OF_VITALS[int(Code.SPO2_LOW) : int(Code.SPO2_HIGH) + 1] = True
 OF_VITALS[[Code.DESATURATION, Code.APNOEA, Code.NEWS2_URGENT, Code.NEWS2_EMERGENCY]] = True
 """Whether a condition, by its code, is of vital signs and follows their times instead of samples."""
+OF_PATTERNS, OF_PAUSES = (
+    np.array([NAMES.get(code) is names for code in range(CONDITIONS)]) for names in (_PATTERN, _PAUSE)
+)
 _FIRST_SIGNAL = int(Code.LEAD_OFF)
+_VPC_CODE, _PAUSE_CODE = int(Code.VPC_RATE_HIGH), int(Code.PAUSE)
+_ELEVATION_CODE, _DEPRESSION_CODE = int(Code.ST_ELEVATION), int(Code.ST_DEPRESSION)
+_VPC_LIMIT, _RR_LIMIT, _ST_LIMIT = (LIMITED_CODES.index(code) for code in (mdc.VPC_RATE, mdc.RR, mdc.ST))
 _RESTARTED = int(Code.DEVICE_RESTARTED)
 for _code, _own in NAMES.items():
     if _own and not OF_VITALS[_code]:
@@ -160,6 +205,27 @@ def ventricular_run(s: Any) -> int:
 
 
 @jit
+def furthest(s: Any, up: bool) -> int:
+    """Return the lead whose ST level has risen, or fallen, most from its baseline."""
+    best = 0
+    for lead in range(s.leads):
+        change = s.st_mv[lead] - s.st_base_mv[lead]
+        most = s.st_mv[best] - s.st_base_mv[best]
+        if (change > most) if up else (change < most):
+            best = lead
+    return best
+
+
+@jit
+def _collect_st(d: Any, s: Any, up: bool, into: Any) -> None:
+    lead = furthest(s, up)
+    into[4] = lead + 1
+    into[5] = s.st_mv[lead]
+    into[6] = s.st_base_mv[lead]
+    into[7] = d.high[_ST_LIMIT] if up else d.low[_ST_LIMIT]
+
+
+@jit
 def collect(d: Any, s: Any, code: int, value: float, into: Any) -> None:
     """Fill the evidence of a condition."""
     into[:] = np.nan
@@ -187,15 +253,30 @@ def collect(d: Any, s: Any, code: int, value: float, into: Any) -> None:
         into[5] = math.exp(s.af_feature[CLEAN_STEP])
         into[6] = s.af_feature[P_LIKENESS]
         into[7] = s.p_height_mv
-    elif code >= _FIRST_SIGNAL:
+    elif code in (_ELEVATION_CODE, _DEPRESSION_CODE):
+        _collect_st(d, s, code == _ELEVATION_CODE, into)
+    elif _FIRST_SIGNAL <= code <= _RESTARTED:
         into[4] = bits(s.off)
         into[5] = s.gap / s.internal_hz if s.internal_hz > 0.0 else np.nan
     else:
-        into[4] = pause_s(s)
-        into[5] = ventricular_run(s)
-        if code == _LOW_CODE:
-            into[6] = d.low[0]
-        elif code == _HIGH_CODE:
-            into[6] = d.high[0]
-        elif code == _BRADYCARDIA_CODE:
-            into[6] = EXTREMES[d.category].slow_bpm
+        _collect_beats(d, s, code, into)
+
+
+@jit
+def _collect_beats(d: Any, s: Any, code: int, into: Any) -> None:
+    into[4] = pause_s(s)
+    into[5] = ventricular_run(s)
+    if code == _LOW_CODE:
+        into[6] = d.low[0]
+    elif code == _HIGH_CODE:
+        into[6] = d.high[0]
+    elif code == _BRADYCARDIA_CODE:
+        into[6] = d.limit_told[code]
+    elif code == _VPC_CODE:
+        into[6] = d.high[_VPC_LIMIT]
+    elif code == _PAUSE_CODE:
+        into[6] = d.high[_RR_LIMIT]
+    if OF_PAUSES[code]:
+        into[7] = s.normal_rr
+    elif OF_PATTERNS[code]:
+        into[7] = s.v_per_min

@@ -14,6 +14,10 @@ short for 17 beats were called tachycardias. Paediatric and neonate: those that 
 come with; no standard sets them, and they have not been tried on recordings of children. What ends a
 condition, and how long RR intervals of a bradycardia are (0.8 of the mean at its threshold), is scaled from
 the adult, and so are the brackets.
+
+A supraventricular tachycardia is above 100, 180 and 220 a minute: R. K. Sandau et al., Circulation 136
+(2017) e273-e344 for adults; A. A. Topjian et al., "Pediatric basic and advanced life support", Circulation
+142 (2020) S469-S523 for children and infants.
 """
 
 import numpy as np
@@ -22,9 +26,9 @@ from detectors.control import CATEGORIES
 from schemas.records import Category
 
 _TABLE = {
-    Category.ADULT: (4.0, 42.0, 45.0, 1.14, 140.0, 145.0, 130.0, 120.0),
-    Category.PAEDIATRIC: (4.0, 40.0, 43.0, 1.2, 220.0, 228.0, 204.0, 189.0),
-    Category.NEONATE: (3.0, 50.0, 54.0, 0.96, 240.0, 249.0, 223.0, 206.0),
+    Category.ADULT: (4.0, 42.0, 45.0, 1.14, 140.0, 145.0, 130.0, 100.0, 120.0),
+    Category.PAEDIATRIC: (4.0, 40.0, 43.0, 1.2, 220.0, 228.0, 204.0, 180.0, 189.0),
+    Category.NEONATE: (3.0, 50.0, 54.0, 0.96, 240.0, 249.0, 223.0, 220.0, 206.0),
 }
 EXTREMES = np.array(
     [_TABLE[category] for category in CATEGORIES],
@@ -36,6 +40,7 @@ EXTREMES = np.array(
         ("fast_bpm", np.float64),
         ("soon_bpm", np.float64),  # of the last nine beats
         ("fast_end_bpm", np.float64),
+        ("svt_bpm", np.float64),  # a supraventricular tachycardia is above it
         ("fast_back_bpm", np.float64),  # the last beats so slow: not extreme, whatever the mean of 17 says
     ],
 )

@@ -16,6 +16,7 @@ from detectors.columns import (
     C_USE,
     ECG,
     F_GAIN,
+    F_HIGH_PASS,
     F_OFFSET,
     F_RATE,
     P_CHANNEL_AT,
@@ -27,7 +28,6 @@ from detectors.columns import (
     P_START_NS,
 )
 from detectors.compiled import jit
-from detectors.conditions import begin, end, end_all
 from detectors.control import apply_due
 from detectors.output import (
     N_BEATS,
@@ -43,8 +43,10 @@ from detectors.output import (
     write_rhythm,
     write_segment,
 )
+from detectors.phases import begin, end, end_all
 from detectors.pulse_feed import WAVES, close_waves, follow_waves, open_waves
 from detectors.qrs import accept
+from detectors.st import is_assessable
 from detectors.state import MAX_LEADS
 from detectors.step import end_block, look_around, take_block
 from detectors.trends import flush_minute
@@ -62,7 +64,7 @@ _RESTARTED = int(Code.DEVICE_RESTARTED)
 PULSE_MV = 1.5  # second difference of samples: a QRS of EC13 of 5 mV and 70 ms has 1.14 at 250 Hz
 PULSE_RATE_HZ = 240.0  # below it a QRS complex has as much
 
-ROWS_A_SECOND = 52  # most condition rows that a second can bring: three a code, and updates
+ROWS_A_SECOND = 120  # most condition rows that a second can bring: four a code
 
 
 @jit
@@ -183,10 +185,15 @@ def _session(d: Any, s: Any, out: Any, session: int) -> bool:
 
 
 @jit
-def _behind(s: Any, changed: bool, first: int, start_ns: int) -> bool:
-    """Return whether a packet lies before what is expected; samples of another rate are compared by time."""
-    if changed:
-        return bool(start_ns < time_of(s, float(s.position)) - ANCHOR_TOLERANCE_NS)
+def _behind(s: Any, other_rate: bool, first: int, start_ns: int) -> bool:
+    """Return whether a packet lies before what is expected; samples of another rate are compared by time.
+
+    By time, what is further back than a minute comes from a clock that was set back: no device must go
+    unwatched until it catches up.
+    """
+    if other_rate:
+        back_ns = time_of(s, float(s.position)) - start_ns
+        return bool(ANCHOR_TOLERANCE_NS < back_ns <= MAX_GAP_S * 1e9)
     return bool(first < s.position)
 
 
@@ -218,8 +225,9 @@ def feed_packet(
     for lead in range(leads):
         n = min(n, channel_i[found[lead], C_SAMPLES])
     r = table[round(rate) - FIRST_RATE_HZ]
-    changed = s.started and (rate != s.rate_hz or ratio != s.ratio or leads != s.leads)
-    if s.started and _behind(s, changed, first, p[P_START_NS]):
+    other_rate = s.started == 1 and (rate != s.rate_hz or ratio != s.ratio)
+    changed = s.started and (other_rate or leads != s.leads)
+    if s.started and _behind(s, other_rate, first, p[P_START_NS]):
         d.stale += 1
         return
     expected = s.position
@@ -257,12 +265,14 @@ def _samples(
         s.anchor = s.position
         s.anchor_ns = p[P_START_NS]
     s.mask = 0
+    s.assessable = 0
     for lead in range(s.leads):
         c = found[lead]
         at[lead] = channel_i[c, C_AT]
         s.gain[lead] = channel_f[c, F_GAIN]
         s.offset[lead] = channel_f[c, F_OFFSET]
         s.mask |= channel_i[c, C_OFF] << lead
+        s.assessable |= is_assessable(channel_f[c, F_HIGH_PASS]) << lead
     begun = s.position
     done = 0
     for j in range(p[P_PACE_AT], p[P_PACE_AT] + p[P_PACES]):
@@ -274,6 +284,7 @@ def _samples(
         s.pace[s.paces % len(s.pace)] = begun + mark
         s.paces += 1
         s.pulse[: s.leads] = 1
+        s.paced_block = s.block
     _sample_loop(d, s, r, out, n - done, at, waves, sample)
     close_waves(s, waves, sample, 2)
 

@@ -75,6 +75,7 @@ SEGMENT = np.dtype(
         ("restored", np.uint8),
         ("category", np.uint8),
         ("paced", np.uint8),
+        ("news2", np.uint8),
         ("low", np.float64, (LIMITED,)),
         ("high", np.float64, (LIMITED,)),
     ],
@@ -227,6 +228,7 @@ def write_segment(d: Any, s: Any, out: Any, to_sample: int, to_ns: int) -> None:
     row.restored = s.restored
     row.category = d.category
     row.paced = d.paced
+    row.news2 = d.news2
     for i in range(LIMITED):
         row.low[i] = d.low[i]
         row.high[i] = d.high[i]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from detectors.irregularity import FEATURES
 from schemas.records import MISSING
 
-STATE_VERSION = "5"
+STATE_VERSION = "6"
 MAX_LEADS = 12
 RING = 128  # internal samples kept a lead: at least 0.64 s, what a beat needs until it is decided
 SEEN_SESSIONS = 4
@@ -38,13 +38,14 @@ CONDITIONS = 48  # codes of schemas.conditions below this number are decided her
 MAX_PENDING = 48
 PATIENT_BYTES = 32
 LIMITED = 9  # numbers with alarm limits: schemas.limits.LIMITED_CODES
-VITALS = 12  # numbers a device whose minutes are summed up
+VITALS = 16  # numbers a device that are looked at, NEWS2 and how many inputs it has among them
 
 PENDING = np.dtype(
     [  # without a gap between fields: what lies in it is copied or not, as the compiler likes
         ("kind", np.int64),
         ("category", np.int64),
         ("paced", np.int64),
+        ("news2", np.int64),
         ("session", np.int64),
         ("start", np.int64),  # sample of channel 0 from which it holds
         ("low", np.float64),
@@ -83,6 +84,7 @@ DEVICE = np.dtype(
         ("vital_session", np.int64),
         ("vital_code", np.int64, (VITALS,)),
         ("vital_time", np.int64, (VITALS,)),
+        ("vital_last", np.float64, (VITALS,)),  # its value then; NaN: of a wearer before this one
         ("vital_minute", np.int64, (VITALS,)),
         ("vital_n", np.int64, (VITALS,)),
         ("vital_sum", np.float64, (VITALS,)),
@@ -94,6 +96,8 @@ DEVICE = np.dtype(
         ("patient", np.uint8, (PATIENT_BYTES,)),
         ("category", np.int64),  # of control.CATEGORIES
         ("paced", np.int64),
+        ("news2", np.int64),  # of control.SCORES
+        ("worn_ns", np.int64),  # by the device's clock: numbers from before are another wearer's
         ("pending", PENDING, (MAX_PENDING,)),
         ("waiting", np.int64),  # changes pending, in the order in which they came
         ("due", np.int64),  # ECG sample at which the next pending change holds
@@ -189,6 +193,7 @@ SIGNAL = np.dtype(
         ("least", np.float64, (MAX_LEADS,)),
         ("most", np.float64, (MAX_LEADS,)),
         ("rough", np.float64, (MAX_LEADS,)),
+        ("verdict", np.uint8, (MAX_LEADS,)),  # of the last second: quality.GOOD and so on
         ("off", np.int64),  # bit a lead
         ("unusable", np.int64),  # bit a lead: off, or too noisy
         ("flat", np.int64),  # bit a lead
@@ -266,11 +271,33 @@ SIGNAL = np.dtype(
         ("atrial", np.int64),  # 1: fibrillation is in force
         ("atrial_since", np.float64),  # ECG sample
         ("atrial_calm", np.int64),  # seconds in a row that speak against it
+        # ectopy
+        ("beats_seen", np.int64),
+        ("v_second", np.int64),  # ventricular beats of the present second
+        ("v_seconds", np.int64),
+        ("v_minute", np.uint8, (60,)),  # of each second
+        ("v_per_min", np.int64),
+        ("svt_bpm", np.float64),
+        # pauses
+        ("dropped", np.int64),  # bit an interval: a P wave in it had no QRS complex
+        ("paced_block", np.int64),  # of the last pacing pulse
+        # st
+        ("assessable", np.int64),  # bit a lead
+        ("st_seconds", np.int64),
+        ("j_s", np.float64),  # from the R peak to where ST is taken
+        ("st_sum", np.float32, (MAX_LEADS,)),
+        ("st_beats", np.uint8, (MAX_LEADS,)),
+        ("st_values", np.uint8, (MAX_LEADS,)),
+        ("st_mv", np.float32, (MAX_LEADS,)),
+        ("st_base_mv", np.float32, (MAX_LEADS,)),
+        ("st_above", np.uint8, (MAX_LEADS,)),  # values in a row
+        ("st_below", np.uint8, (MAX_LEADS,)),
+        ("st_calm", np.uint8, (2,)),
         # conditions
         ("calm_beats", np.int64),
         ("decided", np.int64),  # phases of conditions that wait to be written
-        ("decided_code", np.int64, (CONDITIONS,)),
-        ("decided_phase", np.int64, (CONDITIONS,)),
+        ("decided_code", np.int64, (2 * CONDITIONS,)),
+        ("decided_phase", np.int64, (2 * CONDITIONS,)),
         # rhythm
         ("rhythm", np.int64),
         ("next_rhythm", np.int64),
@@ -282,6 +309,8 @@ SIGNAL = np.dtype(
     align=True,
 )
 """What a cold start clears."""
+PASSING = ("envelope", "window", "run_window", "decided_code", "decided_phase")
+"""Fields that are written anew before they are read: a snapshot leaves them out."""
 
 
 class StateError(ValueError):
@@ -305,7 +334,11 @@ def _codecs() -> tuple[zstandard.ZstdCompressor, zstandard.ZstdDecompressor]:
 
 def pack(device: Any, signal: Any) -> bytes:
     """Return the two rows of a device as bytes with their version, compressed."""
-    return _HEAD + _codecs()[0].compress(device.tobytes() + signal.tobytes())
+    raw = bytearray(device.tobytes() + signal.tobytes())  # a record's copy may differ between its fields
+    kept = np.frombuffer(raw, SIGNAL, 1, DEVICE.itemsize)
+    for name in PASSING:
+        kept[name] = 0
+    return _HEAD + _codecs()[0].compress(raw)
 
 
 def unpack(state: bytes) -> tuple[NDArray[np.void], NDArray[np.void]]:

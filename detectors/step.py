@@ -12,12 +12,15 @@ from typing import Any
 
 from detectors.atrial import atrial_second
 from detectors.compiled import jit
-from detectors.conditions import assess, tell
+from detectors.conditions import assess
+from detectors.ectopy import ectopy_second
 from detectors.fibrillation import look, slow_step
+from detectors.phases import tell
 from detectors.qrs import qrs_step
 from detectors.quality import each_second
 from detectors.rhythm import rhythm_second
 from detectors.runs import look_at_run
+from detectors.st import st_second
 from detectors.state import RING
 from detectors.trends import trend_second
 
@@ -27,6 +30,7 @@ HOLD_REJOIN_BLOCKS = 12  # held this long (about 0.1 s), a lead goes on from the
 MAX_COUNT = 255
 ROUGH_CAP_MV = 1.0  # a single jump does not make a second rough
 TAIL_S = 0.100  # EC13, 4.1.4.2: an overshoot decays with 4 to 100 ms; a shorter one is over with the pulse
+TAIL_MV = 5.0  # EC13, 4.1.4.2: overshoots of up to 2 mV; what is far higher is noise
 PULSE_REST_S = 0.100  # behind a pulse without a mark: what comes sooner is noise (A-V pulses: 0.15 s)
 PULSE_S = 0.040  # how long what a front end makes of a pulse of 700 mV and 2 ms rings on
 _WRAP = RING - 1
@@ -39,6 +43,7 @@ def _without_pulse(s: Any, r: Any, lead: int, x: float, before: float) -> float:
     x -= s.tail[lead]
     if s.pulse[lead] == 0 and s.jump[lead] and s.block > 2:
         s.pulse[lead] = 1
+        s.paced_block = s.block
         before = s.x[lead, (s.block - 2) & _WRAP]  # its foot may lie in the block before
         s.x[lead, (s.block - 1) & _WRAP] = before
     s.jump[lead] = 0
@@ -50,7 +55,7 @@ def _without_pulse(s: Any, r: Any, lead: int, x: float, before: float) -> float:
     s.pulse[lead] += 1
     if s.pulse[lead] > PULSE_S * r.internal_hz + 1.0:
         s.pulse[lead] = -int(PULSE_REST_S * r.internal_hz)
-        s.tail[lead] += x - before
+        s.tail[lead] += max(-TAIL_MV, min(TAIL_MV, x - before))
     return before
 
 
@@ -147,6 +152,8 @@ def look_around(d: Any, s: Any, r: Any, out: Any, over: int) -> None:
         look(d, s, r)
         look_at_run(s, r)
         atrial_second(d, s, r)
+        ectopy_second(s)
+        st_second(d, s)
         trend_second(d, s, r, out)
     assess(d, s, r)
     if s.decided > 0:

@@ -79,7 +79,9 @@ def _control_to_avro(control: records.Control) -> dict[str, Any]:
 _CHANGES: dict[str, Callable[[dict[str, Any]], records.Change]] = {
     "ecgstream.Association": lambda data: records.Association(**data),
     "ecgstream.Limits": lambda data: records.Limits(tuple(records.Limit(**row) for row in data["limits"])),
-    "ecgstream.Settings": lambda data: records.Settings(records.Category(data["category"]), data["paced"]),
+    "ecgstream.Settings": lambda data: records.Settings(
+        records.Category(data["category"]), data["paced"], records.News2(data["news2"])
+    ),
     "ecgstream.Enrolled": lambda data: records.Enrolled(**data | {"leads": tuple(data["leads"])}),
     "ecgstream.BacklogEnd": lambda data: records.BacklogEnd(**data),
 }

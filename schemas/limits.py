@@ -1,10 +1,11 @@
 """Default alarm limits by kind of patient, for whom nobody has set others.
 
 They are those that bedside monitors commonly come with. No standard sets them; whoever answers for a patient
-sets others. The upper limit of a neonate's SpO2 is for one who is given oxygen. The limits of ST are of its change
-from the patient's own baseline (K. Thygesen et al., "Fourth universal definition of myocardial infarction", Eur. Heart
-J. 40 (2019) 237-269: 0.1 mV in most leads); a pause of 3 s is the least that guidelines act on in adults (M. Glikson
-et al., "2021 ESC guidelines on cardiac pacing", Eur. Heart J. 42 (2021) 3427-3520).
+sets others. The upper limit of a neonate's SpO2 is for one who is given oxygen. The limits of ST are of its
+change from the patient's own baseline (K. Thygesen et al., "Fourth universal definition of myocardial
+infarction", Eur. Heart J. 40 (2019) 237-269: 0.1 mV in most leads); a pause of 3 s is the least that
+guidelines act on in adults (M. Glikson et al., "2021 ESC guidelines on cardiac pacing and cardiac
+resynchronization therapy", Eur. Heart J. 42 (2021) 3427-3520).
 """
 
 from schemas import mdc

@@ -26,6 +26,13 @@ BATTERY_CHARGE = 67996  # MDC_ATTR_VAL_BATT_CHARGE (partition 1, object infrastr
 # in the range that 11073-10101 leaves to manufacturers (terms 0xF000 to 0xFFFF of partition 2).
 ECG_ANALYSED = 2 * 65536 + 0xF001  # %
 
+# Private for the same reason: MDC has the Glasgow coma score (153728) but no ACVPU, and the concentration of
+# inspired oxygen but not whether a patient is given any, which a mask or a cannula does not measure.
+CONSCIOUSNESS = 2 * 65536 + 0xF010  # ACVPU: 0 alert, 1 new confusion, 2 voice, 3 pain, 4 unresponsive
+OXYGEN_GIVEN = 2 * 65536 + 0xF011  # 0: breathes air, 1: is given oxygen, at whatever flow
+NEWS2 = 2 * 65536 + 0xF012  # National Early Warning Score 2, 0 to 20, where all its inputs are fresh
+NEWS2_INPUTS = 2 * 65536 + 0xF013  # how many of its seven inputs are fresh
+
 UNITS = {
     HEART_RATE: "/min",
     VPC_RATE: "/min",
@@ -40,6 +47,10 @@ UNITS = {
     TEMPERATURE: "Cel",
     BATTERY_CHARGE: "%",
     ECG_ANALYSED: "%",
+    CONSCIOUSNESS: "{ACVPU}",
+    OXYGEN_GIVEN: "{flag}",
+    NEWS2: "{score}",
+    NEWS2_INPUTS: "{inputs}",
 }
 """UCUM unit of each number."""
 

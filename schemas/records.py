@@ -84,6 +84,17 @@ class Category(StrEnum):
     NEONATE = "NEONATE"
 
 
+class News2(StrEnum):
+    """Whether the National Early Warning Score 2 is kept of a patient, and by which of its scales of SpO2.
+
+    Scale 2 is for patients with hypercapnic respiratory failure whose SpO2 shall be 88 to 92 %.
+    """
+
+    OFF = "OFF"
+    SCALE_1 = "SCALE_1"
+    SCALE_2 = "SCALE_2"
+
+
 @dataclass(slots=True)
 class Channel:
     """One wave of a packet. ``samples``: int16, shape (n,); value in ``unit`` = (sample - offset) / gain."""
@@ -151,10 +162,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What kind of patient is watched; a change of category brings that category's default limits."""
+    """What kind of patient is watched; a change of category brings that category's default limits.
+
+    ``news2`` counts for an adult only: somebody has said that the patient is 16 or older and not pregnant.
+    """
 
     category: Category
     paced: bool
+    news2: News2 = News2.OFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +191,7 @@ Change = Association | Limits | Settings | Enrolled | BacklogEnd
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A change that changes results, valid from a stated sample: see ``avro/Control-3.avsc``."""
+    """A change that changes results, valid from a stated sample: see ``avro/Control-4.avsc``."""
 
     id: str
     device: str

@@ -46,7 +46,7 @@ from ecgstream.registry import identifiers as kept
 from ecgstream.registry.csv_file import Encoding
 from ecgstream.registry.errors import RegistryError
 from ecgstream.registry.patients import NewPatient, Patient
-from schemas.records import Category, Settings
+from schemas.records import Category, News2, Settings
 
 app = App(
     name="patient",
@@ -67,16 +67,24 @@ app.command(patient_keys.app)
 
 Facility = Annotated[str, Parameter(help="code of the facility that answers for the patient.")]
 Paced = Annotated[bool, Parameter(help="has a pacemaker.")]
+Score = Annotated[
+    News2,
+    Parameter(
+        help="keep the National Early Warning Score 2 and tell what it asks for, by scale 1 or 2 of SpO2. Off"
+        " until a clinician says that the patient is 16 or older and not pregnant; scale 2 only where a"
+        " clinician has decided for it, in hypercapnic respiratory failure (88 to 92 %)."
+    ),
+]
 File = Annotated[
     Path,
     Parameter(
-        help="CSV file; columns facility and, if wanted, category, paced (yes or no), name, national_id,"
-        " record_number, telephone."
+        help="CSV file; columns facility and, if wanted, category, paced (yes or no), news2 (off, scale-1,"
+        " scale-2), name, national_id, record_number, telephone."
     ),
 ]
 _CATEGORY = Parameter(help="sets the default alarm limits.", name_transform=str.lower)
 _CHUNK = 1000
-_COLUMNS = ("patient", "facility", "category", "paced", "devices")
+_COLUMNS = ("patient", "facility", "category", "paced", "news2", "devices")
 
 
 @app.command
@@ -85,6 +93,7 @@ def add(
     facility: Facility,
     category: Annotated[Category, _CATEGORY] = Category.ADULT,
     paced: Paced = False,
+    news2: Score = News2.OFF,
     name: Name = None,
     national_id: NationalId = None,
     record_number: RecordNumber = None,
@@ -102,7 +111,7 @@ def add(
     with registry_connection(settings) as connection:
         given = identifiers(name, national_id, record_number, telephone)
         keys = ring(settings) if given else None
-        new = NewPatient(patients.facility_code(facility), Settings(category, paced), given)
+        new = NewPatient(patients.facility_code(facility), Settings(category, paced, news2), given)
         made = patients.add(connection, keys, new, acting(by))
         found = patients.load(connection, [made])
     _print(found, json=json)
@@ -252,6 +261,7 @@ def set_(
     *,
     category: Annotated[Category | None, _CATEGORY] = None,
     paced: Paced | None = None,
+    news2: Score | None = None,
     name: Name = None,
     national_id: NationalId = None,
     record_number: RecordNumber = None,
@@ -262,6 +272,8 @@ def set_(
 ) -> None:
     """Change what is given of a patient. A new category brings its default limits; limits set by hand stay.
 
+    A score that is kept (--news2) ends where the category becomes another than adult.
+
     For instance:
 
         ecgstream patient set P-ABCDEFGHIJ --category neonate --no-paced
@@ -271,13 +283,16 @@ def set_(
     with registry_connection(settings) as connection:
         pseudonym, account = identity.pseudonym(patient), acting(by)
         given = identifiers(name, national_id, record_number, telephone)
-        if category is not None or paced is not None:
-            patients.change(connection, pseudonym, account, category=category, paced=paced)
+        before = patients.load(connection, [pseudonym])
+        if category is not None or paced is not None or news2 is not None:
+            patients.change(connection, pseudonym, account, category=category, paced=paced, news2=news2)
         if given:
             patients.identify(connection, ring(settings), pseudonym, given, account)
         found = patients.load(connection, [pseudonym])
         by_hand = [s.number for s in limits.standing(connection, pseudonym) if not s.is_default]
     _print(found, json=json)
+    if news2 is None and [one.settings.news2 for one in before] != [one.settings.news2 for one in found]:
+        say("NEWS2 is off now: it is kept of adults only")
     if category is not None and by_hand:
         kept_by_hand = ", ".join(by_hand)
         say(f"Limits set by hand stay, of {kept_by_hand}: see `ecgstream patient limits {pseudonym}`")
@@ -288,11 +303,12 @@ def _print(found: list[Patient], *, json: bool) -> None:
 
 
 def _row(patient: Patient, *, json: bool) -> dict[str, object]:
-    category, paced = patient.settings.category, patient.settings.paced
+    category, paced, news2 = patient.settings.category, patient.settings.paced, patient.settings.news2
     return {
         "patient": patient.patient,
         "facility": patient.facility,
         "category": str(category) if json else category.lower(),
         "paced": paced if json else ("yes" if paced else "no"),
+        "news2": str(news2) if json else news2.lower().replace("_", "-"),
         "devices": list(patient.devices) if json else ", ".join(patient.devices),
     }

@@ -12,7 +12,7 @@ from ecgstream.registry.identifiers import Entry
 from ecgstream.registry.identity import ONE_PERSON, Kind, new_pseudonym, normalised, shown_pseudonym
 from ecgstream.registry.keys import KeyRing
 from ecgstream.registry.rights import CARE, require
-from schemas.records import Category, Settings
+from schemas.records import Category, News2, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Patient:
 
 
 _SELECT: LiteralString = """
-SELECT p.patient, p.facility, p.category, p.paced,
+SELECT p.patient, p.facility, p.category, p.paced, p.news2,
     ARRAY(SELECT a.device FROM ecg.association AS a WHERE a.patient = p.patient AND a.superseded_at IS NULL
           AND tstzrange(a.since, a.until) @> clock_timestamp() ORDER BY a.device)
 FROM ecg.patient AS p JOIN ecg.facility AS f ON f.code = p.facility
@@ -64,12 +64,27 @@ def facility_code(value: str) -> str:
         ) from None
 
 
+def check_news2(category: Category, news2: News2) -> None:
+    """Make sure that a score may be kept of a patient.
+
+    Raises:
+        RegistryError: it may not, of this category.
+    """
+    if news2 is not News2.OFF and category is not Category.ADULT:
+        raise RegistryError(
+            "news2: the score is for adults only, here from 16 years on and not pregnant:"
+            " leave it off, or set the category to adult"
+        )
+
+
 def settings_of(connection: psycopg.Connection, patients: Collection[str]) -> dict[str, Settings]:
     """Return the settings of patients by pseudonym; those who are not registered are left out."""
     rows = connection.execute(
-        "SELECT patient, category, paced FROM ecg.patient WHERE patient = ANY(%s)", (list(patients),)
+        "SELECT patient, category, paced, news2 FROM ecg.patient WHERE patient = ANY(%s)", (list(patients),)
     )
-    return {patient: Settings(Category(category), paced) for patient, category, paced in rows}
+    return {
+        patient: Settings(Category(category), paced, News2(news2)) for patient, category, paced, news2 in rows
+    }
 
 
 def facility_of(connection: psycopg.Connection, patient: str) -> str:
@@ -146,8 +161,8 @@ def register(
     while len(given) < len(new):  # again for a pseudonym that somebody has
         names = {new_pseudonym(): i for i in range(len(new)) if i not in given}
         free = connection.execute(
-            "INSERT INTO ecg.patient (patient, facility, category, paced, changed_by)"
-            " SELECT *, %s FROM unnest(%s::text[], %s::text[], %s::text[], %s::bool[])"
+            "INSERT INTO ecg.patient (patient, facility, category, paced, news2, changed_by)"
+            " SELECT *, %s FROM unnest(%s::text[], %s::text[], %s::text[], %s::bool[], %s::text[])"
             " ON CONFLICT DO NOTHING RETURNING patient",
             (
                 by,
@@ -155,6 +170,7 @@ def register(
                 [new[i].facility for i in names.values()],
                 [str(new[i].settings.category) for i in names.values()],
                 [new[i].settings.paced for i in names.values()],
+                [str(new[i].settings.news2) for i in names.values()],
             ),
         )
         given |= {names[name]: name for (name,) in free}
@@ -170,8 +186,9 @@ def add(connection: psycopg.Connection, ring: KeyRing | None, new: NewPatient, b
     """Check and register one patient; return the new pseudonym.
 
     Raises:
-        RegistryError: as ``check``.
+        RegistryError: as ``check`` and ``check_news2``.
     """
+    check_news2(new.settings.category, new.settings.news2)
     try:
         check(connection, ring, [new], by)
     except RegistryErrors as errors:
@@ -186,17 +203,22 @@ def change(
     *,
     category: Category | None = None,
     paced: bool | None = None,
+    news2: News2 | None = None,
 ) -> None:
-    """Change the settings of a patient, whatever of them is given.
+    """Change the settings of a patient, whatever of them is given; a score that is kept ends with the adult.
 
     Raises:
-        RegistryError: there is no such patient, or the account may not do so.
+        RegistryError: there is no such patient, the account may not do so, or no score may be kept.
     """
     require(connection, by, CARE, facility_of(connection, patient))
+    if news2 is not None:
+        check_news2(category or settings_of(connection, [patient])[patient].category, news2)
     connection.execute(
-        "UPDATE ecg.patient SET category = coalesce(%s, category), paced = coalesce(%s, paced),"
-        " changed_by = %s, changed_at = clock_timestamp() WHERE patient = %s",
-        (category, paced, by, patient),
+        "UPDATE ecg.patient SET category = coalesce(%(category)s, category),"
+        " paced = coalesce(%(paced)s, paced), news2 = CASE coalesce(%(category)s, category)"
+        " WHEN 'ADULT' THEN coalesce(%(news2)s, news2) ELSE 'OFF' END,"
+        " changed_by = %(by)s, changed_at = clock_timestamp() WHERE patient = %(patient)s",
+        {"category": category, "paced": paced, "news2": news2, "by": by, "patient": patient},
     )
 
 
@@ -237,6 +259,6 @@ def _told_twice(telling: Sequence[tuple[int, tuple[str, Kind, str]]]) -> Iterato
 
 def _patients(rows: Iterable[tuple[Any, ...]]) -> list[Patient]:
     return [
-        Patient(patient, facility, Settings(Category(category), paced), tuple(devices))
-        for patient, facility, category, paced, devices in rows
+        Patient(patient, facility, Settings(Category(category), paced, News2(news2)), tuple(devices))
+        for patient, facility, category, paced, news2, devices in rows
     ]

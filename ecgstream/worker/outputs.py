@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import detectors
-from detectors.control import CATEGORIES
+from detectors.control import CATEGORIES, SCORES
 from detectors.evidence import evidence_of
 from detectors.output import OPEN, Events
 from ecgstream.worker.links import LinkEvent
@@ -172,7 +172,12 @@ def _settings(row: np.void) -> str:
         str(code): [bound(low), bound(high)]
         for code, low, high in zip(LIMITED_CODES, row["low"].tolist(), row["high"].tolist(), strict=True)
     }
-    told = {"category": CATEGORIES[row["category"]], "paced": bool(row["paced"]), "limits": limits}
+    told = {
+        "category": CATEGORIES[row["category"]],
+        "paced": bool(row["paced"]),
+        "news2": SCORES[row["news2"]],
+        "limits": limits,
+    }
     return json.dumps(told, separators=(",", ":"))
 
 

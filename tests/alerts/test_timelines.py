@@ -118,6 +118,9 @@ def test_every_condition_has_a_priority_with_a_reason() -> None:
         Code.VENTRICULAR_TACHYCARDIA,
         Code.EXTREME_BRADYCARDIA,
         Code.EXTREME_TACHYCARDIA,
+        Code.SUSTAINED_VENTRICULAR_TACHYCARDIA,
+        Code.DESATURATION,
+        Code.APNOEA,
     }
     nobody_watches = {
         Code.PIPELINE_STALLED,

@@ -40,7 +40,9 @@ def cuts_of(fs):
     inner = st.integers(1, SECONDS * fs - 1)
     close = st.lists(inner, max_size=4).map(lambda found: {k + i for k in found for i in range(5)})
     apart = st.lists(inner, max_size=30).map(set)
-    both = st.tuples(apart, close).map(lambda found: found[0] | found[1] | set(range(0, SECONDS * fs, 5 * fs)))
+    both = st.tuples(apart, close).map(
+        lambda found: found[0] | found[1] | set(range(0, SECONDS * fs, 5 * fs))
+    )
     # Where a channel begins is known by its first packet, which therefore holds a sample of it.
     return both.map(lambda found: {k for k in found if k < SECONDS * fs and not 0 < k % (3 * fs) < fs / 20})
 

@@ -9,7 +9,7 @@ from detectors.bank import Bank
 from detectors.output import OPEN
 from schemas import mdc
 from schemas.conditions import Code
-from schemas.records import Association, Category, Control, Settings, Vital
+from schemas.records import Association, Category, Control, News2, Settings, Vital
 from tests.detectors import synthetic as syn
 
 FS = 250
@@ -46,6 +46,12 @@ def test_settings_of_its_beginning_go_with_a_segment(made):
     assert row["category"] == list(Category).index(Category.NEONATE)
     assert row["paced"] == 1
     assert row["high"][0] > 150
+    bank.control(
+        Control("c", "d", 0, 0, 0, "ward", Settings(Category.ADULT, paced=True, news2=News2.SCALE_2))
+    )
+    bank.split(0)
+    (row,) = syn.run(made[5:8], bank)[1].segments
+    assert row["news2"] == list(News2).index(News2.SCALE_2)
 
 
 def test_a_gap_of_more_than_a_minute_ends_a_segment_and_keeps_what_was_before(made):

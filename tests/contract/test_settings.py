@@ -140,8 +140,12 @@ def test_a_state_in_which_all_kinds_of_change_wait_is_small():
 
 
 def test_what_has_held_leaves_nothing_in_the_state():
+    """But since when it is worn by somebody else."""
     made = syn.packets(syn.counts(syn.ecg(70, 4, FS)), FS)
-    plain, _ = syn.run(made)
+    plain = Bank()
+    for change in (Association("P-1"), Association("")):
+        plain.control(control(change, 3 * FS))
+    syn.run(made, plain)
     bank, _ = syn.run(made[:2])
     for change in (NEONATE, Association("P-1"), ADULT, Association("")):
         bank.control(control(change, 3 * FS))

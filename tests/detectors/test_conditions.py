@@ -107,7 +107,8 @@ def test_ventricular_fibrillation():
 def test_heart_rate_limits(bpm, code):
     at = [*syn.regular(80, 0.5, 15), *syn.regular(bpm, 15.5, 40), *syn.regular(80, 40.5, 60)]
     events = events_of(with_beats(at, 60))
-    assert syn.codes(events) == [code]
+    # The step up comes from one beat to the next: no sinus node does that.
+    assert set(syn.codes(events)) - {Code.SUPRAVENTRICULAR_TACHYCARDIA} == {code}
     assert [len(syn.phases(events, code, p)) for p in (0, 2)] == [1, 1]
     assert syn.phases(events, code, 0)["delay_s"][0] < 3
     limit = syn.phases(events, code, 0)["evidence"][0][NAMES[code].index("limit_bpm")]

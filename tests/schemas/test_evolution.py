@@ -22,6 +22,7 @@ from schemas.records import (
     Lane,
     Limit,
     Limits,
+    News2,
     Phase,
     Settings,
     Snapshot,
@@ -129,10 +130,32 @@ def test_a_change_that_a_reader_of_version_1_does_not_know_is_the_one_error(
         knows_the_writer.setattr(codec, "newest", lambda name: version(name, 1))
         with pytest.raises(BadRecordError, match="Control"):
             codec.decode(raw)
-    known = {s.header: s for s in registry._versions() if (s.name, s.version) != ("Control", 3)}
+    known = {s.header: s for s in registry._versions() if (s.name, s.version) != ("Control", 4)}
     monkeypatch.setattr(registry, "_by_header", lambda: known)
     with pytest.raises(BadRecordError, match="a newer ecgstream"):
         codec.decode(raw)
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_settings_without_news2_are_read_as_off(number: int) -> None:
+    old = version("Control", number)
+    out = io.BytesIO()
+    head = {"id": "c-1", "device": "dev-1", "session": 7, "from_sample": 250, "issued_ns": 5}
+    row = ("ecgstream.Settings", {"category": "NEONATE", "paced": True})
+    schemaless_writer(out, old.parsed, head | {"issued_by": "ward", "change": row})
+    assert codec.decode(old.header + out.getvalue()) == control(Settings(Category.NEONATE, paced=True))
+
+
+@pytest.mark.parametrize("news2", News2)
+def test_settings_with_news2_are_read_by_a_reader_of_version_3_without_it(news2: News2) -> None:
+    settings = Settings(Category.ADULT, paced=True, news2=news2)
+    raw = codec.encode(control(settings))
+    assert codec.decode(raw) == control(settings)
+    body = io.BytesIO(raw[registry.HEADER_BYTES :])
+    read = schemaless_reader(
+        body, newest("Control").parsed, version("Control", 3).parsed, return_record_name=True
+    )
+    assert read["change"] == ("ecgstream.Settings", {"category": "ADULT", "paced": True})
 
 
 def test_no_published_schema_file_ever_changes() -> None:

@@ -52,6 +52,7 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("find",), "say what to look for"),
     (("add", "--facility", "C"), "facility: there is none of this code"),
     (("list", "--under", "C"), "there is no facility"),
+    (("add", "--facility", "A", "--category", "neonate", "--news2", "scale-1"), "for adults only"),
 ]
 
 
@@ -143,6 +144,23 @@ def test_limits_are_shown_with_their_origin(patient: Command) -> None:
     assert "Limits set by hand stay, of hr, spo2" in hint
     (hr,) = patient.json("limit", "P-1", "hr", "--default")
     assert (hr["low"], hr["high"], hr["origin"]) == (100, 200, "default")
+
+
+def test_a_score_is_kept_where_somebody_has_said_so(patient: Command) -> None:
+    wang = add(patient)
+    assert "off" in patient("show", wang)[0]
+    (row,) = patient.json("set", wang, "--news2", "scale-2")
+    assert row["news2"] == "SCALE_2"
+    assert fields(patient("show", wang)[0])["news2"] == "scale-2"
+    _, hint = patient("set", wang, "--category", "paediatric")
+    assert "NEWS2 is off now: it is kept of adults only" in hint
+    assert "set the category to adult" in patient.refused("set", wang, "--news2", "scale-1")
+    (row,) = patient.json("set", wang, "--category", "adult", "--news2", "scale-1")
+    assert (row["category"], row["news2"]) == ("ADULT", "SCALE_1")
+    li = add(patient, "--news2", "scale-1")
+    assert [row["news2"] for row in patient.json("list", "--under", "A") if row["patient"] == li] == [
+        "SCALE_1"
+    ]
 
 
 def test_who_it_is_is_shown_only_when_asked_and_only_to_who_answers(patient: Command) -> None:

@@ -22,7 +22,7 @@ from ecgstream.registry.patients import NewPatient
 from ecgstream.store.connection import connect
 from schemas import mdc
 from schemas.limits import DEFAULTS
-from schemas.records import Category, Limit, Settings
+from schemas.records import Category, Limit, News2, Settings
 from tests.system import ward
 
 ADULT = Settings(Category.ADULT, paced=False)
@@ -240,6 +240,27 @@ def test_what_the_teller_asks(registry: psycopg.Connection) -> None:
         "P-2": DEFAULTS[Category.ADULT],
     }
     assert patients.settings_of(registry, []) == limits.in_force(registry, []) == {}
+
+
+def test_a_score_is_kept_of_adults_only_and_ends_with_the_category(registry: psycopg.Connection) -> None:
+    patients.change(registry, "P-1", "ann", news2=News2.SCALE_2)
+    assert patients.settings_of(registry, ["P-1"])["P-1"].news2 is News2.SCALE_2
+    patients.change(registry, "P-1", "ann", paced=True)
+    assert patients.settings_of(registry, ["P-1"])["P-1"].news2 is News2.SCALE_2
+    patients.change(registry, "P-1", "ann", category=Category.NEONATE)
+    assert patients.settings_of(registry, ["P-1"])["P-1"] == Settings(Category.NEONATE, paced=True)
+    with pytest.raises(RegistryError, match="for adults only"):
+        patients.change(registry, "P-1", "ann", news2=News2.SCALE_1)
+    patients.change(registry, "P-1", "ann", category=Category.ADULT)
+    assert patients.settings_of(registry, ["P-1"])["P-1"].news2 is News2.OFF
+    patients.change(registry, "P-1", "ann", category=Category.ADULT, news2=News2.SCALE_1)
+    (found,) = patients.load(registry, ["P-1"])
+    assert found.settings == Settings(Category.ADULT, paced=True, news2=News2.SCALE_1)
+    child = NewPatient("A", Settings(Category.PAEDIATRIC, paced=False, news2=News2.SCALE_1), {})
+    with pytest.raises(RegistryError, match="for adults only"):
+        patients.add(registry, None, child, "ann")
+    with pytest.raises(psycopg.errors.CheckViolation):
+        registry.execute("UPDATE ecg.patient SET category = 'NEONATE' WHERE patient = 'P-1'")
 
 
 def test_each_limit_says_where_it_comes_from(registry: psycopg.Connection) -> None:

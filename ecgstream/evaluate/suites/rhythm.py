@@ -1,9 +1,9 @@
 """Rhythms: episodes of ventricular fibrillation, flutter and tachycardia, of atrial fibrillation, and pauses.
 
 ANSI/AAMI EC57:2012, 4.5. Ventricular episodes that follow each other are one, since where tachycardia becomes
-ANSI/AAMI EC57:2012, 4.5. Ventricular episodes that follow each other are one, for where tachycardia becomes
-ventricular ectopic activity, there are runs of ventricular beats that nobody has marked one by one: how it is
-if what is found there is not false is told beside it (``ventricular_but_hgea``).
+flutter is a matter of taste; those of less than 4 s are told apart. Where people have written HGEA,
+high-grade ventricular ectopic activity, there are runs of ventricular beats that nobody has marked one by
+one: how it is if what is found there is not false is told beside it (``ventricular_but_hgea``).
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,8 +23,8 @@ from schemas import wfdb
 from schemas.conditions import Code
 
 LEAST_S = 4.0
-PAUSE_S = 4.0
-"""As long as an asystole: G. D. Clifford et al., Computers in Cardiology 42 (2015) 273-276."""
+PAUSE_S = 3.0
+"""The default limit of an adult: ``schemas.limits``."""
 JOIN_S = 1.0
 VENTRICULAR = ("VT", "VFL", "VF", "VFIB", "VFL/VF")
 _FIBRILLATING = ("VFL", "VF", "VFIB", "VFL/VF")
@@ -33,7 +33,7 @@ _UNSURE = ("NOISE", "NOD", "HGEA")
 CODES = {
     "ventricular": (Code.VENTRICULAR_FIBRILLATION, Code.VENTRICULAR_TACHYCARDIA),
     "vf": (Code.VENTRICULAR_FIBRILLATION,),
-    "pause": (Code.ASYSTOLE,),
+    "pause": (Code.PAUSE,),
 }
 
 
@@ -62,7 +62,7 @@ def look(path: Path) -> OfRecord:
     vf = merged([*truth.spans(said, *_FIBRILLATING), *said.fibrillation], join)
     kept = [s for s in all_vt if s[1] - s[0] >= least]
     short = [s for s in all_vt if s[1] - s[0] < least]
-    told = {name: merged(_spans(found, codes, said), join) for name, codes in CODES.items()}
+    told = {name: merged(condition_spans(found, codes, said), join) for name, codes in CODES.items()}
     af = merged(truth.spans(said, "AFIB"), join)
     kinds = {
         "ventricular": compare(kept, told["ventricular"], rate, excused=short),
@@ -77,7 +77,7 @@ def look(path: Path) -> OfRecord:
     return OfRecord(path.stem, kinds, (len(short), seen), said.length / rate / 3600)
 
 
-def _spans(found: played.Played, codes: Iterable[Code], said: truth.Truth) -> list[Span]:
+def condition_spans(found: played.Played, codes: Iterable[Code], said: truth.Truth) -> list[Span]:
     """Return from when to when conditions lasted, in the annotations' samples."""
     scale = said.rate / found.rate
     spans: list[Span] = []
@@ -116,14 +116,14 @@ def sum_up(found: Sequence[OfRecord]) -> dict[str, Any]:
     names = found[0].kinds.keys()
     told: dict[str, Any] = rounded(
         {
-            **{name: _figures([one.kinds[name] for one in found]) for name in names},
+            **{name: figures([one.kinds[name] for one in found]) for name in names},
             "ventricular_below_4s": {
                 "annotated": sum(one.short[0] for one in found),
                 "found": sum(one.short[1] for one in found),
             },
             "hours": sum(one.hours for one in found),
             "by_record": [
-                {"record": one.record, **{name: _figures([of]) for name, of in one.kinds.items()}}
+                {"record": one.record, **{name: figures([of]) for name, of in one.kinds.items()}}
                 for one in found
             ],
         }
@@ -131,7 +131,8 @@ def sum_up(found: Sequence[OfRecord]) -> dict[str, Any]:
     return told
 
 
-def _figures(each: Sequence[Episodes]) -> dict[str, Any]:
+def figures(each: Sequence[Episodes]) -> dict[str, Any]:
+    """Return sensitivity, positive predictivity and counts of episodes, and of their durations."""
     e = sum(each, Episodes(0, 0, 0, 0, 0.0, 0.0, 0.0))
     return {
         "episode_se": share(e.hit, e.missed),

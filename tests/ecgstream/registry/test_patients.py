@@ -12,7 +12,7 @@ from ecgstream.registry.errors import RegistryErrors
 from ecgstream.registry.identity import Kind
 from ecgstream.registry.patient_csv import parse, rows
 from ecgstream.registry.patients import NewPatient
-from schemas.records import Category, Settings
+from schemas.records import Category, News2, Settings
 
 
 @pytest.fixture
@@ -42,6 +42,25 @@ def test_all_columns_in_any_order(file: Path, encoding: Encoding) -> None:
             2,
         )
     ]
+
+
+@pytest.mark.parametrize(
+    ("told", "news2"),
+    [("", News2.OFF), ("off", News2.OFF), ("Scale-1", News2.SCALE_1), (" scale-2 ", News2.SCALE_2)],
+)
+def test_whether_a_score_is_kept(file: Path, told: str, news2: News2) -> None:
+    file.write_text(f"facility,category,news2\nA,adult,{told}\n")
+    assert [one.settings for one in read(file)] == [Settings(Category.ADULT, paced=False, news2=news2)]
+
+
+def test_no_score_is_kept_of_a_child_and_a_scale_must_be_one(file: Path) -> None:
+    file.write_text("facility,category,news2\nA,neonate,scale-1\nA,paediatric,off\nA,adult,scale-3\n")
+    with pytest.raises(RegistryErrors) as refused:
+        read(file)
+    (line, why), other = refused.value.found
+    assert line == 2
+    assert "for adults only, here from 16 years on and not pregnant: leave it off" in why
+    assert other == (4, "news2: is none of off, scale-1, scale-2")
 
 
 def test_everything_wrong_is_listed_by_line_and_kind_and_no_value_is_repeated(file: Path) -> None:

@@ -1,9 +1,9 @@
 """Learns the weights of the ventricular models, and says how good they are on records they have not seen.
 
-    python -m ecgstream.evaluate.learn DEVELOPMENT_SET
+    python -m ecgstream.learn.ventricular DEVELOPMENT_SET
 
 Reads vfdb, mitdb and cinc2015 there; plays each record through the detectors second by second and takes
-the features that the kernel itself has computed. Writes ``detectors/ventricular.csv`` and the report between
+the features that the kernel itself has computed. Writes ``detectors/models.csv`` and the report between
 the marks of docs/ventricular.md.
 
 Logistic regression with a ridge, by Newton's method (T. Hastie, R. Tibshirani and J. Friedman, "The elements
@@ -13,7 +13,6 @@ counts that is most like the rest (O. Maron and T. Lozano-Perez, "A framework fo
 learning", NIPS 1998). Out of fold: a fifth of the records is judged by what the others taught.
 """
 
-import csv
 import os
 import sys
 import zlib
@@ -31,7 +30,6 @@ from numpy.typing import NDArray
 import detectors
 from detectors import fibrillation, runs, weights
 from detectors.bank import Bank
-from detectors.state import unpack
 from devices import recordings
 from devices.source import NS
 from ecgstream.documents import put
@@ -39,7 +37,7 @@ from ecgstream.evaluate import truth
 from ecgstream.evaluate.episodes import merged
 from ecgstream.evaluate.played import START_NS
 from ecgstream.evaluate.suites import alarms, rhythm
-from ecgstream.evaluate.ventricular import Odds, judge
+from ecgstream.learn.judge import Odds, judge
 from schemas.bundle import Bundle
 from schemas.records import Packet
 
@@ -84,7 +82,7 @@ def see(path: Path) -> Seen:
     for at_s, items in groupby(source.emissions(START_NS, 1.0), key=lambda one: one.at_s):
         packets = [one.item for one in items if isinstance(one.item, Packet)]
         bank.push(Bundle.of("learn", 0, START_NS + round(at_s * NS), packets, []))
-        s = unpack(bank.snapshot(0))[1][0]
+        s = bank.signal(0)[0]
         judged = s["wave_odds"] > fibrillation.NO_ODDS
         leads = [judged and _readable(s, int(lead)) for lead in s["shape_lead"]]
         window.append(np.where(np.array(leads)[:, None], s["window"], np.nan))
@@ -198,7 +196,7 @@ def main(development_set: Path) -> None:
         wave, run = (model([one for one in records if fold(one) != part]) for model in models)
         unseen += [_odds(one, wave, run) for one in records if fold(one) == part]
     wave, run = (model(records) for model in models)
-    _write(wave, run)
+    weights.write({"wave": (fibrillation.FEATURES, wave), "run": (runs.FEATURES, run)})
     put(
         Path("docs/ventricular.md"),
         "learnt",
@@ -212,15 +210,6 @@ def _odds(one: Seen, wave: Floats, run: Floats) -> Odds:
     organised = np.nan_to_num(long).max(1) > fibrillation.ORGANISED
     waves = odds(wave, one.window)
     return Odds(one.path, one.second, waves, odds(run, one.run), organised)
-
-
-def _write(wave: Floats, run: Floats) -> None:
-    with weights.FILE.open("w", encoding="utf-8", newline="") as out:
-        lines: Any = csv.writer(out, lineterminator="\n")
-        lines.writerow(("model", "feature", "weight"))
-        for name, features, model in (("wave", fibrillation.FEATURES, wave), ("run", runs.FEATURES, run)):
-            for feature, weight in zip((*features, weights.BIAS), model.tolist(), strict=True):
-                lines.writerow((name, feature, f"{weight:.5g}"))
 
 
 if __name__ == "__main__":

@@ -7,9 +7,8 @@ import pytest
 
 from detectors import fibrillation, weights
 from detectors.bank import Bank
-from detectors.state import unpack
-from ecgstream.evaluate import learn
-from ecgstream.evaluate.ventricular import VF, VT, Odds, told
+from ecgstream.learn import ventricular as learn
+from ecgstream.learn.judge import VF, VT, Odds, told
 from tests.detectors import synthetic as syn
 
 FS = 250
@@ -42,7 +41,7 @@ def test_features_and_weights_give_the_log_odds_of_the_kernel() -> None:
     compared = 0
     for packet in syn.packets(signal, FS):
         bank.push(syn.bundle([packet]))
-        s = unpack(bank.snapshot(0))[1].view(np.recarray)[0]
+        s = bank.signal(0).view(np.recarray)[0]
         if s.wave_odds > fibrillation.NO_ODDS:
             assert learn.odds(model, s.window[None])[0] == pytest.approx(s.wave_odds)
             compared += 1

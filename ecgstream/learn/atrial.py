@@ -1,8 +1,8 @@
 """Train the weights that tell atrial fibrillation.
 
-    ECGSTREAM_RECORDINGS=FOLDER python -m scripts.train_af
+    python -m ecgstream.learn.atrial DEVELOPMENT_SET
 
-writes ``detectors/atrial_model.py`` and the report ``docs/atrial-training.md``.
+Writes ``detectors/models.csv`` and the report ``docs/atrial-training.md``.
 
 Plays the development set's short recordings (``cinc2017``) and the MIT-BIH Arrhythmia records (``mitdb``)
 through the detectors as they are, and takes each second's features from their state: what is learnt from is
@@ -11,7 +11,8 @@ file of weights; for the report, tenfold, so that no record is judged by weights
 """
 
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import groupby
 from multiprocessing import get_context
@@ -23,10 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import detectors
-from detectors import atrial
+from detectors import atrial, weights
 from detectors.bank import Bank
 from detectors.irregularity import FEATURES
-from detectors.state import unpack
 from devices import recordings
 from devices.source import NS
 from ecgstream.documents import table
@@ -36,19 +36,17 @@ from ecgstream.evaluate.suites import af
 from schemas.bundle import Bundle
 from schemas.records import Packet
 
-TOP = Path(__file__).resolve().parents[1]
-MODEL, REPORT = TOP / "detectors" / "atrial_model.py", TOP / "docs" / "atrial-training.md"
+REPORT = Path("docs/atrial-training.md")
 PACKET_S = 1.0
 FOLDS, SEED = 10, 17
 LONG_WEIGHT = 3.0  # of a half-hour record, against one for a recording of half a minute
 SETTLED_S = 20.0  # behind a change of rhythm, before which the window holds both
 APART = {"AFL", "P", "VFL", "NOD", "AFIB"}  # rhythms that are no example of what is not fibrillation
 STRENGTH = 1.0  # scikit-learn's C
-HEAD = '"""Weights by feature of ``irregularity.FEATURES``: written by ``scripts/train_af.py``."""'
 TEXT = """\
 # How the weights of atrial fibrillation were trained
 
-Written by `python -m scripts.train_af` from the development set; the detector is `detectors/atrial.py`.
+Written by `python -m ecgstream.learn.atrial DEVELOPMENT_SET`; the detector is `detectors/atrial.py`.
 
 Logistic regression (C = {strength:g}) on the features of each second, as detectors {version} make them:
 {n_A} recordings of half a minute with atrial fibrillation (AF), {n_N} of normal and {n_O} of other rhythm,
@@ -99,7 +97,7 @@ def features_of(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     for at, items in groupby(recordings.read(path).emissions(0, PACKET_S), key=lambda one: one.at_s):
         packets = [one.item for one in items if isinstance(one.item, Packet)]
         bank.push(Bundle.of("train", 0, round(at * NS), packets, []))
-        signal = unpack(bank.snapshot(0))[1][0]
+        signal = bank.signal(0)[0]
         if not np.isnan(signal["af_log_odds"]):
             at_s.append(at)
             rows.append(signal["af_feature"].copy())
@@ -190,10 +188,11 @@ def of_short(played: Sequence[Played], told: Sequence[NDArray[np.bool_]]) -> str
     """Return the table of the short recordings."""
     pairs = [(one, t) for one, t in zip(played, told, strict=True) if one.label]
     rows = []
-    for name, verdict in (
-        ("at the end", lambda t: bool(t[-1:].any())),
-        ("at any time", lambda t: bool(t.any())),
-    ):
+    verdicts: dict[str, Callable[[NDArray[np.bool_]], bool]] = {
+        "at the end": lambda t: bool(t[-1:].any()),
+        "at any time": lambda t: bool(t.any()),
+    }
+    for name, verdict in verdicts.items():
         tp, p = sum(verdict(t) for o, t in pairs if o.label == "A"), sum(o.label == "A" for o, _ in pairs)
         fp = {k: sum(verdict(t) for o, t in pairs if o.label == k) for k in "NO"}
         n = sum(o.label != "A" for o, _ in pairs)
@@ -231,16 +230,15 @@ def _share(told: NDArray[np.bool_]) -> str:
     return f"{told.size:,}: {100 * told.mean():.2f}" if told.size else "-"
 
 
-def main() -> None:
+def main(development_set: Path) -> None:
     """Train, and write weights and report."""
-    played = play_all(Path(os.environ["ECGSTREAM_RECORDINGS"]))
+    played = play_all(development_set)
     x, y, w, _ = stacked(played)
-    bias, weights, standard = fit(x, y, w)
-    lines = "".join(f"    {v:.4f},  # {name}\n" for name, v in zip(FEATURES, weights, strict=True))
-    MODEL.write_text(f"{HEAD}\n\nBIAS = {bias:.4f}\nWEIGHTS = (\n{lines})\n")
+    bias, found, standard = fit(x, y, w)
+    weights.write({"atrial": (FEATURES, np.append(found, bias))})
     told = out_of_fold(played)
     kinds = {f"n_{k}": sum(one.label == k for one in played) for k in af.ASKED}
-    rows = [[f"`{n}`", f"{s:+.2f}", f"{v:+.4f}"] for n, s, v in zip(FEATURES, standard, weights, strict=True)]
+    rows = [[f"`{n}`", f"{s:+.2f}", f"{v:+.4f}"] for n, s, v in zip(FEATURES, standard, found, strict=True)]
     REPORT.write_text(
         TEXT.format(
             **kinds,
@@ -259,4 +257,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]))
