@@ -26,6 +26,8 @@ _UNITS = {
     "s": "s",
 }
 _WRITTEN = {"hr": "HR", "spo2": "SpO2"}
+_NOT_TOLD = "quality_lead_"
+"""Up to twelve numbers that a page has no room for; they stand in the alert."""
 
 
 def what_to_tell(alert: Alert, now_ns: int, late_s: float) -> str:
@@ -72,12 +74,13 @@ def condition_text(code: str) -> str:
 
 
 def evidence_text(evidence: dict[str, float]) -> str:
-    """Return evidence with its units; what was not measured is left out.
+    """Return evidence with its units; what was not measured is left out, and so is the quality of each lead.
 
     >>> evidence_text({"hr_bpm": 0.0, "pause_s": 4.25, "ventricular_beats": 3.0, "limit_bpm": float("nan")})
     'HR 0 bpm, pause 4.25 s, ventricular beats 3'
     """
-    return ", ".join(_measured(name, value) for name, value in evidence.items() if math.isfinite(value))
+    told = ((n, v) for n, v in evidence.items() if math.isfinite(v) and not n.startswith(_NOT_TOLD))
+    return ", ".join(_measured(name, value) for name, value in told)
 
 
 def _measured(name: str, value: float) -> str:

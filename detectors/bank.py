@@ -6,14 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors import kernel, output
+from detectors.columns import ECG, PLETH, PRESSURE
 from detectors.control import CATEGORIES, HIGH, LOW, NEVER, SCORES, take
 from detectors.evidence import OF_VITALS
 from detectors.output import Events, Out
 from detectors.rates import Rates
 from detectors.state import BEATS, DEVICE, SIGNAL, STATE_VERSION, StateError, blank_signal, pack, unpack
-from schemas.bundle import Bundle
-from schemas.records import ECG_KIND, Category, Control, Settings
-from schemas.units import MILLIVOLT
+from schemas.bundle import Bundle, ChannelColumns
+from schemas.mdc import ABP
+from schemas.records import ECG_KIND, PLETH_KIND, PRESSURE_KIND, Category, Control, Settings
+from schemas.units import MILLIVOLT, MM_HG
 
 __all__ = ["STATE_VERSION", "Bank", "StateError"]
 
@@ -74,7 +76,7 @@ class Bank:
         parts = np.zeros(len(rows), np.int64) if parts is None else np.ascontiguousarray(parts, np.int64)
         columns = _columns(bundle)
         _, channel_i, channel_f = columns
-        self._rates.add(channel_f[channel_i[:, 0] == 1, 0])
+        self._rates.add(channel_f[channel_i[:, 0] == ECG, 0])
         return self._run(bundle, rows, parts, columns)
 
     def stop(self, rows: NDArray[np.int64]) -> Events:
@@ -235,7 +237,7 @@ def _lengthened(rows: NDArray[np.void], length: int) -> NDArray[np.void]:
 
 
 def _columns(bundle: Bundle) -> Columns:
-    """Return the packets' and the channels' columns as the kernel reads them: see ``feed``."""
+    """Return the packets' and the channels' columns as the kernel reads them: see ``columns``."""
     p, c = bundle.packet, bundle.channel
     packet = np.empty((p.device.size, _PACKET_COLUMNS), np.int64)
     for at, column in enumerate((p.device, p.session, p.first_sample, p.start_ns, p.channels, p.paces)):
@@ -243,13 +245,22 @@ def _columns(bundle: Bundle) -> Columns:
     packet[:, 6] = np.cumsum(packet[:, 4]) - packet[:, 4]
     packet[:, 7] = np.cumsum(packet[:, 5]) - packet[:, 5]
     channel_i = np.empty((c.code.size, 4), np.int64)
-    channel_i[:, 0] = (c.kind == ECG_KIND) & (c.unit == MILLIVOLT)
+    channel_i[:, 0] = _use(c)
     channel_i[:, 1] = c.lead_off != 0
     channel_i[:, 2] = c.samples
     channel_i[:, 3] = np.cumsum(channel_i[:, 2]) - channel_i[:, 2]
     channel_f = np.empty((c.code.size, 4), np.float64)
     channel_f[:, 0], channel_f[:, 1], channel_f[:, 2], channel_f[:, 3] = c.rate, c.gain, c.offset, c.high_pass
     return packet, channel_i, channel_f
+
+
+def _use(c: ChannelColumns) -> NDArray[np.int64]:
+    """Return what each channel is to the detectors."""
+    use: NDArray[np.int64] = ((c.kind == ECG_KIND) & (c.unit == MILLIVOLT)).astype(np.int64)
+    if c.kind.any():  # most bundles hold ECG alone
+        use[(c.kind == PRESSURE_KIND) & (c.code == ABP) & (c.unit == MM_HG)] = PRESSURE
+        use[c.kind == PLETH_KIND] = PLETH
+    return use
 
 
 def _samples(samples: NDArray[np.int16]) -> NDArray[np.int16]:

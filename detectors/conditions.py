@@ -126,6 +126,7 @@ def _rates(d: Any, s: Any, now: float, seen: bool, blind: bool) -> None:
     soon = mean_rate(s, SOON_BEATS - 1) if s.run >= SOON_BEATS else np.nan
     few = mean_rate(s, 4) if s.run > 4 else np.nan
     extreme = EXTREMES[d.category]
+    d.limit_told[_BRADYCARDIA] = extreme.slow_bpm
     begins = seen and slow < extreme.slow_bpm and _slow_throughout(s, extreme.slow_rr_s)
     onset = beat_back(s, BRADYCARDIA_BEATS) if begins else now
     ends = blind or (slow > extreme.slow_end_bpm)

@@ -1,19 +1,63 @@
-"""What a condition shows as its reason: the names with their units, and the numbers."""
+"""What a condition shows as its reason: the names with their units, and the numbers.
+
+Every condition of the ECG shows these; what is not known, or not there, is left out:
+
+| name | unit | what |
+|---|---|---|
+| `hr_bpm` | 1/min | heart rate of the ECG |
+| `quality` | 0 to 1 | of the ECG in the last whole second: mean over its leads |
+| `leads_usable`, `leads` | | how many leads can be read, and how many there are |
+| `pulse_bpm` | 1/min | rate of the last good pulses, three or more in a run |
+| `pulse_age_s` | s | since the last pulse began, good or not |
+| `pulse_unbroken_s` | s | how long good pulses have run without a break; 0: there is a wave, and no run |
+| `pulse_before_onset_s` | s | how long that run had lasted at the onset; below 0: it began afterwards |
+| `leads_agreeing` | | how many usable leads show three of the last four beats by themselves |
+| `quality_lead_1` … | 0 to 1 | of each lead now, in the packet's order: signal to noise; 0: cannot be read |
+
+The pulse is that of the pleth or arterial pressure, whichever has run for longer (`pulse`). Besides:
+
+| conditions | name | unit | what |
+|---|---|---|---|
+| of beats and rates | `pause_s` | s | since the last beat |
+| | `ventricular_beats` | | the last so many in a row |
+| heart rate low or high, extreme bradycardia | `limit_bpm` | 1/min | the limit that is passed |
+| ectopy, pauses | `limit_per_min`, `limit_s` | 1/min, s | the limit that is passed, where there is one |
+| ectopy | `ventricular_per_min` | 1/min | ventricular beats of the last minute |
+| pauses | `normal_rr_s` | s | the usual RR interval |
+| ST | `lead`, from 1 on | | the one that has changed most |
+| | `st_mv`, `baseline_mv`, `limit_mv` | mV | its level, that it had, and the limit of the change |
+| ventricular fibrillation | `leakage`, `crossing_share` | | of the wave: `fibrillation` |
+| | `frequency_hz`, `amplitude_mv` | Hz, mV | of the wave |
+| atrial fibrillation | `log_odds` | | natural, mean over some seconds |
+| | `step_share`, `p_likeness` | | of the beats: `irregularity` |
+| | `p_height_mv` | mV | of the mean P wave's place |
+| of the signal | `leads_off` | | how many |
+| | `gap_s` | s | without a sample of any lead |
+| of vital signs | the number and its limit, or the points of the score | as named | nothing of the ECG |
+"""
 
 import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.classes import VENTRICULAR
 from detectors.compiled import jit
 from detectors.irregularity import CLEAN_STEP, P_LIKENESS
-from detectors.state import CONDITIONS
+from detectors.leads import lead_quality, leads_agreeing
+from detectors.pulse_feed import collect_pulse
+from detectors.state import CONDITIONS, MAX_LEADS
 from schemas import mdc
 from schemas.conditions import Code
 from schemas.limits import LIMITED_CODES
 
-EVIDENCE_SLOTS = 8
+OWN_SLOTS = 8  # the first ones differ from condition to condition, the others are shared
+PULSE = ("pulse_bpm", "pulse_age_s", "pulse_unbroken_s", "pulse_before_onset_s")
+_SHARED = (*PULSE, "leads_agreeing", *(f"quality_lead_{n + 1}" for n in range(MAX_LEADS)))
+_AGREEING = OWN_SLOTS + len(PULSE)
+_LEADS = _AGREEING + 1
+EVIDENCE_SLOTS = OWN_SLOTS + len(_SHARED)
 
 _ECG = ("hr_bpm", "quality", "leads_usable", "leads", "pause_s", "ventricular_beats", "limit_bpm")
 _VF = (
@@ -102,6 +146,7 @@ _VF_CODE = int(Code.VENTRICULAR_FIBRILLATION)
 _AF_CODE = int(Code.ATRIAL_FIBRILLATION)
 _LOW_CODE = int(Code.HEART_RATE_LOW)
 _HIGH_CODE = int(Code.HEART_RATE_HIGH)
+_BRADYCARDIA_CODE = int(Code.EXTREME_BRADYCARDIA)
 OF_VITALS = np.zeros(CONDITIONS, np.bool_)
 OF_VITALS[int(Code.SPO2_LOW) : int(Code.SPO2_HIGH) + 1] = True
 OF_VITALS[[Code.DESATURATION, Code.APNOEA, Code.NEWS2_URGENT, Code.NEWS2_EMERGENCY]] = True
@@ -114,6 +159,21 @@ _VPC_CODE, _PAUSE_CODE = int(Code.VPC_RATE_HIGH), int(Code.PAUSE)
 _ELEVATION_CODE, _DEPRESSION_CODE = int(Code.ST_ELEVATION), int(Code.ST_DEPRESSION)
 _VPC_LIMIT, _RR_LIMIT, _ST_LIMIT = (LIMITED_CODES.index(code) for code in (mdc.VPC_RATE, mdc.RR, mdc.ST))
 _RESTARTED = int(Code.DEVICE_RESTARTED)
+for _code, _own in NAMES.items():
+    if _own and not OF_VITALS[_code]:
+        NAMES[_code] = (*_own, *("" for _ in range(OWN_SLOTS - len(_own))), *_SHARED)
+
+
+def evidence_of(code: Code, values: NDArray[np.float64]) -> dict[str, float]:
+    """Return the evidence of a condition by name, without what is not known.
+
+    >>> values = np.full(EVIDENCE_SLOTS, np.nan)
+    >>> values[:2] = 88.0, 90.0
+    >>> evidence_of(Code.SPO2_LOW, values), evidence_of(Code.DEVICE_RESTARTED, values)
+    ({'spo2_percent': 88.0, 'limit_percent': 90.0}, {})
+    """
+    named = zip(NAMES.get(code, ()), values.tolist(), strict=False)
+    return {name: value for name, value in named if name and not math.isnan(value)}
 
 
 @jit
@@ -179,6 +239,10 @@ def collect(d: Any, s: Any, code: int, value: float, into: Any) -> None:
     into[1] = s.quality
     into[2] = s.leads - bits(s.unusable)
     into[3] = s.leads
+    collect_pulse(s, d.onset[code] / s.ratio if s.ratio > 0.0 else np.nan, into[OWN_SLOTS:_AGREEING])
+    into[_AGREEING] = leads_agreeing(s)
+    for lead in range(s.leads):
+        into[_LEADS + lead] = lead_quality(s, lead)
     if code == _VF_CODE:
         into[4] = s.leakage
         into[5] = s.crossing
@@ -206,6 +270,8 @@ def _collect_beats(d: Any, s: Any, code: int, into: Any) -> None:
         into[6] = d.low[0]
     elif code == _HIGH_CODE:
         into[6] = d.high[0]
+    elif code == _BRADYCARDIA_CODE:
+        into[6] = d.limit_told[code]
     elif code == _VPC_CODE:
         into[6] = d.high[_VPC_LIMIT]
     elif code == _PAUSE_CODE:

@@ -9,6 +9,24 @@ from typing import Any
 
 import numpy as np
 
+from detectors.columns import (
+    C_AT,
+    C_OFF,
+    C_SAMPLES,
+    C_USE,
+    ECG,
+    F_GAIN,
+    F_HIGH_PASS,
+    F_OFFSET,
+    F_RATE,
+    P_CHANNEL_AT,
+    P_CHANNELS,
+    P_FIRST,
+    P_PACE_AT,
+    P_PACES,
+    P_SESSION,
+    P_START_NS,
+)
 from detectors.compiled import jit
 from detectors.control import apply_due
 from detectors.output import (
@@ -26,6 +44,7 @@ from detectors.output import (
     write_segment,
 )
 from detectors.phases import begin, end, end_all
+from detectors.pulse_feed import WAVES, close_waves, follow_waves, open_waves
 from detectors.qrs import accept
 from detectors.st import is_assessable
 from detectors.state import MAX_LEADS
@@ -42,11 +61,6 @@ FIRST_RATE_HZ = 100
 _GAP = int(Code.SIGNAL_GAP)
 _RESTARTED = int(Code.DEVICE_RESTARTED)
 
-# Columns of a packet's row, and of a channel's integers and floats: see bank._columns.
-P_ENTRY, P_SESSION, P_FIRST, P_START_NS, P_CHANNELS, P_PACES, P_CHANNEL_AT, P_PACE_AT = range(8)
-C_ECG, C_OFF, C_SAMPLES, C_AT = range(4)
-F_RATE, F_GAIN, F_OFFSET, F_HIGH_PASS = range(4)
-
 PULSE_MV = 1.5  # second difference of samples: a QRS of EC13 of 5 mV and 70 ms has 1.14 at 250 Hz
 PULSE_RATE_HZ = 240.0  # below it a QRS complex has as much
 
@@ -59,7 +73,7 @@ def _leads(channel_i: Any, channel_f: Any, at: int, n: int, table: Any, found: A
     leads = 0
     rate = 0.0
     for c in range(at, at + n):
-        if not channel_i[c, C_ECG] or leads == MAX_LEADS:
+        if channel_i[c, C_USE] != ECG or leads == MAX_LEADS:
             continue
         row = round(channel_f[c, F_RATE]) - FIRST_RATE_HZ
         if leads == 0:
@@ -128,8 +142,8 @@ def _sum(s: Any, lead: int, samples: Any) -> None:
 
 
 @jit
-def _sample_loop(d: Any, s: Any, r: Any, out: Any, n: int, at: Any, sample: Any) -> None:
-    """Feed ``n`` samples of every lead; without ``at`` (below 0) they are missing."""
+def _sample_loop(d: Any, s: Any, r: Any, out: Any, n: int, at: Any, waves: Any, sample: Any) -> None:
+    """Feed ``n`` samples of every lead, and the waves; without ``at`` (below 0) they are missing."""
     done = 0
     while done < n:
         take = min(n - done, r.step - s.phase)
@@ -149,6 +163,8 @@ def _sample_loop(d: Any, s: Any, r: Any, out: Any, n: int, at: Any, sample: Any)
                 accept(d, s, r, out)
             over = end_block(s, r)
             if over:
+                if s.flows:
+                    follow_waves(s, waves, sample)
                 look_around(d, s, r, out, over)
 
 
@@ -240,8 +256,11 @@ def _samples(
 ) -> None:  # fmt: skip
     """Feed the gap before a packet, then its samples."""
     at = np.full(MAX_LEADS, -1)
+    waves = np.zeros((WAVES, 2), np.int64)
     if gap > 0:
-        _sample_loop(d, s, r, out, gap, at, sample)
+        _sample_loop(d, s, r, out, gap, at, waves, sample)
+        close_waves(s, waves, sample, 1)
+    open_waves(s, channel_i, channel_f, p[P_CHANNEL_AT], p[P_CHANNELS], waves)
     if abs(p[P_START_NS] - time_of(s, float(s.position))) > ANCHOR_TOLERANCE_NS:
         s.anchor = s.position
         s.anchor_ns = p[P_START_NS]
@@ -259,14 +278,15 @@ def _samples(
     for j in range(p[P_PACE_AT], p[P_PACE_AT] + p[P_PACES]):
         mark = min(n - 1, int(pace[j] / s.ratio))
         if mark >= done:
-            _sample_loop(d, s, r, out, mark - done, at, sample)
+            _sample_loop(d, s, r, out, mark - done, at, waves, sample)
             at[: s.leads] += mark - done
             done = mark
         s.pace[s.paces % len(s.pace)] = begun + mark
         s.paces += 1
         s.pulse[: s.leads] = 1
         s.paced_block = s.block
-    _sample_loop(d, s, r, out, n - done, at, sample)
+    _sample_loop(d, s, r, out, n - done, at, waves, sample)
+    close_waves(s, waves, sample, 2)
 
 
 @jit

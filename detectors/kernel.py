@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from detectors.columns import P_CHANNELS, P_ENTRY
 from detectors.compiled import kernel
-from detectors.feed import P_CHANNELS, P_ENTRY, feed_packet, longest, room, stop
+from detectors.feed import feed_packet, longest, room, stop
 from detectors.output import ENTRY
 from detectors.vitals import feed_vital
 

@@ -27,7 +27,7 @@ import numpy as np
 from detectors.beats import decide_beat
 from detectors.classes import VENTRICULAR
 from detectors.compiled import jit
-from detectors.quality import FULL_SNR, snr
+from detectors.leads import FULL_SNR, note_beat, snr
 from detectors.shapes import likeness, width_at
 
 REFRACTORY_S = 0.20  # EC57 pairs within 0.15 s; Pan 1985: 0.2 s
@@ -231,6 +231,7 @@ def accept(d: Any, s: Any, r: Any, out: Any) -> None:
         rr = at - s.last_block
         s.rr_blocks = rr if np.isnan(s.rr_blocks) else s.rr_blocks + RR_GAIN * (rr - s.rr_blocks)
     for lead in range(s.leads):
+        note_beat(s, lead)
         e = min(s.candidate_envelope[lead], MAX_JUMP * s.level[lead])
         if e > 0.0 and s.level[lead] > 0.0 and not (s.unusable >> lead) & 1:
             s.level[lead] = max(MIN_QRS_MV, s.level[lead] + LEVEL_GAIN * (e - s.level[lead]))

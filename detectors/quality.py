@@ -20,6 +20,7 @@ import numpy as np
 
 from detectors.compiled import jit
 from detectors.evidence import bits
+from detectors.leads import lead_quality
 from detectors.state import RING
 
 GOOD, OFF, SATURATED, FLAT, MAINS, MUSCLE, MOTION = range(7)
@@ -31,7 +32,6 @@ MAINS_SHARE = 0.5  # of a rough second's power at 50 or 60 Hz
 SHIFT_MV = (
     0.40  # of the mean from one second to the next: an electrode that settles, not a heart that stands still
 )
-FULL_SNR = 10.0  # QRS level to background of a lead that counts in full
 _WRAP = RING - 1
 
 
@@ -51,7 +51,7 @@ def _share_at(s: Any, lead: int, hz: float) -> float:
         even += x * math.cos(angle)
         odd += x * math.sin(angle)
         power += x * x
-    return 2.0 * (even * even + odd * odd) / (n * power)
+    return float(2.0 * (even * even + odd * odd) / (n * power))
 
 
 @jit
@@ -115,18 +115,11 @@ def each_second(s: Any) -> None:
 
 
 @jit
-def snr(s: Any, lead: int) -> float:
-    """Return QRS level over background of a lead."""
-    return float(s.level[lead] / max(s.noise[lead], 1e-6))
-
-
-@jit
 def _overall(s: Any) -> float:
     """Return 0 (nothing to be read) to 1 (all leads clean)."""
     total = 0.0
     for lead in range(s.leads):
-        if not (s.unusable >> lead) & 1:
-            total += min(1.0, snr(s, lead) / FULL_SNR) if s.level[lead] > 0.0 else 0.5
+        total += lead_quality(s, lead)
     return float(total / max(1, s.leads))
 
 

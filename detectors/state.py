@@ -25,6 +25,9 @@ BEATS = 24  # beats kept: extreme tachycardia looks at 17
 CLUSTERS = 5  # shapes of beats that are told apart
 SHAPE = 54  # points of a shape, 10 ms apart
 SHAPE_LEADS = 2
+PULSE_RING = 32  # points of the averaged pulse wave: the longest upstroke, and where it came from
+PULSE_QUEUE = 24  # of these, that wait for the ECG: a tick and some
+FEET = 6  # onsets of pulses kept: a rate of five intervals
 SLOW_RING = 256  # points of the slow signal that fibrillation is looked for in: 5 s at 50 Hz
 AF_BEATS = 32  # beats that atrial fibrillation is looked for in: half a minute at usual rates
 P_POINTS = 12  # points of the stretch before a QRS, 20 ms apart
@@ -103,6 +106,44 @@ DEVICE = np.dtype(
 )
 """What a device keeps over a cold start."""
 
+PULSE_WAVE = np.dtype(
+    [  # without a gap between fields, as ``PENDING``
+        # pulse_feed: where the channel stands
+        ("rate_hz", np.float64),  # 0: there is no such channel
+        ("origin", np.int64),  # ECG sample that its first one begins with
+        ("taken", np.int64),  # samples since then, missing ones too
+        ("sum", np.int64),  # counts, of the point that is being averaged
+        ("lost", np.int64),  # samples of it that are missing
+        ("gain", np.float64),  # of the packet at hand
+        ("offset", np.float64),
+        ("queue", np.float32, (PULSE_QUEUE,)),  # points that wait for the ECG
+        # pulse: times are points of the averaged wave
+        ("done", np.int64),  # points that were looked at
+        ("valid", np.int64),  # since the last one that is missing
+        ("flat", np.int64),  # equal ones in a row
+        ("learnt", np.int64),
+        ("phase", np.int64),
+        ("crossed", np.int64),  # where the slope sum last passed its threshold
+        ("passed", np.int64),  # the same, of the last pulse
+        ("top_at", np.int64),
+        ("known", np.int64),  # onsets since something was lost
+        ("feet", np.int64),
+        ("foot", np.float64, (FEET,)),  # onsets, the last one at ``feet``
+        ("run", np.int64),  # good pulses in a row
+        ("since", np.float64),  # onset of the first of them
+        ("interval", np.float64),  # running mean, points
+        ("ring", np.float32, (PULSE_RING,)),
+        ("level", np.float32),  # running peak of the slope sum
+        ("steepest", np.float32),
+        ("top", np.float32),
+        ("bottom", np.float32),
+        ("rise", np.float32),  # all upward steps since the last top
+        ("height", np.float32),  # running mean
+    ],
+    align=True,
+)
+"""A pulse wave and what is known of it."""
+
 SIGNAL = np.dtype(
     [
         # feed: where the stream stands
@@ -134,6 +175,7 @@ SIGNAL = np.dtype(
         ("x", np.float32, (MAX_LEADS, RING)),
         ("zero", np.float64, (MAX_LEADS,)),  # first value of a lead: what is held is the difference to it
         ("fresh", np.uint8, (MAX_LEADS,)),
+        ("shown", np.uint8, (MAX_LEADS,)),  # leads: bit a beat, the last one lowest, that it shows by itself
         ("settle", np.int64, (MAX_LEADS,)),  # blocks until the lead counts again
         ("tail", np.float64, (MAX_LEADS,)),  # what a pulse has left behind, mV: it decays
         (
@@ -260,6 +302,9 @@ SIGNAL = np.dtype(
         ("rhythm", np.int64),
         ("next_rhythm", np.int64),
         ("next_since", np.int64),
+        # pulse waves: the first arterial pressure, and the first pleth
+        ("flows", np.int64),  # bit a wave: there is one
+        ("flow", PULSE_WAVE, (2,)),
     ],
     align=True,
 )

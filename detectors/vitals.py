@@ -261,7 +261,7 @@ def _check_score(
     before = out.n[N_CONDITIONS]
     _check(d, s, out, condition, broken, np.nan, hold_ns, NEWS2_HOLD_NS, at, t, total)
     if out.n[N_CONDITIONS] > before:
-        out.conditions[before].evidence[1:] = points
+        out.conditions[before].evidence[1 : 1 + len(points)] = points
 
 
 @jit

@@ -22,7 +22,7 @@ _NAMES |= {"auc": "AUC", "average_auc": "average AUC", "auc_in_noise": "AUC in n
 _NAMES |= {"ns_per_sample_lead": "ns a sample"}
 _FRACTIONS = ("auc", "average_auc", "auc_in_noise")  # 0 to 1, all others in %
 _NESTED = (
-    *("by_type", "qrs_by_snr_db"),
+    *("by_type", "with_pulse", "qrs_by_snr_db"),
     *("seconds_to_alarm", "not_capturing", "capturing"),
     *("irregular_rhythms", "tall_t_waves", "qrs_counted_or_not"),
 )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import detectors
 from detectors.control import CATEGORIES, SCORES
-from detectors.evidence import NAMES
+from detectors.evidence import evidence_of
 from detectors.output import OPEN, Events
 from ecgstream.worker.links import LinkEvent
 from schemas import codec, topics
@@ -75,7 +75,6 @@ def _condition(row: np.void, devices: list[str], source: Source) -> Condition:
     entry = int(row["entry"])
     device, session, onset = devices[entry], int(row["session"]), int(row["onset_sample"])
     code = Code(int(row["code"]))
-    values = row["evidence"].tolist()
     return Condition(
         id=event_id(device, session, code.name, onset),
         device=device,
@@ -88,7 +87,7 @@ def _condition(row: np.void, devices: list[str], source: Source) -> Condition:
         sample=int(row["sample"]),
         time_ns=int(row["time_ns"]),
         delay_s=float(row["delay_s"]),
-        evidence=dict(zip(NAMES.get(code, ()), values, strict=False)),
+        evidence=evidence_of(code, row["evidence"]),
         published_ns=int(source.published_ns[entry]),
         partition=source.partition,
         offset=int(source.offset[entry]),

@@ -1,5 +1,6 @@
 """A small synthesiser: beats as sums of Gaussians, packets and bundles of them, and how to compare events."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,8 +10,8 @@ from detectors.output import Events
 from ecgstream.evaluate.waveforms.shapes import lay
 from schemas import mdc
 from schemas.bundle import Bundle
-from schemas.records import ECG_KIND, MISSING, Channel, Packet
-from schemas.units import MILLIVOLT
+from schemas.records import ECG_KIND, MISSING, PLETH_KIND, PRESSURE_KIND, Channel, Packet
+from schemas.units import COUNTS, MILLIVOLT, MM_HG
 
 GAIN = 200.0
 START_NS = 1_700_000_000_000_000_000
@@ -76,6 +77,49 @@ def packets(
         ns = start_ns + round((first + a) * 1e9 / fs)
         marks = [m - a for m in pace if a <= m < b]
         made.append(Packet(device, session, seq, first + a, ns, ns, channels, marks))
+    return made
+
+
+def pulse(at_s, seconds, fs, height=40.0, base=80.0, rise_s=0.12):
+    """A pulse wave whose upstrokes begin at ``at_s``: a raised cosine, then a decay with a dicrotic wave."""
+    t = np.arange(round(seconds * fs)) / fs
+    wave = np.zeros_like(t)
+    for at in at_s:
+        since = t - at
+        up = (since >= 0.0) & (since < rise_s)
+        down = since >= rise_s
+        late = since[down] - rise_s
+        one = np.zeros_like(t)
+        one[up] = 0.5 - 0.5 * np.cos(np.pi * since[up] / rise_s)
+        one[down] = np.exp(-late / 0.25) + 0.12 * np.exp(-0.5 * ((late - 0.2) / 0.04) ** 2)
+        wave += one
+    return base + height * wave
+
+
+def pressure(mmhg, fs, gain=50.0, off=False):
+    """An arterial pressure as a channel, whole; NaN is missing."""
+    return Channel(mdc.ABP, PRESSURE_KIND, MM_HG, fs, gain, counts(mmhg, gain)[0], lead_off=off)
+
+
+def pleth(values, fs, gain=50.0, off=False):
+    """A pleth as a channel, whole; NaN is missing."""
+    return Channel(mdc.PLETH, PLETH_KIND, COUNTS, fs, gain, counts(values, gain)[0], lead_off=off)
+
+
+def with_waves(made, fs, *channels, spans=None):
+    """Give packets (of ``packets``, with ECG at ``fs`` from sample 0) their parts of the channels.
+
+    ``spans``: from when to when each is there, s; by default always. A packet has it or not, as a whole; one
+    that is shorter than a sample may have none of it.
+    """
+    for packet in made:
+        a, b = packet.first_sample, packet.first_sample + packet.channels[0].samples.size
+        for i, channel in enumerate(channels):
+            begin_s, end_s = spans[i] if spans else (0.0, np.inf)
+            if begin_s * fs <= a < end_s * fs:
+                cut = slice(*(int(np.floor(edge / fs * channel.rate + 0.5)) for edge in (a, b)))
+                if cut.stop > cut.start:
+                    packet.channels.append(replace(channel, samples=channel.samples[cut]))
     return made
 
 
