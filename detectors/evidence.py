@@ -33,6 +33,8 @@ The pulse is that of the pleth or arterial pressure, whichever has run for longe
 | | `p_height_mv` | mV | of the mean P wave's place |
 | of the signal | `leads_off` | | how many |
 | | `gap_s` | s | without a sample of any lead |
+| | `leads_saturated`, `leads_flat` | | how many are so (`quality`) |
+| | `leads_mains`, `leads_muscle`, `leads_motion` | | the same |
 | of vital signs | the number and its limit, or the points of the score | as named | nothing of the ECG |
 """
 
@@ -45,20 +47,22 @@ from numpy.typing import NDArray
 from detectors.classes import VENTRICULAR
 from detectors.compiled import jit
 from detectors.irregularity import CLEAN_STEP, P_LIKENESS
-from detectors.leads import lead_quality, leads_agreeing
+from detectors.leads import SATURATED, lead_quality, leads_agreeing
 from detectors.pulse_feed import collect_pulse
 from detectors.state import CONDITIONS, MAX_LEADS
 from schemas import mdc
 from schemas.conditions import Code
 from schemas.limits import LIMITED_CODES
 
-OWN_SLOTS = 8  # the first ones differ from condition to condition, the others are shared
+OWN_SLOTS = 11  # the first ones differ from condition to condition, the others are shared
 PULSE = ("pulse_bpm", "pulse_age_s", "pulse_unbroken_s", "pulse_before_onset_s")
 _SHARED = (*PULSE, "leads_agreeing", *(f"quality_lead_{n + 1}" for n in range(MAX_LEADS)))
 _AGREEING = OWN_SLOTS + len(PULSE)
 _LEADS = _AGREEING + 1
 EVIDENCE_SLOTS = OWN_SLOTS + len(_SHARED)
 
+_TROUBLES = tuple(f"leads_{kind}" for kind in ("saturated", "flat", "mains", "muscle", "motion"))
+"""In the order of ``leads``' numbers, from ``SATURATED`` on."""
 _ECG = ("hr_bpm", "quality", "leads_usable", "leads", "pause_s", "ventricular_beats", "limit_bpm")
 _VF = (
     "hr_bpm",
@@ -83,7 +87,7 @@ _AF = (
 _PATTERN = (*_ECG[:6], "limit_per_min", "ventricular_per_min")
 _PAUSE = (*_ECG[:6], "limit_s", "normal_rr_s")
 _ST = (*_ECG[:4], "lead", "st_mv", "baseline_mv", "limit_mv")
-_SIGNAL = ("hr_bpm", "quality", "leads_usable", "leads", "leads_off", "gap_s")
+_SIGNAL = ("hr_bpm", "quality", "leads_usable", "leads", "leads_off", "gap_s", *_TROUBLES)
 
 _NEWS2 = (
     "score",
@@ -258,6 +262,8 @@ def collect(d: Any, s: Any, code: int, value: float, into: Any) -> None:
     elif _FIRST_SIGNAL <= code <= _RESTARTED:
         into[4] = bits(s.off)
         into[5] = s.gap / s.internal_hz if s.internal_hz > 0.0 else np.nan
+        for kind in range(len(_TROUBLES)):
+            into[6 + kind] = (s.verdict[: s.leads] == SATURATED + kind).sum()
     else:
         _collect_beats(d, s, code, into)
 

@@ -4,6 +4,8 @@ from typing import Any
 
 from detectors.compiled import jit
 
+GOOD, OFF, SATURATED, FLAT, MAINS, MUSCLE, MOTION = range(7)
+"""What a lead's second was (``quality``)."""
 FULL_SNR = 10.0  # QRS level to background of a lead that counts in full
 UNKNOWN = 0.5  # quality of a readable lead that has shown no beat yet
 AGREES_SHARE = 0.5  # of a lead's own QRS level: less is a T wave's height, or none (qrs.EARLY_SHARE)

@@ -20,10 +20,9 @@ import numpy as np
 
 from detectors.compiled import jit
 from detectors.evidence import bits
-from detectors.leads import lead_quality
+from detectors.leads import FLAT, GOOD, MAINS, MOTION, MUSCLE, OFF, SATURATED, lead_quality
 from detectors.state import RING
 
-GOOD, OFF, SATURATED, FLAT, MAINS, MUSCLE, MOTION = range(7)
 OFF_SHARE = 0.5  # of the second without samples, masked, or at the rail
 FLAT_MV = 0.005  # peak to peak: a least significant bit of the usual devices
 RANGE_MV = 20.0  # peak to peak within a second: electrode motion; the largest QRS of EC13 has 5 mV

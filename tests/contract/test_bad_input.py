@@ -12,7 +12,9 @@ import time
 import numpy as np
 import pytest
 
+import detectors
 from detectors.bank import Bank
+from detectors.evidence import evidence_of
 from schemas.conditions import Code
 from schemas.records import MISSING
 from tests.detectors import synthetic as syn
@@ -181,6 +183,7 @@ def _phases_are_in_order(events, said):
 
 
 def test_bad_input_of_every_kind():
+    detectors.warm_up()
     until = time.monotonic() + FUZZ_S
     tried = 0
     for seed in itertools.count(1):
@@ -192,16 +195,16 @@ def test_bad_input_of_every_kind():
 
 
 @pytest.mark.parametrize(
-    ("trouble", "code"),
+    ("trouble", "code", "kind", "leads"),
     [
-        (_missing, Code.LEAD_OFF),
-        (_rail, Code.ALL_LEADS_OFF),
-        (_flat, Code.LEAD_OFF),
-        (_noise, Code.ECG_NOISY),
-        (_mains, Code.ECG_NOISY),
+        (_missing, Code.LEAD_OFF, "off", 1),
+        (_rail, Code.ALL_LEADS_OFF, "saturated", 2),
+        (_flat, Code.LEAD_OFF, "flat", 1),
+        (_noise, Code.ECG_NOISY, "muscle", 2),
+        (_mains, Code.ECG_NOISY, "mains", 2),
     ],
 )
-def test_each_has_its_technical_alarm(trouble, code):
+def test_each_has_its_technical_alarm(trouble, code, kind, leads):
     at = syn.regular(75, 0.5, GOOD_S + BAD_S + AFTER_S)
     mv = np.stack([syn.beats(at, GOOD_S + BAD_S + AFTER_S, FS) * h for h in (1.0, 0.7)])
     counts = syn.counts(mv + syn.noise(mv.shape[1]))
@@ -211,6 +214,7 @@ def test_each_has_its_technical_alarm(trouble, code):
     assert FROM <= onset["onset_sample"] <= onset["sample"] <= FROM + 7 * FS
     (end,) = syn.phases(events, code, 2)
     assert TO <= end["sample"] <= TO + WITHIN_S * FS + FS
+    assert evidence_of(code, onset["evidence"])[f"leads_{kind}"] == leads
 
 
 def test_missing_packets_have_theirs():
