@@ -141,7 +141,8 @@ def gather(d: Any, now_ns: int, since_ns: int, value: Any) -> tuple[int, int]:
     """Gather the inputs from a device's last numbers.
 
     Where there is no fresh pulse rate, the heart rate that the monitor counts from its ECG takes its place.
-    Not the one that is found here: how far the samples have come when a number comes is chance.
+    Not the one that is found here: it goes by samples, and how far these have come when a number comes is
+    chance.
 
     Args:
         d: the device's row.
