@@ -139,7 +139,7 @@ def test_limits_are_shown_with_their_origin(patient: Command) -> None:
         "ann",
     )
     assert (spo2["low"], spo2["high"]) == (None, None)
-    assert "hr        40   150   /min    by hand  ann" in patient("limits", "P-1")[0]
+    assert "hr        40    150   /min    by hand  ann" in patient("limits", "P-1")[0]
     _, hint = patient("set", "P-1", "--category", "neonate")
     assert "Limits set by hand stay, of hr, spo2" in hint
     (hr,) = patient.json("limit", "P-1", "hr", "--default")
