@@ -290,7 +290,7 @@ def chaos(
 
 @app.command(group=UPKEEP)
 def evaluate(
-    suite: Literal["beats", "rhythm", "alarms", "af", "noise", "timing"],
+    suite: Literal["beats", "rhythm", "patterns", "alarms", "af", "noise", "timing"],
     folder: Path | None = None,
     /,
     *,
@@ -306,6 +306,7 @@ def evaluate(
 
     - beats: QRS complexes and their classes (records with .atr, such as MIT-BIH);
     - rhythm: episodes of VF, VFL, VT, of AF, and pauses (records with rhythm marks);
+    - patterns: couplets, runs, bigeminy, trigeminy, supraventricular tachycardia (the same);
     - alarms: true and false alarms of bedside monitors (PhysioNet/CinC Challenge 2015);
     - af: atrial fibrillation in short recordings (PhysioNet/CinC Challenge 2017);
     - noise: QRS complexes in noise, and whether quality tells errors (MIT-BIH Noise Stress Test);
