@@ -10,8 +10,23 @@ import numpy as np
 from detectors.compiled import jit
 from detectors.evidence import OF_VITALS
 from detectors.output import END, ONSET, UPDATE, outer, time_of, write_condition
+from detectors.state import CONDITIONS
+from schemas.conditions import Code
 
 TICKS = 8  # a second
+UPDATE_S = np.ones(CONDITIONS)
+"""How often a condition that lasts is told of: what may have to be verified, every second."""
+UPDATE_S[
+    [
+        Code.ATRIAL_FIBRILLATION,
+        Code.VENTRICULAR_BIGEMINY,
+        Code.VENTRICULAR_TRIGEMINY,
+        Code.VPC_RATE_HIGH,
+        Code.AV_BLOCK,
+        Code.ST_ELEVATION,
+        Code.ST_DEPRESSION,
+    ]
+] = 10.0  # they last for hours, in many patients; nothing is decided by their evidence second by second
 DECIDED_S = 0.4  # a beat is decided within so long of its R peak (qrs): until then nothing is missing
 
 
@@ -78,7 +93,7 @@ def follow(
         if ends and d.held[code] > end_s * TICKS:
             _close(d, code)
             _decide(s, code, END)
-        elif now - d.told[code] >= s.rate_hz:
+        elif now - d.told[code] >= UPDATE_S[code] * s.rate_hz:
             d.told[code] = int(now)
             _decide(s, code, UPDATE)
         return
