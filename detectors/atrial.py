@@ -2,7 +2,7 @@
 
 Each beat leaves an interval and how like the stretch before its QRS is to the running mean of such
 stretches: a P wave at its place makes them alike, the waves of fibrillation do not. Once a second the
-last 32 beats are described (``irregularity``), a logistic model of second degree (``weights``, learnt by
+last 32 beats are described (``irregularity``), a logistic model (``weights``, learnt by
 ``ecgstream.learn.atrial``) makes log-odds of that, and these are averaged over some seconds. It needs six
 intervals and six seconds of them. Fibrillation is in force once the mean log-odds pass ``BEGIN``, until they
 have stayed below ``END`` for ``END_S``: between the two nothing changes, so that it does not flap. It began
@@ -21,7 +21,6 @@ ventricular tachycardia freezes the verdict, fibrillation ends it.
 """
 
 import math
-from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
@@ -42,10 +41,9 @@ from detectors.state import AF_BEATS, P_POINTS, RING, SHAPE_LEADS
 from detectors.weights import weights
 from schemas.conditions import Code
 
-BEGIN, END = -0.1, -0.6  # log-odds: from about even odds on, until they are against it
+BEGIN, END = 0.1, -0.4  # log-odds: from a little above even odds on, until they are against it
 END_S = 3
 LEAST_S = 6.0  # of intervals before a first verdict: in fewer, sinus arrhythmia looks alike
-MOST_SPREADS = 4.0  # from its mean, as which a feature counts at most: what is stranger was not learnt
 LASTING_S = 30.0  # ESC 2020
 GAIN = 0.25  # a second: how the mean log-odds follow
 FORGET_S = 10.0  # nothing could be analysed for so long: what was before says nothing of now
@@ -59,9 +57,7 @@ T_SHARE, T_LIMIT_S = 0.42, 0.45  # the same at slow rates, of the mean interval
 T_DROP = 0.6  # of the interval before: the same if it has the patient's own shape
 T_BEATS = 8  # intervals in that mean
 CALM_STEPS = 4  # regular steps in a row: fibrillation began behind them
-PRODUCTS = tuple(f"{a} * {b}" for a, b in combinations_with_replacement(FEATURES, 2))
-_USUAL, _SPREAD = (weights(f"atrial {what}", FEATURES, bias=False) for what in ("usual", "spread"))
-_WEIGHTS = weights("atrial", (*FEATURES, *PRODUCTS))
+_WEIGHTS = weights("atrial", FEATURES)
 _VF = int(Code.VENTRICULAR_FIBRILLATION)
 _VT = int(Code.VENTRICULAR_TACHYCARDIA)
 _WRAP = RING - 1
@@ -224,23 +220,6 @@ def forget(s: Any) -> None:
 
 
 @jit
-def log_odds(feature: Any) -> float:
-    """Return the log-odds of a description: a polynomial of second degree of standardised features."""
-    n = feature.size
-    z = np.empty(n)
-    for i in range(n):
-        z[i] = min(MOST_SPREADS, max(-MOST_SPREADS, (feature[i] - _USUAL[i]) / _SPREAD[i]))
-    total = _WEIGHTS[-1]
-    at = n
-    for i in range(n):
-        total += _WEIGHTS[i] * z[i]
-        for j in range(i, n):
-            total += _WEIGHTS[at] * z[i] * z[j]
-            at += 1
-    return float(total)
-
-
-@jit
 def decide(s: Any, log_odds: float) -> bool:
     """Let the mean log-odds follow; return whether fibrillation comes into force now."""
     mean = s.af_log_odds
@@ -269,5 +248,8 @@ def atrial_second(d: Any, s: Any, r: Any) -> None:
         s.atrial = 0
         return
     _p_wave(s, rr.size)
-    if decide(s, log_odds(s.af_feature)):
+    log_odds = _WEIGHTS[-1]
+    for i in range(len(_WEIGHTS) - 1):
+        log_odds += _WEIGHTS[i] * s.af_feature[i]
+    if decide(s, log_odds):
         s.atrial_since = _onset(s, rr)

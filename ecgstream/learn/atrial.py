@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from itertools import combinations_with_replacement, groupby
+from itertools import groupby
 from multiprocessing import get_context
 from pathlib import Path
 from types import SimpleNamespace
@@ -39,17 +39,16 @@ from schemas.records import Packet
 REPORT = Path("docs/atrial-training.md")
 PACKET_S = 1.0
 FOLDS, SEED = 10, 17
-LONG_WEIGHT = 6.0  # of a half-hour record, against one for a recording of half a minute
+LONG_WEIGHT = 3.0  # of a half-hour record, against one for a recording of half a minute
 SETTLED_S = 20.0  # behind a change of rhythm, before which the window holds both
 APART = {"AFL", "P", "VFL", "NOD", "AFIB"}  # rhythms that are no example of what is not fibrillation
-STRENGTH = 0.3  # scikit-learn's C
+STRENGTH = 1.0  # scikit-learn's C
 TEXT = """\
 # How the weights of atrial fibrillation were trained
 
 Written by `python -m ecgstream.learn.atrial DEVELOPMENT_SET`; the detector is `detectors/atrial.py`.
 
-Logistic regression (C = {strength:g}) on the features of each second, as detectors {version} make them, their
-squares and their products, {weights} weights in all (`detectors/models.csv`):
+Logistic regression (C = {strength:g}) on the features of each second, as detectors {version} make them:
 {n_A} recordings of half a minute with atrial fibrillation (AF), {n_N} of normal and {n_O} of other rhythm,
 weight 1 each; {n_long} records of half an hour, weight {long_weight:g} each, without flutter, paced and nodal
 rhythm and the {settled_s:g} s behind a change of rhythm.
@@ -68,7 +67,11 @@ Rates in %, with exact 95 % intervals.
 Onsets are those of the rhythm mark; the condition wants 30 s of it.
 
 {of_long}
-"""
+## Weights
+
+Bias {bias:+.4f}. Standardised: as if each feature had mean 0 and spread 1.
+
+{weights}"""
 
 
 class Played(NamedTuple):
@@ -140,36 +143,14 @@ def stacked(played: Sequence[Played]) -> tuple[Any, Any, Any, Any]:
     return np.concatenate(x), np.concatenate(y), np.concatenate(w), np.concatenate(g)
 
 
-class Model(NamedTuple):
-    """What is learnt: the usual value and the spread of each feature, and the weights, the bias last."""
-
-    usual: NDArray[np.float64]
-    spread: NDArray[np.float64]
-    weights: NDArray[np.float64]
-
-
-def expanded(x: Any, usual: Any, spread: Any) -> Any:
-    """Return the standardised features and their products, in the order of ``atrial.PRODUCTS``."""
-    z = np.clip((x - usual) / spread, -atrial.MOST_SPREADS, atrial.MOST_SPREADS)
-    pairs = combinations_with_replacement(range(z.shape[1]), 2)
-    return np.column_stack([z, *(z[:, i] * z[:, j] for i, j in pairs)])
-
-
-def fit(x: Any, y: Any, w: Any) -> Model:
-    """Return the model of weighted seconds."""
+def fit(x: Any, y: Any, w: Any) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+    """Return bias and weights of the features as they are, and the weights of standardised ones."""
     from sklearn.linear_model import LogisticRegression
 
-    usual, spread = np.average(x, axis=0, weights=w), x.std(axis=0)
-    z = expanded(x, usual, spread)
-    mean, deviation = z.mean(axis=0), z.std(axis=0)
-    found = LogisticRegression(C=STRENGTH, max_iter=2000).fit((z - mean) / deviation, y, sample_weight=w)
-    weights = found.coef_[0] / deviation
-    return Model(usual, spread, np.append(weights, found.intercept_[0] - weights @ mean))
-
-
-def log_odds(model: Model, x: Any) -> Any:
-    """Return the log-odds of features, shape (seconds, features)."""
-    return expanded(x, model.usual, model.spread) @ model.weights[:-1] + model.weights[-1]
+    mean, spread = np.average(x, axis=0, weights=w), x.std(axis=0)
+    model = LogisticRegression(C=STRENGTH, max_iter=2000).fit((x - mean) / spread, y, sample_weight=w)
+    weights = model.coef_[0] / spread
+    return float(model.intercept_[0] - weights @ mean), weights, model.coef_[0]
 
 
 def out_of_fold(played: Sequence[Played]) -> list[NDArray[np.bool_]]:
@@ -182,13 +163,13 @@ def out_of_fold(played: Sequence[Played]) -> list[NDArray[np.bool_]]:
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=SEED).split(x, y, g)
     held_out = [(train, set(g[test].tolist())) for train, test in folds]
     for train, groups in held_out:
-        model = fit(x[train], y[train], w[train])
+        bias, weights, _ = fit(x[train], y[train], w[train])
         for i in groups:
-            told[i] = in_force(log_odds(model, played[i].features))
+            told[i] = in_force(played[i].features @ weights + bias)
     unseen = [i for i in asked if not len(told[i])]  # without a second that is asked: in no fold
-    model = fit(x, y, w)
+    bias, weights, _ = fit(x, y, w)
     for i in unseen:
-        told[i] = in_force(log_odds(model, played[i].features))
+        told[i] = in_force(played[i].features @ weights + bias)
     return told
 
 
@@ -253,16 +234,11 @@ def main(development_set: Path) -> None:
     """Train, and write weights and report."""
     played = play_all(development_set)
     x, y, w, _ = stacked(played)
-    model = fit(x, y, w)
-    weights.write(
-        {
-            "atrial usual": (FEATURES, model.usual),
-            "atrial spread": (FEATURES, model.spread),
-            "atrial": ((*FEATURES, *atrial.PRODUCTS), model.weights),
-        }
-    )
+    bias, found, standard = fit(x, y, w)
+    weights.write({"atrial": (FEATURES, np.append(found, bias))})
     told = out_of_fold(played)
     kinds = {f"n_{k}": sum(one.label == k for one in played) for k in af.ASKED}
+    rows = [[f"`{n}`", f"{s:+.2f}", f"{v:+.4f}"] for n, s, v in zip(FEATURES, standard, found, strict=True)]
     REPORT.write_text(
         TEXT.format(
             **kinds,
@@ -274,7 +250,8 @@ def main(development_set: Path) -> None:
             folds=FOLDS,
             of_short=of_short(played, told),
             of_long=of_long(played, told),
-            weights=model.weights.size,
+            bias=bias,
+            weights=table(["feature", "standardised", "weight"], rows),
         )
     )
 
