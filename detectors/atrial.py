@@ -86,10 +86,24 @@ def _is_t_wave(s: Any, code: int, rr_s: float) -> bool:
 
 
 @jit
+def without_trend(stretch: Any) -> None:
+    """Take its line of best fit off a stretch, shape (P_POINTS,)."""
+    centre = 0.5 * (P_POINTS - 1)
+    mean = 0.0
+    slope = 0.0
+    squares = 0.0
+    for p in range(P_POINTS):
+        mean += stretch[p] / P_POINTS
+        slope += (p - centre) * stretch[p]
+        squares += (p - centre) ** 2
+    for p in range(P_POINTS):
+        stretch[p] -= mean + slope / squares * (p - centre)
+
+
+@jit
 def _stretch(s: Any, r: Any, at: float, into: Any) -> int:
     """Fill ``into`` (leads, points) with what lies before block ``at``, trend taken off; return the leads."""
     leads = 0
-    centre = 0.5 * (P_POINTS - 1)
     for slot in range(SHAPE_LEADS):
         lead = s.shape_lead[slot]
         if lead < 0:
@@ -98,9 +112,6 @@ def _stretch(s: Any, r: Any, at: float, into: Any) -> int:
         if (s.unusable >> lead) & 1 or at + P_BEGIN_S * r.internal_hz < 0.0:
             return 0
         leads += 1
-        mean = 0.0
-        slope = 0.0
-        squares = 0.0
         for p in range(P_POINTS):
             first = math.floor(at + (P_BEGIN_S + p * P_STEP_S) * r.internal_hz + 0.5)
             last = math.floor(at + (P_BEGIN_S + (p + 1) * P_STEP_S) * r.internal_hz + 0.5)
@@ -110,11 +121,7 @@ def _stretch(s: Any, r: Any, at: float, into: Any) -> int:
             for k in range(first, last):
                 total += s.x[lead, k & _WRAP]
             into[slot, p] = total / (last - first)
-            mean += into[slot, p] / P_POINTS
-            slope += (p - centre) * into[slot, p]
-            squares += (p - centre) ** 2
-        for p in range(P_POINTS):
-            into[slot, p] -= mean + slope / squares * (p - centre)
+        without_trend(into[slot])
     return leads
 
 

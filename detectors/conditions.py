@@ -22,7 +22,7 @@ from detectors.ectopy import ectopy
 from detectors.evidence import pause_s, ventricular_run
 from detectors.extremes import EXTREMES
 from detectors.fibrillation import END_ODDS, WINDOW_S
-from detectors.output import beat_back
+from detectors.output import beat_back, code_back
 from detectors.pauses import pauses
 from detectors.phases import DECIDED_S, follow, now_of
 from detectors.runs import BEATS as RUN_BEATS
@@ -69,7 +69,7 @@ def _first_beat(s: Any, since: float) -> float:
     first = since
     n = 1
     while n <= min(s.run, len(s.at)) and beat_back(s, n) >= since:
-        if s.code[(s.beats - n) % len(s.code)] == VENTRICULAR:
+        if code_back(s, n) == VENTRICULAR:
             first = beat_back(s, n)
         n += 1
     return first

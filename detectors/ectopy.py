@@ -28,7 +28,7 @@ from detectors.classes import RESTLESS, SUPRAVENTRICULAR, VENTRICULAR
 from detectors.compiled import jit
 from detectors.evidence import ventricular_run
 from detectors.extremes import EXTREMES
-from detectors.output import beat_back, time_of
+from detectors.output import beat_back, code_back, time_of
 from detectors.phases import follow, moment, now_of
 from schemas import mdc
 from schemas.conditions import Code
@@ -63,14 +63,14 @@ _RR_LIMIT = LIMITED_CODES.index(mdc.RR)
 @jit
 def _is_v(s: Any, n: int) -> bool:
     """Return whether the ``n``-th last beat is ventricular."""
-    return bool(s.code[(s.beats - n) % len(s.code)] == VENTRICULAR)
+    return bool(code_back(s, n) == VENTRICULAR)
 
 
 @jit
 def _early_run(s: Any) -> int:
     """Return how many of the last beats in a row are supraventricular and early."""
     n = 0
-    while n < min(s.run, FAST_BEATS) and s.code[(s.beats - 1 - n) % len(s.code)] == SUPRAVENTRICULAR:
+    while n < min(s.run, FAST_BEATS) and code_back(s, n + 1) == SUPRAVENTRICULAR:
         n += 1
     return n
 
@@ -114,8 +114,7 @@ def _is_behind_missed(d: Any, s: Any, last_s: float) -> bool:
     """Return whether a beat was missed before the last one, ``last_s`` behind the one before."""
     if s.run <= KNOWN_BEATS or d.paced or s.atrial or s.restless >= RESTLESS or np.isnan(s.normal_rr):
         return False
-    before = s.code[(s.beats - 2) % len(s.code)]
-    if _is_v(s, 1) or before in (VENTRICULAR, SUPRAVENTRICULAR):
+    if _is_v(s, 1) or code_back(s, 2) in (VENTRICULAR, SUPRAVENTRICULAR):
         return False
     before_s = (beat_back(s, 2) - beat_back(s, 3)) / s.rate_hz
     even = abs(before_s - s.normal_rr) < REGULAR * s.normal_rr

@@ -151,6 +151,12 @@ def beat_back(s: Any, n: int) -> float:
 
 
 @jit
+def code_back(s: Any, n: int) -> int:
+    """Return the class of the ``n``-th last beat."""
+    return int(s.code[(s.beats - n) % len(s.code)])
+
+
+@jit
 def write_beat(d: Any, s: Any, out: Any, sample: float, code: int, rr_s: float, hr_bpm: float) -> None:
     """Write a beat annotation."""
     row = out.beats[out.n[N_BEATS]]

@@ -21,12 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from detectors.atrial import P_BEGIN_S, P_LEAST, P_STEP_S
+from detectors.atrial import P_BEGIN_S, P_LEAST, P_STEP_S, without_trend
 from detectors.classes import NORMAL
 from detectors.compiled import jit
 from detectors.evidence import bits, pause_s
 from detectors.fibrillation import slow_hz
-from detectors.output import beat_back
+from detectors.output import beat_back, code_back
 from detectors.phases import DECIDED_S, follow, now_of
 from detectors.state import P_POINTS, SHAPE_LEADS, SLOW_RING
 from schemas import mdc
@@ -59,20 +59,13 @@ def _compared(s: Any, first: float, step: float) -> tuple[float, float]:
     ab = 0.0
     aa = 1e-9
     bb = 1e-9
-    centre = 0.5 * (P_POINTS - 1)
-    into = np.empty(P_POINTS)
+    stretch = np.empty(P_POINTS)
     for slot in range(SHAPE_LEADS):
-        mean = 0.0
-        slope = 0.0
-        squares = 0.0
         for p in range(P_POINTS):
-            into[p] = s.slow[slot, round(first + p * step) & _WRAP]
-            mean += into[p] / P_POINTS
-            slope += (p - centre) * into[p]
-            squares += (p - centre) ** 2
+            stretch[p] = s.slow[slot, round(first + p * step) & _WRAP]
+        without_trend(stretch)
         for p in range(P_POINTS):
-            a = into[p] - mean - slope / squares * (p - centre)
-            b = s.p_mean[slot, p]
+            a, b = stretch[p], s.p_mean[slot, p]
             ab += a * b
             aa += a * a
             bb += b * b
@@ -97,17 +90,11 @@ def _has_p_wave(s: Any, r: Any, due: float) -> bool:
 
 
 @jit
-def _is_normal(s: Any, n: int) -> bool:
-    """Return whether the ``n``-th last beat is normal."""
-    return bool(s.code[(s.beats - n) % len(s.code)] == NORMAL)
-
-
-@jit
 def _shortest_s(s: Any) -> float:
     """Return the shortest of the last intervals between normal beats, in s."""
     shortest = np.inf
     for n in range(1, RECENT_BEATS):
-        if _is_normal(s, n) and _is_normal(s, n + 1):
+        if code_back(s, n) == NORMAL and code_back(s, n + 1) == NORMAL:
             shortest = min(shortest, beat_back(s, n) - beat_back(s, n + 1))
     return float(shortest / s.rate_hz)
 
@@ -118,7 +105,7 @@ def blocked_beat(s: Any, r: Any, rr_s: float) -> None:
     dropped = False
     known = s.p_beats > P_LEAST and s.atrial == 0 and s.run > RECENT_BEATS
     # Early beats bring pauses of their own.
-    known = known and _is_normal(s, 1) and _is_normal(s, 2)
+    known = known and code_back(s, 1) == NORMAL and code_back(s, 2) == NORMAL
     shortest_s = _shortest_s(s)
     if known and rr_s > LONG_RR * shortest_s:
         dropped = _has_p_wave(s, r, beat_back(s, 2) + shortest_s * s.rate_hz)
