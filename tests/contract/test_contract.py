@@ -62,15 +62,9 @@ def test_snapshot_and_restore_anywhere(fs, leads):
     @some
     @given(st.integers(0, len(made)))
     def check(at):
-        first, before = syn.run(made[:at]) if at else (Bank(), None)
-        first.rows(["d"])
-        second = Bank()
-        second.rows(["other", "one more"])
-        row = second.restore("d", first.snapshot(0))
-        after = syn.run(made[at:], second)[1] if at < len(made) else None
-        parts = [p for p in (before, after) if p is not None]
-        assert syn.same(whole, syn.joined(parts))
-        assert second.snapshot(row) == bank.snapshot(0)
+        events, snapshot = syn.restored(made, at)
+        assert syn.same(whole, events)
+        assert snapshot == bank.snapshot(0)
 
     check()
 

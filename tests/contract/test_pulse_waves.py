@@ -5,7 +5,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from detectors.bank import Bank
 from detectors.evidence import NAMES
 from schemas.conditions import Code
 from tests.detectors import synthetic as syn
@@ -78,13 +77,9 @@ def test_snapshot_and_restore_anywhere(fs, leads, pressure_hz, pleth_hz):
     @some
     @given(st.integers(0, len(made)))
     def check(at):
-        first, before = syn.run(made[:at]) if at else (Bank(), None)
-        first.rows(["d"])
-        second = Bank()
-        row = second.restore("d", first.snapshot(0))
-        after = syn.run(made[at:], second)[1] if at < len(made) else None
-        assert syn.same(whole, syn.joined([part for part in (before, after) if part is not None]))
-        assert second.snapshot(row) == bank.snapshot(0)
+        events, snapshot = syn.restored(made, at)
+        assert syn.same(whole, events)
+        assert snapshot == bank.snapshot(0)
 
     check()
 

@@ -134,6 +134,17 @@ def run(made, bank=None, together=10**9):
     return bank, joined(found)
 
 
+def restored(made, at):
+    """Feed packets, from the ``at``-th on in another bank and row; return all events and the last snapshot."""
+    first, before = run(made[:at]) if at else (Bank(), None)
+    first.rows(["d"])
+    second = Bank()
+    second.rows(["other", "one more"])
+    row = second.restore("d", first.snapshot(0))
+    after = run(made[at:], second)[1] if at < len(made) else None
+    return joined([part for part in (before, after) if part is not None]), second.snapshot(row)
+
+
 def joined(found):
     return Events(*(np.concatenate(kind) for kind in zip(*found, strict=True)))
 
