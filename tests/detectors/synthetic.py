@@ -135,7 +135,7 @@ def run(made, bank=None, together=10**9):
 
 
 def restored(made, at):
-    """Feed packets, from the ``at``-th on in another bank and row; return all events and the last snapshot."""
+    """Feed packets, from the ``at``-th on in another bank and row; return events and last snapshot."""
     first, before = run(made[:at]) if at else (Bank(), None)
     first.rows(["d"])
     second = Bank()
