@@ -15,31 +15,40 @@ bury the others. These end with their condition; the list and the database have 
 from collections.abc import Sequence
 from dataclasses import replace
 
+from alerts.history import noted
 from alerts.priority import is_technical, priority_of
 from alerts.state import Event, State
-from schemas.records import Alert, AlertState, Phase, Priority
+from schemas.records import Alert, AlertState, Condition, Phase, Priority
 
 
 def advance(state: State, events: Sequence[Event], now_ns: int) -> list[Event]:
     """Give each event the alert in its new state."""
     for event in events:
-        event.alert = _advanced(state.alerts.get(event.condition.id), event, now_ns)
+        if event.condition is not None:
+            event.alert = _advanced(state.alerts.get(event.condition.id), event, event.condition, now_ns)
     return list(events)
 
 
-def _advanced(known: Alert | None, event: Event, now_ns: int) -> Alert:
-    condition = event.condition
-    alert = _raised(event, now_ns) if known is None else known
+def _advanced(known: Alert | None, event: Event, condition: Condition, now_ns: int) -> Alert:
+    alert = _raised(event.first or condition, event, now_ns) if known is None else known
     alert = replace(alert, evidence=condition.evidence, updated_ns=now_ns, offset=event.offset)
     if condition.phase is not Phase.END:
         return alert
     alert = replace(alert, end_ns=condition.time_ns)
-    if event.late:
-        if _is_finding(alert):
-            return replace(alert, priority=Priority.HIGH, state=AlertState.LATE)
-        return replace(alert, state=AlertState.ENDED)
-    latches = alert.priority is Priority.HIGH and alert.state is AlertState.ACTIVE
-    return replace(alert, state=AlertState.LATCHED if latches else AlertState.ENDED)
+    if event.late and _is_finding(alert):
+        alert = replace(alert, priority=Priority.HIGH, state=AlertState.LATE)
+    elif event.late or not _latches(alert):
+        # What has called nobody yet, since it waits whether it is one of many (``storm``), still does once.
+        waits_ns = alert.call_ns if alert.calls == 0 and not event.late else None
+        alert = replace(alert, state=AlertState.ENDED, held_until_ns=None, call_ns=waits_ns)
+    elif alert.state is AlertState.ACTIVE:
+        alert = replace(alert, state=AlertState.LATCHED)
+    return noted(alert, now_ns, alert.state, "the condition is over")
+
+
+def _latches(alert: Alert) -> bool:
+    """Return whether an alert outlives its condition: somebody was to come, and nobody has said so yet."""
+    return alert.priority is Priority.HIGH and alert.state in (AlertState.ACTIVE, AlertState.SILENCED)
 
 
 def _is_finding(alert: Alert) -> bool:
@@ -48,10 +57,9 @@ def _is_finding(alert: Alert) -> bool:
     return alert.priority is Priority.HIGH
 
 
-def _raised(event: Event, now_ns: int) -> Alert:
+def _raised(c: Condition, event: Event, now_ns: int) -> Alert:
     """Raise an alert; by whichever phase came first, so that one whose onset was lost is not lost."""
-    c = event.first or event.condition
-    return Alert(
+    alert = Alert(
         id=c.id,
         device=c.device,
         patient=c.patient,
@@ -72,3 +80,4 @@ def _raised(event: Event, now_ns: int) -> Alert:
         partition=event.partition,
         offset=event.offset,
     )
+    return noted(alert, now_ns, AlertState.ACTIVE)

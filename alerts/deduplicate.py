@@ -17,8 +17,8 @@ def deduplicate(state: State, events: Sequence[Event], now_ns: int) -> list[Even
 
 def _is_news(state: State, event: Event) -> bool:
     condition = event.condition
-    alert = state.alerts.get(condition.id)
-    if alert is None:
+    alert = None if condition is None else state.alerts.get(condition.id)
+    if condition is None or alert is None:
         return True
     if event.offset <= alert.offset or alert.end_ns is not None:
         return False

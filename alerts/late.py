@@ -57,7 +57,7 @@ class Lateness:
         return [event for event in judged if event is not None]
 
     def _judged(self, state: State, event: Event, now_ns: int) -> Event | None:
-        condition = event.condition
+        condition = event.phase
         if condition.id in state.alerts:
             return event
         waiting = state.waiting.get(condition.id)
@@ -70,7 +70,7 @@ class Lateness:
             _wait(state, event, age)
             return None
         if waiting is not None:
-            event.first = waiting.first.condition
+            event.first = waiting.first.phase
             del state.waiting[condition.id]
         event.late = is_old
         return event
@@ -85,10 +85,10 @@ class Lateness:
 
 
 def _wait(state: State, event: Event, age: int) -> None:
-    condition = event.condition
+    condition = event.phase
     patience_ns = int(PATIENCE_S[condition.lane] * 1e9)
     waiting = state.waiting.setdefault(condition.id, Waiting(event, event, age, patience_ns))
-    if condition.sample > waiting.newest.condition.sample:
+    if condition.sample > waiting.newest.phase.sample:
         waiting.newest = event
     if age < waiting.nearest_ns - _NEARER_NS:
         waiting.nearest_ns, waiting.patience_ns = age, patience_ns
@@ -104,5 +104,5 @@ def _overdue(state: State, now_ns: int) -> list[Event]:
         waiting.patience_ns -= passed_ns
     overdue = [w for w in state.waiting.values() if w.patience_ns <= 0]
     for waiting in overdue:
-        del state.waiting[waiting.first.condition.id]
-    return [replace(w.newest, first=w.first.condition) for w in overdue]
+        del state.waiting[waiting.first.phase.id]
+    return [replace(w.newest, first=w.first.phase) for w in overdue]

@@ -7,34 +7,31 @@ key. It is FAILED where a retry cannot help. Nothing is ever left out: what cann
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from alerts.history import CLEARED, is_cleared
 from alerts.notify import NotifyError, key_of
-from alerts.page import what_to_tell
-from alerts.retry import delay_s
+from alerts.page import words
+from alerts.retry import LONGEST_S, delay_s
+from alerts.timer import is_due
 from schemas.records import Alert, Notification, NotificationState
 
 _DUE, _SENT, _FAILED = NotificationState.DUE, NotificationState.SENT, NotificationState.FAILED
 
 
 class Outbox:
-    """What is told over one channel.
+    """What is told, to whom, and over which channel.
 
     Args:
-        channel: its name.
-        late_s: the setting.
+        channels: by which an account is reached; of the empty one, those that reach whoever they reach.
         jitter: gives 0 to 1.
     """
 
     def __init__(
-        self,
-        channel: str,
-        late_s: float,
-        jitter: Callable[[], float] = random.random,
+        self, channels: Callable[[str], Sequence[str]], jitter: Callable[[], float] = random.random
     ) -> None:
-        self._channel = channel
-        self._late_s = late_s
+        self._channels = channels
         self._jitter = jitter
         self._entries: dict[str, Notification] = {}
         self._of_alert: dict[str, list[str]] = defaultdict(list)
@@ -59,24 +56,40 @@ class Outbox:
         """Return new entries: for what must be told of these alerts and stands in no entry yet."""
         made = []
         for alert in alerts:
-            what = what_to_tell(alert, now_ns, self._late_s)
-            key = key_of(alert.id, what, self._channel)
-            if what and key not in self._entries:
-                at = (now_ns, None, alert.partition)
-                made.append(Notification(key, alert.id, what, self._channel, _DUE, 0, "", *at))
-                self._keep(made[-1])
+            for what, channel, account in self._to_tell(alert):
+                key = key_of(alert.id, what, channel, account)
+                if key not in self._entries:
+                    at = (now_ns, None, alert.partition)
+                    made.append(Notification(key, alert.id, what, channel, _DUE, 0, "", *at, account))
+                    self._keep(made[-1])
         return made
 
+    def _to_tell(self, alert: Alert) -> Iterator[tuple[str, str, str]]:
+        """Yield what is told of an alert, over which channel, and to whom."""
+        for what, account in words(alert):
+            yield from ((what, channel, account) for channel in self._channels(account))
+        if not is_cleared(alert):
+            return
+        if alert.acknowledged_by:
+            by = alert.acknowledged_by
+            yield from ((CLEARED, channel, by) for channel in self._channels(by))
+            return
+        # An alert names those of its last calls, and the log all who were called.
+        called = [self._entries[key] for key in self._of_alert.get(alert.id, ())]
+        yield from ((CLEARED, one.channel, one.account) for one in called)
+
     def to_try(self, now_ns: int) -> list[Notification]:
-        """Return the entries that it is time to try: of one alert only the first that is DUE."""
+        """Return the entries that it is time to try: of an alert, the first that each is to be told."""
         return [
             self._entries[key]
             for key, at_ns in self._try_at_ns.items()
-            if at_ns <= now_ns and self._is_first(self._entries[key])
+            if is_due(at_ns, now_ns, LONGEST_S) and self._is_first(self._entries[key])
         ]
 
     def _is_first(self, entry: Notification) -> bool:
-        return next(key for key in self._of_alert[entry.alert] if key in self._try_at_ns) == entry.key
+        of_alert = (self._entries[key] for key in self._of_alert[entry.alert] if key in self._try_at_ns)
+        same = (one for one in of_alert if (one.channel, one.account) == (entry.channel, entry.account))
+        return min(same, key=lambda one: one.due_ns).key == entry.key
 
     def tried(self, key: str, error: NotifyError | None, now_ns: int) -> Notification | None:
         """Take note of an attempt, and of why it failed; return the entry as it is now, if it is ours."""

@@ -113,8 +113,16 @@ JUDGEMENTS = {
     Code.PAGER_STALLED: _high("conditions are found and nobody is told: an arrest may go unanswered"),
     Code.GATEWAY_BEHIND: _medium("what it passes on comes late; nothing says that a patient needs help"),
     Code.GATEWAY_SILENT: _medium("as a lost link, of all its devices"),
+    Code.GATEWAY_LOSES: _medium(
+        "what is lost had waited for days, or was a second: nobody can act on it now; but more follows until "
+        "somebody mends the line or the disk"
+    ),
     Code.DISK_NEARLY_FULL: _medium("said early: what stops when it is full harms patients, not this"),
     Code.RECORDS_LOST: _high("a stretch of signal was never analysed: an arrhythmia in it went unseen"),
+    Code.TEST_PAGE: _medium("of no patient: it calls, so that people see that calls reach them"),
+    Code.ROSTER_HOLE: _medium(
+        "said a day ahead, and until it is mended pages go to those who are on duty above"
+    ),
 }
 
 
@@ -143,6 +151,7 @@ def is_technical(code: str) -> bool:
 def prioritise(state: State, events: Sequence[Event], now_ns: int) -> list[Event]:  # noqa: ARG001
     """Give each event its priority; an alert that is open keeps the one it was raised with."""
     for event in events:
-        known = state.alerts.get(event.condition.id)
-        event.priority = priority_of(event.condition.code) if known is None else known.priority
+        if event.condition is not None:
+            known = state.alerts.get(event.condition.id)
+            event.priority = priority_of(event.condition.code) if known is None else known.priority
     return list(events)

@@ -3,7 +3,7 @@
 Here live the detector bank (``bank``: all devices of a bundle in one compiled call), its state
 (``state``: one row a device), and the steps that a sample goes through: ``feed`` (packets, gaps,
 sessions), ``step`` (one internal sample), ``quality``, ``qrs``, ``shapes``, ``classes``, ``beats``,
-``fibrillation``, ``runs``, ``atrial`` with ``irregularity`` (what these three have learnt: ``weights``),
+``fibrillation``, ``runs``, ``atrial`` with ``irregularity`` (what they have learnt: ``weights``, ``trees``),
 ``conditions`` with ``phases``, ``ectopy``, ``pauses`` and ``st``, ``rhythm``, ``trends``, ``vitals`` with
 ``news2``. ``control`` changes what they go by; ``monitor`` is the bank of one for notebooks.
 
@@ -11,7 +11,7 @@ What does not live here: Kafka, a database, a clock, a thread, a logger. Time is
 count samples. Nothing of ours is imported but ``schemas``.
 """
 
-VERSION = "1.4"
+VERSION = "1.6"
 """Version of the detectors: whatever changes a result changes it. It travels with every condition."""
 
 

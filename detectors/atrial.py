@@ -2,8 +2,8 @@
 
 Each beat leaves an interval and how like the stretch before its QRS is to the running mean of such
 stretches: a P wave at its place makes them alike, the waves of fibrillation do not. Once a second the
-last 32 beats are described (``irregularity``), a logistic model (``weights``, learnt by
-``ecgstream.learn.atrial``) makes log-odds of that, and these are averaged over some seconds. It needs six
+last 32 beats are described (``irregularity``), boosted trees (``trees``, grown by
+``ecgstream.learn.atrial``) make log-odds of that, and these are averaged over some seconds. It needs six
 intervals and six seconds of them. Fibrillation is in force once the mean log-odds pass ``BEGIN``, until they
 have stayed below ``END`` for ``END_S``: between the two nothing changes, so that it does not flap. It began
 with the first beat behind the last regular stretch.
@@ -31,17 +31,15 @@ from detectors.irregularity import (
     FEATURES,
     P_HEIGHT,
     P_LIKENESS,
-    P_LIKENESS_STEP,
-    STEP,
     describe,
     median,
     regular,
 )
 from detectors.state import AF_BEATS, P_POINTS, RING, SHAPE_LEADS
-from detectors.weights import weights
+from detectors.trees import log_odds_of, trees
 from schemas.conditions import Code
 
-BEGIN, END = 0.1, -0.4  # log-odds: from a little above even odds on, until they are against it
+BEGIN, END = 0.25, -0.25  # log-odds
 END_S = 3
 LEAST_S = 6.0  # of intervals before a first verdict: in fewer, sinus arrhythmia looks alike
 LASTING_S = 30.0  # ESC 2020
@@ -57,7 +55,7 @@ T_SHARE, T_LIMIT_S = 0.42, 0.45  # the same at slow rates, of the mean interval
 T_DROP = 0.6  # of the interval before: the same if it has the patient's own shape
 T_BEATS = 8  # intervals in that mean
 CALM_STEPS = 4  # regular steps in a row: fibrillation began behind them
-_WEIGHTS = weights("atrial", FEATURES)
+_TREES = trees("atrial", FEATURES)
 _VF = int(Code.VENTRICULAR_FIBRILLATION)
 _VT = int(Code.VENTRICULAR_TACHYCARDIA)
 _WRAP = RING - 1
@@ -196,7 +194,6 @@ def _p_wave(s: Any, n: int) -> None:
             compared += 1
     s.af_feature[P_LIKENESS] = total / compared if compared >= P_LEAST else 0.0
     s.af_feature[P_HEIGHT] = math.log(s.p_height_mv + P_FLOOR_MV)
-    s.af_feature[P_LIKENESS_STEP] = s.af_feature[P_LIKENESS] * s.af_feature[STEP]
 
 
 @jit
@@ -255,8 +252,5 @@ def atrial_second(d: Any, s: Any, r: Any) -> None:
         s.atrial = 0
         return
     _p_wave(s, rr.size)
-    log_odds = _WEIGHTS[-1]
-    for i in range(len(_WEIGHTS) - 1):
-        log_odds += _WEIGHTS[i] * s.af_feature[i]
-    if decide(s, log_odds):
+    if decide(s, log_odds_of(_TREES, s.af_feature)):
         s.atrial_since = _onset(s, rr)

@@ -152,7 +152,7 @@ def classify(s: Any, r: Any, at: float, sample: float, rr_s: float) -> int:
     c = shapes.cluster_of(s, shape)
     shapes.join(s, c, shape, width, min(MOST_RATIO, ratio))
     own = shapes.own_cluster(s)
-    like, shift = shapes.match(shape, s.shape[own])
+    like, shift = shapes.match(shape, shapes.moved(shape), s.shape[own])
     p_like, _ = shapes.correlation(shape, s.shape[own], shapes.P_WAVE, shift)
     code = _code(s, c, own, shape, width, ratio, like, p_like)
     s.ventricular[c] += shapes.GAIN * ((code == VENTRICULAR) - s.ventricular[c])

@@ -33,11 +33,10 @@ ASYSTOLE_END_BEATS = 3
 BRADYCARDIA_BEATS = 5
 TACHYCARDIA_BEATS = 17
 SOON_BEATS = 9
-RUN_ODDS = -1.0  # natural log odds of five beats being a run, from which it is told: docs/ventricular.md
-VT_WINDOWS = 2  # in a row: 3.5 s, five beats at 100 a minute and a little more
+RUN_ODDS = -1.5  # natural log odds of five beats being a run, from which it is told: docs/ventricular.md
 VF_WINDOWS = 3  # in a row: 4.5 s, the four seconds of the definition
 UNRULY_WINDOWS = 2  # the last of these are not organised
-VENTRICULAR_END_S = 3.0
+VENTRICULAR_END_S = 6.0  # what comes back sooner is the same episode
 RATE_HYSTERESIS_BPM = 3.0
 RATE_HOLD_S = 1.0
 RATE_END_S = 5.0
@@ -77,9 +76,12 @@ def _first_beat(s: Any, since: float) -> float:
 
 @jit
 def _ventricular(d: Any, s: Any, now: float, seen: bool, blind: bool) -> None:
-    """Decide on ventricular tachycardia, by its beats or its organised wave, and on fibrillation."""
+    """Decide on ventricular tachycardia, by its beats or its wave, and on fibrillation.
+
+    A short burst need not be organised: tachycardia of many shapes is none the less one.
+    """
     run = s.run_odds > RUN_ODDS
-    wave = s.waving >= VT_WINDOWS and s.organised == 1
+    wave = s.burst == 1 or (s.waving > 0 and s.organised == 1)
     over = seen and s.wave_odds < END_ODDS
     waving_since = now - (WINDOW_S + s.waving - 1) * s.rate_hz
     v = ventricular_run(s)

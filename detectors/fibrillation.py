@@ -1,9 +1,10 @@
 """Is the signal of the last seconds a ventricular wave rather than beats? Fibrillation, flutter, tachycardia.
 
-Once a second, 2.5 s of each of two leads give features, and a logistic model learnt from recordings
-(``weights``, docs/ventricular.md) makes log odds of them; the leads that can be read are averaged. Besides
-the shape of the wave, the features say how it differs from what the patient had before: a wide QRS complex
-that was always there is no tachycardia. That reference stands still while an alarm of this kind is open.
+Once a second, 2.5 s of each of two leads give features. Two models learnt from recordings, a logistic one
+(``weights``) and boosted trees (``trees``, docs/ventricular.md), make log odds of them, whose mean is taken:
+they err in different places. So is the mean of the leads that can be read. Besides the shape of the wave, the
+features say how it differs from what the patient had before: a wide QRS complex that was always there is no
+tachycardia. That reference stands still while an alarm of this kind is open.
 
 How long it must last is the matter of ``conditions``. A wave that repeats itself slower than flutter is
 organised: tachycardia; any other is fibrillation or flutter.
@@ -20,7 +21,7 @@ learning approach", IEEE Trans. Biomed. Eng. 61 (2014) 1607-1613 (share of sampl
 from leakage and counts together); B. Hjorth, "EEG analysis based on time domain properties",
 Electroenceph. Clin. Neurophysiol. 29 (1970) 306-310 (mobility, and that of the derivative).
 Deviations: windows of 2.5 s, of which three in a row make the four seconds of the definition; a moving mean
-of 0.6 s is taken off instead of a band-pass; a logistic model instead of a support vector machine.
+of 0.6 s is taken off instead of a band-pass; a logistic model and trees instead of a support vector machine.
 """
 
 import math
@@ -29,7 +30,9 @@ from typing import Any
 import numpy as np
 
 from detectors.compiled import jit
+from detectors.leads import lead_quality
 from detectors.state import REFERENCES, SHAPE_LEADS, SLOW_RING
+from detectors.trees import log_odds_of, trees
 from detectors.weights import weights
 from schemas.conditions import Code
 
@@ -43,7 +46,9 @@ ORGANISED = 0.80  # autocorrelation from which the wave repeats itself
 FLUTTER_S = 0.25  # a shorter period is flutter: above 240 a minute
 REFERENCE_GAIN = 1.0 / 30.0  # a second
 LEARN_WINDOWS = 10  # after a cold start, whatever they are
-BEGIN_ODDS, END_ODDS = 0.5, -0.5  # natural log odds: docs/ventricular.md
+BEGIN_ODDS, END_ODDS = 1.25, 0.0  # natural log odds: docs/ventricular.md
+CLEAN_ODDS = 0.25  # of a wave in clean leads: five beats at 100 a minute last no longer than a window
+CLEAN = 0.7  # quality of these: what noise and motion leave is below, fibrillation often too
 NO_ODDS = -15.0
 _LEAST_MV = 1e-3
 _WRAP = SLOW_RING - 1
@@ -64,6 +69,7 @@ FEATURES = (
 BACKGROUND, LEVEL = NEW + REFERENCES, NEW + REFERENCES + 1
 _REFERRED = np.array([MV, MOBILITY, COMPLEXITY, BEYOND_FIFTH, EVENNESS])
 _WEIGHTS = weights("wave", FEATURES)
+_TREES = trees("wave", FEATURES)
 
 
 @jit
@@ -136,14 +142,18 @@ def _counts(v: Any, n: int, mean: float, f: Any) -> None:
 @jit
 def _repeats(v: Any, n: int, hz: float, square: float, f: Any) -> None:
     """Tell how well the wave repeats itself, and after how long, by its autocorrelation."""
+    least, end = int(SHORTEST_S * hz), int(LONGEST_S * hz)
+    products = np.zeros(end - least)
+    # All lags at once, every other sample: so it is done in vectors, and each sum is the same.
+    for i in range(0, n - least, 2):
+        later = v[i + least : min(i + end, n)]
+        for k in range(len(later)):
+            products[k] += later[k] * v[i]
     best = 0.0
     at = 0
     fallen = False
-    for lag in range(int(SHORTEST_S * hz), int(LONGEST_S * hz)):
-        product = 0.0
-        for i in range(lag, n, 2):
-            product += v[i] * v[i - lag]
-        found = 2.0 * product / square * n / (n - lag)
+    for lag in range(least, end):
+        found = 2.0 * products[lag - least] / square * n / (n - lag)
         if found < 0.2:
             fallen = True
         if fallen and found > best + 0.02:
@@ -205,6 +215,18 @@ def readable(s: Any, slot: int) -> bool:
 
 
 @jit
+def wave_quality(s: Any) -> float:
+    """Return how clean the last second was, 0 to 1: the mean of the leads that a wave is looked for in."""
+    total = 0.0
+    asked = 0
+    for slot in range(SHAPE_LEADS):
+        if readable(s, slot):
+            total += lead_quality(s, s.shape_lead[slot])
+            asked += 1
+    return total / max(1, asked)
+
+
+@jit
 def _follow_reference(s: Any, slot: int, held: bool) -> None:
     """Let the patient's reference follow the window, unless it is held and known."""
     n = s.reference_n[slot]
@@ -223,6 +245,7 @@ def look(d: Any, s: Any, r: Any) -> None:
     n = int(WINDOW_S * hz)
     s.wave_odds = NO_ODDS
     s.organised = 0
+    s.burst = 0
     s.leakage, s.crossing, s.slow_hz, s.slow_mv = np.nan, np.nan, np.nan, np.nan
     if s.slow_n < n or s.clear < WINDOW_S * r.internal_hz:
         s.waving = 0
@@ -243,7 +266,7 @@ def look(d: Any, s: Any, r: Any) -> None:
             f[NEW + k] = f[_REFERRED[k]] - s.reference[slot, k] if s.reference_n[slot] > 0 else 0.0
         f[BACKGROUND] = math.log(min(10.0, max(1e-3, s.noise[lead] / max(s.level[lead], 1e-3))))
         f[LEVEL] = math.log(max(s.level[lead], 1e-2))
-        total += log_odds(_WEIGHTS, f)
+        total += 0.5 * (log_odds(_WEIGHTS, f) + log_odds_of(_TREES, f))
         if f[PERIOD] > FLUTTER_S:
             repeats = max(repeats, f[REPEATS])
         if asked == 0:
@@ -258,5 +281,6 @@ def look(d: Any, s: Any, r: Any) -> None:
     if asked > 0:
         s.wave_odds = total / asked
         s.organised = repeats > ORGANISED
+        s.burst = s.wave_odds > CLEAN_ODDS and wave_quality(s) > CLEAN
     s.waving = s.waving + 1 if s.wave_odds > BEGIN_ODDS else 0
     s.unruly = s.unruly + 1 if s.waving > 0 and s.organised == 0 else 0

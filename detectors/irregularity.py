@@ -24,7 +24,6 @@ FEATURES = (
     "p_likeness",  # mean correlation of the stretch before each QRS with its running mean
     "p_height",  # log of that mean's peak to peak, mV
     "rr",  # log of the median interval, s
-    "rr_squared",  # its square: fibrillation is slow or fast
     "step",  # log of the median step from interval to interval over the median interval
     "clean_step",  # log of the mean step without ventricular beats, over the median interval
     "clean_share",  # steps without ventricular beats, of all steps
@@ -37,11 +36,10 @@ FEATURES = (
     "pattern",  # the lower of both, 0 at most
     "below",  # log of how far the shortest tenth of intervals lies below the median
     "ventricular",  # share of ventricular beats
-    "p_likeness_step",  # product: irregular as it is, with a P wave it is sinus rhythm
 )
 (
-    P_LIKENESS, P_HEIGHT, RR, RR_SQUARED, STEP, CLEAN_STEP, CLEAN_SHARE, CLEAN_REGULAR, NEAR, COSEN, TURNING,
-    SECOND, THIRD, PATTERN, BELOW, VENTRICULAR_SHARE, P_LIKENESS_STEP,
+    P_LIKENESS, P_HEIGHT, RR, STEP, CLEAN_STEP, CLEAN_SHARE, CLEAN_REGULAR, NEAR, COSEN, TURNING,
+    SECOND, THIRD, PATTERN, BELOW, VENTRICULAR_SHARE,
 ) = range(len(FEATURES))  # fmt: skip
 
 _VENTRICULAR = ord("V")
@@ -166,7 +164,6 @@ def describe(rr: Any, code: Any, into: Any) -> bool:
     for c in code:
         ventricular += c == _VENTRICULAR
     into[RR] = math.log(middle)
-    into[RR_SQUARED] = into[RR] ** 2
     into[STEP] = math.log((step + FLOOR_S) / middle)
     into[CLEAN_STEP] = math.log((total / (clean.size + PRIOR_STEPS) + FLOOR_S) / middle)
     into[CLEAN_SHARE] = clean.size / steps.size

@@ -6,6 +6,7 @@ from detectors.compiled import jit
 
 GOOD, OFF, SATURATED, FLAT, MAINS, MUSCLE, MOTION = range(7)
 """What a lead's second was (``quality``)."""
+LEAST_MV = 1e-6  # of background
 FULL_SNR = 10.0  # QRS level to background of a lead that counts in full
 UNKNOWN = 0.5  # quality of a readable lead that has shown no beat yet
 AGREES_SHARE = 0.5  # of a lead's own QRS level: less is a T wave's height, or none (qrs.EARLY_SHARE)
@@ -17,7 +18,7 @@ AGREES_BEATS = 3  # of these
 @jit
 def snr(s: Any, lead: int) -> float:
     """Return QRS level over background of a lead."""
-    return float(s.level[lead] / max(s.noise[lead], 1e-6))
+    return float(s.level[lead] / max(s.noise[lead], LEAST_MV))
 
 
 @jit

@@ -86,12 +86,17 @@ def _decide(s: Any, code: int, phase: int) -> None:
 def follow(
     d: Any, s: Any, code: int, begins: bool, ends: bool, hold_s: float, end_s: float, onset: float
 ) -> None:
-    """Open, update or close a condition; ``onset`` is where it began if it begins now."""
+    """Open, update or close a condition; ``onset`` is where it began if it begins now.
+
+    What begins anew begins behind its last end, however far back its reason reaches: else it would be told
+    under the old one's id, and taken for what has long been answered.
+    """
     if d.open[code]:
         d.held[code] = d.held[code] + 1 if ends else 0
         now = now_of(s)
         if ends and d.held[code] > end_s * TICKS:
             _close(d, code)
+            d.told[code] = int(now)
             _decide(s, code, END)
         elif now - d.told[code] >= UPDATE_S[code] * s.rate_hz:
             d.told[code] = int(now)
@@ -104,7 +109,7 @@ def follow(
         d.since[code] = int(onset)
     d.held[code] += 1
     if d.held[code] > hold_s * TICKS:
-        _open(d, s, code, float(d.since[code]), now_of(s))
+        _open(d, s, code, float(max(d.since[code], d.told[code])), now_of(s))
         _decide(s, code, ONSET)
 
 
@@ -126,3 +131,4 @@ def end_all(d: Any, s: Any, out: Any, sample: float) -> None:
         if d.open[code]:
             end(d, s, out, code, sample)
         d.held[code] = 0
+        d.told[code] = 0  # another session counts from 0

@@ -24,6 +24,7 @@ QRS = (23, 39)
 P_WAVE = (4, 22)
 WIDTH_POINTS = 11  # on either side of the R peak that width is measured in
 SHIFTS = 3  # points a shape is moved to and fro to match
+MOVES = 2 * SHIFTS + 1
 MATCH = 0.88  # correlation that makes a beat one of a cluster
 REPEATED = 1.5  # members of a cluster that more than one beat has made
 GAIN = 0.12  # share of a new beat in its cluster
@@ -116,14 +117,56 @@ def correlation(a: Any, b: Any, points: tuple[int, int], shift: int) -> tuple[fl
 
 
 @jit
-def match(a: Any, b: Any) -> tuple[float, int]:
-    """Return the best correlation of two beats over small shifts, and the shift."""
+def moved(a: Any) -> Any:
+    """Return what ``match`` asks of a beat at each small shift, once for all it is compared with.
+
+    Shape (leads + 1, shifts): the sum of its points in each lead, and their power about its means.
+    """
+    first, end = BEAT
+    n = end - first
+    found = np.zeros((SHAPE_LEADS + 1, MOVES))
+    power = found[SHAPE_LEADS]
+    power[:] = 1e-9
+    for slot in range(SHAPE_LEADS):
+        total = found[slot]
+        for i in range(first, end):
+            points = a[slot, i - SHIFTS : i + SHIFTS + 1]
+            for k in range(MOVES):
+                total[k] += points[k]
+                power[k] += points[k] * points[k]
+        for k in range(MOVES):
+            power[k] -= total[k] * total[k] / n
+    return found
+
+
+@jit
+def match(a: Any, of_a: Any, b: Any) -> tuple[float, int]:
+    """Return the best correlation of two beats over small shifts, and the shift; ``of_a``: ``moved(a)``.
+
+    All shifts at once, so that no sum waits for another; ``correlation`` says the same of each, bit for bit.
+    """
+    first, end = BEAT
+    n = end - first
+    ab = np.zeros(MOVES)
+    bb = 1e-9
+    for slot in range(SHAPE_LEADS):
+        b_sum = 0.0
+        for i in range(first, end):
+            q = b[slot, i]
+            b_sum += q
+            bb += q * q
+            points = a[slot, i - SHIFTS : i + SHIFTS + 1]
+            for k in range(MOVES):
+                ab[k] += points[k] * q
+        for k in range(MOVES):
+            ab[k] -= of_a[slot, k] * b_sum / n
+        bb -= b_sum * b_sum / n
     best = -1.0
     at = 0
-    for shift in range(-SHIFTS, SHIFTS + 1):
-        found, _ = correlation(a, b, BEAT, shift)
+    for k in range(MOVES):
+        found = ab[k] / math.sqrt(max(of_a[SHAPE_LEADS, k], 1e-9) * max(bb, 1e-9))
         if found > best:
-            best, at = found, shift
+            best, at = found, k - SHIFTS
     return best, at
 
 
@@ -149,9 +192,10 @@ def width_s(shape: Any) -> float:
 def cluster_of(s: Any, shape: Any) -> int:
     """Return the cluster that a shape belongs to; an old one is given up where it is new."""
     best, close = -1, -1.0
+    of_shape = moved(shape)
     for c in range(CLUSTERS):
         if s.members[c] > 0.0:
-            found, _ = match(shape, s.shape[c])
+            found, _ = match(shape, of_shape, s.shape[c])
             if found > close:
                 best, close = c, found
     if best >= 0 and close >= MATCH:
@@ -203,9 +247,10 @@ def likeness(s: Any, r: Any, at: float) -> float:
     if not np.any(shape):
         return 1.0
     best = -1.0
+    of_shape = moved(shape)
     for c in range(CLUSTERS):
         if s.members[c] >= REPEATED:
-            best = max(best, match(shape, s.shape[c])[0])
+            best = max(best, match(shape, of_shape, s.shape[c])[0])
     return best
 
 

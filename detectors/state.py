@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from detectors.irregularity import FEATURES
 from schemas.records import MISSING
 
-STATE_VERSION = "6"
+STATE_VERSION = "8"
 MAX_LEADS = 12
 RING = 128  # internal samples kept a lead: at least 0.64 s, what a beat needs until it is decided
 SEEN_SESSIONS = 4
@@ -250,7 +250,8 @@ SIGNAL = np.dtype(
         ("reference", np.float64, (SHAPE_LEADS, REFERENCES)),
         ("reference_n", np.int64, (SHAPE_LEADS,)),
         ("wave_odds", np.float64),  # natural log odds of a ventricular wave
-        ("organised", np.int64),  # the wave repeats itself, slower than flutter
+        ("organised", np.uint8),  # the wave repeats itself, slower than flutter
+        ("burst", np.uint8),  # there is one, and the leads are clean
         # runs
         ("run_window", np.float32, (RUN_FEATURES,)),
         ("run_odds", np.float64),

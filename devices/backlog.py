@@ -7,6 +7,7 @@ gateway that could not reach Kafka, or not fast enough, has records waiting. The
   go in order, on the live lane.
 * Otherwise the newest part goes first, on the live lane, and so does all that is measured from then on. What
   lies before it is a ``Gap``: it goes by the backlog's lane, in order too, once Kafka has the live part.
+* What was measured at another time, as a file holds it (``add_past``), goes by the backlog's lane at once.
 
 Signal is counted in samples, over changes of session, never by a clock. Only where a device has sent numbers
 and no packets for so long, the time of its numbers counts.
@@ -91,13 +92,13 @@ class Plan(NamedTuple):
 
 
 class Lanes:
-    """The lanes of one shard.
+    """The lanes of one shard; ``gaps``: those of an earlier process.
 
     Numbers rise. Whoever uses this hands over ``next_live``, tells what became of it, and sends the backlog
     while ``backlog_is_open``. A plan must be kept durably before anything more is handed over.
     """
 
-    def __init__(self, gap_s: float = GAP_S) -> None:
+    def __init__(self, gap_s: float = GAP_S, gaps: Iterable[Gap] = ()) -> None:
         self._gap_s = gap_s
         self._devices: dict[str, _Device] = {}
         self._late: set[str] = set()
@@ -106,6 +107,10 @@ class Lanes:
         # Never handed over, to the number of devices whose part is to go live. Ordered, with a cheap first.
         self._wanted: OrderedDict[int, int] = OrderedDict()
         self._gaps: dict[str, list[Gap]] = {}
+        self._past: set[int] = set()
+        self._newest_past = -1
+        for gap in gaps:
+            self._gaps.setdefault(gap.device, []).append(gap)
 
     @classmethod
     def restored(
@@ -114,6 +119,8 @@ class Lanes:
         gaps: Iterable[Gap],
         gap_s: float = GAP_S,
         window: int = WINDOW,
+        *,
+        past: Iterable[tuple[int, Sequence[Part]]] = (),
     ) -> "Lanes":
         """Return the lanes as a spool tells them after a restart.
 
@@ -122,17 +129,27 @@ class Lanes:
             gaps: those whose end is not acknowledged.
             gap_s: as above.
             window: of the process before.
+            past: those without a live part: what no gap has of them was taken as ``add_past`` takes it.
         """
-        lanes = cls(gap_s)
-        for gap in gaps:
-            lanes._gaps.setdefault(gap.device, []).append(gap)
+        lanes = cls(gap_s, gaps)
+        for number, parts in past:
+            lanes.resume_past(number, parts)
         for number, parts in records:
-            live, _ = lanes.split(number, parts)
-            if live and len(lanes._again) < window:
-                lanes._again.append(number)
-            elif live:
-                lanes.add(number, live)
+            lanes.resume(number, parts, window)
         return lanes
+
+    def resume_past(self, number: int, parts: Sequence[Part]) -> None:
+        """Take the next one of ``restored`` without a live part."""
+        if not self.split(number, parts)[1]:
+            self.add_past(number)
+
+    def resume(self, number: int, parts: Sequence[Part], window: int = WINDOW) -> None:
+        """Take the next record of ``restored``."""
+        live, _ = self.split(number, parts)
+        if live and len(self._again) < window:
+            self._again.append(number)
+        elif live:
+            self.add(number, live)
 
     def add(self, number: int, parts: Sequence[Part]) -> None:
         """Take a record that was spooled."""
@@ -143,6 +160,11 @@ class Lanes:
                 self._release(overtaken)
             if device.late:
                 self._late.add(part.device)
+
+    def add_past(self, number: int) -> None:
+        """Take a record of what was measured at another time: it goes as backlog, though there is no gap."""
+        self._past.add(number)
+        self._newest_past = number
 
     @property
     def is_late(self) -> bool:
@@ -167,6 +189,8 @@ class Lanes:
 
     def split(self, number: int, parts: Sequence[Part]) -> tuple[list[Part], list[Part]]:
         """Return the parts of a record that go live, and those that go as backlog."""
+        if number in self._past:
+            return [], list(parts)
         if not self._gaps:
             return list(parts), []
         live: list[Part] = []
@@ -192,6 +216,23 @@ class Lanes:
                 self._devices[part.device].handed(number)
         self._flying.append(number)
 
+    def wants(self, number: int) -> bool:
+        """Return whether a part of this record goes live, or has gone and is not acknowledged."""
+        return number in self._wanted or self.may_have_gone(number)
+
+    def may_have_gone(self, number: int) -> bool:
+        """Return whether Kafka may have a live part of this record without having said so."""
+        return number in self._again or number in self._flying
+
+    def drop(self, number: int) -> None:
+        """Hear that a record is lost that is not on its way; nothing must be late."""
+        self._past.discard(number)
+        if number in self._again:
+            self._again.remove(number)
+        elif self._wanted.pop(number, 0):
+            for device in self._devices.values():
+                device.drop(number)
+
     @property
     def flying(self) -> int:
         """How many records are handed over and not acknowledged."""
@@ -214,7 +255,8 @@ class Lanes:
     @property
     def backlog_below(self) -> int:
         """The number that no record of the backlog reaches."""
-        return max((gap.end for gaps in self._gaps.values() for gap in gaps), default=0)
+        end = max((gap.end for gaps in self._gaps.values() for gap in gaps), default=0)
+        return max(end, self._newest_past + 1) if self._past else end
 
     def backlog_is_open(self) -> bool:
         """Return whether there is a backlog, and Kafka has all live parts before which it must wait."""
@@ -229,6 +271,14 @@ class Lanes:
             for gap in gaps
             if next_number is None or gap.end <= next_number
         ]
+
+    def went(self, number: int) -> None:
+        """Hear that Kafka has all of a record that went as backlog."""
+        self._past.discard(number)
+
+    def nothing_waits(self) -> None:
+        """Hear that no record of the backlog is left, though some may not have been told of."""
+        self._past.clear()
 
     def close(self, gap: Gap) -> None:
         """Hear that Kafka knows the end of a gap's backlog."""
@@ -281,6 +331,10 @@ class _Device:
         if self._waiting[0].number != number:
             raise ValueError(f"record {number} is not the next one")
         self._waiting.popleft()
+
+    def drop(self, number: int) -> None:
+        """Hear that a part is lost."""
+        self._waiting = deque(waiting for waiting in self._waiting if waiting.number != number)
 
     def overtake(self) -> tuple[_Waiting, _Waiting]:
         """Return the first part and the one that overtakes it, and forget the first."""

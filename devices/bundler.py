@@ -71,7 +71,7 @@ class Bundler:
             BadRecordError: no device can mean this; nothing else is touched.
         """
         try:
-            size = self._measure(shard, item)
+            size = self.check(shard, item)
         except BadRecordError:
             self.refused += 1
             raise
@@ -108,8 +108,12 @@ class Bundler:
         pending = self._shards.pop(shard)
         return Bundle.of(self.gateway, shard, now.utc_ns, pending.packets, pending.vitals)
 
-    def _measure(self, shard: int, item: Packet | Vital) -> int:
-        """Return the most bytes that the item adds to a bundle; raise where it is absurd."""
+    def check(self, shard: int, item: Packet | Vital) -> int:
+        """Return the most bytes that the item adds to a bundle.
+
+        Raises:
+            BadRecordError: no device can mean this.
+        """
         if not 0 <= shard < _MAX_INT:
             raise BadRecordError(f"shard {shard}")
         if isinstance(item, Packet):

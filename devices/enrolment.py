@@ -139,7 +139,7 @@ def unpack(data: bytes) -> tuple[Enrolments, int]:
     try:
         head = json.loads(line.removeprefix(_TITLE))
         version, as_of_ns, digest = head["version"], int(head["as_of_ns"]), head["sha256"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise CacheError("it does not begin as one of ours") from None
     if version != _VERSION:
         raise CacheError(f"it is of version {version}, not {_VERSION}")

@@ -31,3 +31,15 @@ class PlayError(ValueError):
 
 class LineError(RuntimeError):
     """Kafka does not take what it is sent, now; the message says why."""
+
+
+class MessageError(ValueError):
+    """A device's message that cannot be meant; says where, and shows no content, which may name a patient."""
+
+
+class FullError(RuntimeError):
+    """The spool takes no more now; the device keeps what it has, and tries again later."""
+
+
+class ReaderError(RuntimeError):
+    """The process that reads files does not start; what it would have read is as it was."""

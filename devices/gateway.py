@@ -76,8 +76,8 @@ class Sink(Protocol):
     def start(self, patience_s: float) -> None:
         """Start to send; wait a while for Kafka to be there."""
 
-    def publish(self, bundles: Sequence[Bundle]) -> None:
-        """Take bundles."""
+    def publish(self, bundles: Sequence[Bundle]) -> bool:
+        """Take bundles; return whether they are durable."""
 
     def refuse(self) -> None:
         """Count a packet or number that was not taken."""

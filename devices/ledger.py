@@ -33,6 +33,16 @@ CREATE TABLE sent (
     PRIMARY KEY (device, session)
 ) STRICT, WITHOUT ROWID;
 """
+PAST = """
+CREATE TABLE past ( -- marks of what the spool has lost of the play (devices/bounds.py)
+    device TEXT PRIMARY KEY,
+    session INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    vital_session INTEGER NOT NULL,
+    vital_ns INTEGER NOT NULL,
+    vital_code INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +109,13 @@ class Mark:
             return (item.session, item.seq) <= self.packet
         return (item.session, item.time_ns, item.code) <= self.vital
 
+    def come(self, part: Part) -> None:
+        """Hear that the device has given this."""
+        for run in part.runs:
+            self.packet = max(self.packet, (run.session, run.last_seq))
+        for numbers in part.numbers:
+            self.vital = max(self.vital, (numbers.session, numbers.last_ns, numbers.last_code))
+
 
 class Ledger:
     """Counts what is acknowledged; ``write`` is part of the spool's transaction."""
@@ -110,6 +127,8 @@ class Ledger:
         """The number of the play's first record."""
         self._changed: set[tuple[str, int]] = set()
         self._is_new = False
+        self._past: dict[str, Mark] = {}
+        self._past_changed: set[str] = set()
         row = connection.execute("SELECT terms, first_record, bundles, bytes FROM play").fetchone()
         if row is None:
             return
@@ -118,11 +137,13 @@ class Ledger:
         self.first_record, self.account.bundles, self.account.bytes = row[1:]
         for device, session, *sent in connection.execute("SELECT * FROM sent"):
             self.account.sent[device, session] = Sent(*sent)
+        for device, session, seq, *vital in connection.execute("SELECT * FROM past"):
+            self._past[device] = Mark((session, seq), (vital[0], vital[1], vital[2]))
 
     @property
     def has_changed(self) -> bool:
         """Whether there is something to write."""
-        return self._is_new or bool(self._changed)
+        return self._is_new or bool(self._changed or self._past_changed)
 
     def begin(self, play: Play, next_record: int) -> Play:
         """Return the play that goes on under this name, or this one, which then begins.
@@ -134,6 +155,8 @@ class Ledger:
         if known is None or known.name != play.name:
             self.play, self.account, self.first_record = play, Account(), next_record
             self._changed.clear()
+            self._past = {}
+            self._past_changed.clear()
             self._is_new = True
             return play
         if replace(known, start_ns=play.start_ns, began_ns=play.began_ns) != play:
@@ -161,9 +184,17 @@ class Ledger:
                 known, told = (sent.last_vital_ns, sent.last_vital_code), (numbers.last_ns, numbers.last_code)
                 sent.last_vital_ns, sent.last_vital_code = max(known, told)
 
+    def lost(self, number: int, parts: Iterable[Part]) -> None:
+        """Hear that the spool has lost some of a record: these devices have given it all the same."""
+        if self.play is None or number < self.first_record:
+            return
+        for part in parts:
+            self._past.setdefault(part.device, Mark()).come(part)
+            self._past_changed.add(part.device)
+
     def marks(self, spooled: Iterable[Iterable[Part]]) -> dict[str, Mark]:
         """Return the devices' marks, where the spool holds these records."""
-        marks: dict[str, Mark] = {}
+        marks = {device: replace(mark) for device, mark in self._past.items()}
         for (device, session), sent in self.account.sent.items():
             mark = marks.setdefault(device, Mark())
             if sent.packets:
@@ -171,11 +202,7 @@ class Ledger:
             if sent.vitals:
                 mark.vital = max(mark.vital, (session, sent.last_vital_ns, sent.last_vital_code))
         for part in (part for parts in spooled for part in parts):
-            mark = marks.setdefault(part.device, Mark())
-            for run in part.runs:
-                mark.packet = max(mark.packet, (run.session, run.last_seq))
-            for numbers in part.numbers:
-                mark.vital = max(mark.vital, (numbers.session, numbers.last_ns, numbers.last_code))
+            marks.setdefault(part.device, Mark()).come(part)
         return marks
 
     def write(self, connection: sqlite3.Connection) -> None:
@@ -184,17 +211,24 @@ class Ledger:
             return
         if self._is_new:
             connection.execute("DELETE FROM sent")
+            connection.execute("DELETE FROM past")
         row = (json.dumps(asdict(self.play)), self.first_record, self.account.bundles, self.account.bytes)
         connection.execute("INSERT OR REPLACE INTO play VALUES (1, ?, ?, ?, ?)", row)
         connection.executemany(
             "INSERT OR REPLACE INTO sent VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [(*key, *astuple(self.account.sent[key])) for key in self._changed],
         )
+        marks = [(device, self._past[device]) for device in self._past_changed]
+        connection.executemany(
+            "INSERT OR REPLACE INTO past VALUES (?, ?, ?, ?, ?, ?)",
+            [(device, *mark.packet, *mark.vital) for device, mark in marks],
+        )
 
     def written(self) -> None:
         """Hear that it was committed."""
         self._is_new = False
         self._changed.clear()
+        self._past_changed.clear()
 
     def _of(self, device: str, session: int) -> Sent:
         self._changed.add((device, session))

@@ -7,6 +7,7 @@ given, and is of no use after some errors. What was not acknowledged by then may
 import queue
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -23,6 +24,9 @@ with warnings.catch_warnings():
 _ANSWER_MS = 15_000
 _DELIVERY_MS = 45_000
 """So long a record may take, over the broker's restarts and elections; then the line is connected anew."""
+HUNG_S = _DELIVERY_MS / 1000 + 30.0
+"""A line that by then has said nothing of a record never will: kafka-python's thread can hang for ever where
+a network let nothing through in silence, also when it is mended."""
 _CONNECT_MS = 5_000
 _RECONNECT_MS = 1_000
 _LINGER_MS = 5
@@ -131,7 +135,8 @@ class Line:
         if not in_order:
             # kafka-python's close waits for what cannot be sent; only its sender can give that up.
             self._producer._sender.force_close()
-        self._producer.close(timeout=_CLOSE_S)
+        with suppress(KafkaError):  # its thread may hang: then it is left to itself
+            self._producer.close(timeout=_CLOSE_S)
 
     def _tell(self, outcome: Outcome) -> None:
         self._outcomes.put(outcome)

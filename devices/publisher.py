@@ -13,20 +13,23 @@ from types import MappingProxyType
 from typing import Any
 
 from devices.backlog import GAP_S
+from devices.bounds import BOUNDS, Bounds, Keeper
 from devices.bundler import Instant
 from devices.errors import LineError
 from devices.ledger import Account, Mark, Play
-from devices.line import Line
+from devices.line import HUNG_S, Line
 from devices.parts import parts_of
+from devices.refusals import Refusals
+from devices.rows import Record
 from devices.shipper import Shipped, Shipper
-from devices.spool import Record, Spool
+from devices.spool import Spool
 from devices.standing import Standing
 from schemas.bundle import Bundle
 from schemas.codec import encode
-from schemas.records import GatewayStatus
-from schemas.topics import BACKFILL, GATEWAYS, INGEST
+from schemas.records import Control, GatewayStatus
+from schemas.topics import BACKFILL, GATEWAYS, INGEST, REFUSED
 
-TOPICS = (INGEST, BACKFILL, GATEWAYS)
+TOPICS = (INGEST, BACKFILL, GATEWAYS, REFUSED)
 STATUS_S = 5.0
 """s between two records of how the gateway stands."""
 SLOW_S = 5.0
@@ -35,6 +38,8 @@ _RETRY_S = 1.0
 _COMMIT_S = 1.0  # of acknowledgements, where no device gives anything
 _TICK_S = 0.5
 _JOIN_S = 15.0
+_PAUSE_S = 0.02  # between two steps of the spool's keeper: devices are heard meanwhile
+_STEPS_AWAY = 50  # of the spool's keeper, between two tries to connect
 STATUS_TOKEN = 0
 """Of what is sent for its own sake; nobody waits for its outcome."""
 
@@ -50,6 +55,8 @@ class Publisher:
         security: what more kafka-python must be told to come in at a closed broker.
         version: of ecgstream, for the record of how the gateway stands.
         gap_s: above so much waiting signal of a device, its newest packet goes first.
+        bounds: of the spool.
+        beat: see ``Shipper``.
         on_standing: called every few seconds, from the publisher's thread.
         line: connects, for tests.
     """
@@ -64,19 +71,25 @@ class Publisher:
         security: Mapping[str, Any] = MappingProxyType({}),
         version: str = "",
         gap_s: float = GAP_S,
+        bounds: Bounds = BOUNDS,
+        beat: Callable[[], None] = lambda: None,
         on_standing: Callable[[GatewayStatus, Shipped], None] = lambda _status, _shipped: None,
         line: Callable[..., Line] = Line,
     ) -> None:
-        self.standing = Standing(gateway, version, spool.path.parent)
+        self.standing = Standing(gateway, version, spool.path.parent, lost=spool.tally.lost)
+        self.refusals = Refusals(gateway)
+        """Where servers tell what can never be taken."""
         self._spool = spool
         self._on_standing = on_standing
-        self._shipper = Shipper(spool, gateway=gateway, partitions=partitions, gap_s=gap_s)
+        self._shipper = Shipper(spool, gateway=gateway, partitions=partitions, gap_s=gap_s, beat=beat)
+        self._keeper = Keeper(spool, self._shipper, bounds)
         self._address = (gateway.encode(), zlib.crc32(gateway.encode()) % partitions)
         self._new: queue.SimpleQueue[Record] = queue.SimpleQueue()
         self._wake = threading.Event()
         self._connect: Callable[[], Line] = lambda: line(
             bootstrap, TOPICS, partitions, security=security, wake=self._wake.set
         )
+        self._publishing = threading.Lock()  # records come to the shipper in the order of their numbers
         self._stop = threading.Event()
         self._connected = threading.Event()
         self._settled = threading.Event()
@@ -112,22 +125,53 @@ class Publisher:
         """Whether more can be taken: see ``Spool``."""
         return self._spool.room
 
-    def publish(self, bundles: Sequence[Bundle]) -> None:
-        """Take bundles; when this returns they are durable, unless the disk takes nothing.
+    def courses(self) -> dict[str, bytes]:
+        """Return how far devices have come whose sessions are made here (``devices.sessions``)."""
+        return self._spool.courses()
+
+    def publish(self, bundles: Sequence[Bundle], courses: Mapping[str, bytes] = MappingProxyType({})) -> bool:
+        """Take bundles, and how far devices have come with them.
+
+        Returns:
+            Whether they are durable: not, where the disk takes nothing now.
 
         Raises:
             SpoolError: the spool can be used no more, or could not be while sending.
         """
         self._raise_failure()
-        new = []
-        for bundle in bundles:
-            new.append(self._spool.put(bundle.shard, bundle.created_ns, bundle.encode(), parts_of(bundle)))
-            self.standing.hear(bundle.devices, bundle.created_ns)
-        self._spool.commit()
+        with self._publishing:
+            new = []
+            for bundle in bundles:
+                new.append(
+                    self._spool.put(bundle.shard, bundle.created_ns, bundle.encode(), parts_of(bundle))
+                )
+                self.standing.hear(bundle.devices, bundle.created_ns)
+            for device, course in courses.items():
+                self._spool.come(device, course)
+            return self._hand_over(new)
+
+    def publish_past(self, shard: int, bundles: Sequence[Bundle], end: Control | None = None) -> bool:
+        """Take what a device of a shard has measured at another time, from any thread; else as ``publish``.
+
+        It goes as backlog, and beside all that is live. ``end``: says that this is all of it.
+        """
+        self._raise_failure()
+        with self._publishing:
+            new = [
+                self._spool.put(shard, b.created_ns, b.encode(), parts_of(b), is_live=False) for b in bundles
+            ]
+            if end is not None:
+                new.append(self._spool.put(shard, end.issued_ns, encode(end), [], is_live=False))
+            return self._hand_over(new)
+
+    def _hand_over(self, new: Sequence[Record]) -> bool:
+        """Make durable what is in the spool, then let it be sent; return whether it is durable."""
+        is_durable = self._spool.commit()
         self._committed_s = time.monotonic()
         for record in new:  # durable first: what is sent before could come back another way after a crash
             self._new.put(record)
         self._wake.set()
+        return is_durable
 
     def settled(self, patience_s: float) -> bool:
         """Return whether Kafka has acknowledged everything; wait so long for it.
@@ -174,6 +218,9 @@ class Publisher:
             while not self._stop.is_set():
                 self._try()
                 self._take_in()
+                for _ in range(_STEPS_AWAY):
+                    if not self._keep_within() or self._stop.wait(_PAUSE_S):
+                        break
                 self._tell(None)
                 self._stop.wait(_RETRY_S)
         except Exception as error:
@@ -209,13 +256,18 @@ class Publisher:
             self._take_in()
             now = Instant(time.monotonic(), time.time_ns())
             next_s = self._shipper.step(line, now)
-            is_slow = now.steady_s - self._shipper.waits_since_s > SLOW_S
+            waits_s = now.steady_s - self._shipper.waits_since_s
+            if waits_s > HUNG_S:
+                raise LineError(f"it has said nothing of what was sent {waits_s:.0f} s ago")
+            is_slow = waits_s > SLOW_S
             self._why_away = "it acknowledges nothing" if is_slow else ""
             self._commit(now.steady_s)
+            is_over = self._keep_within()
+            self._send_refusals(line)
             self._tell(line, anyway=is_last)
             if is_last:
                 return
-            self._wake.wait(max(0.0, min(next_s - now.steady_s, _TICK_S)))
+            self._wake.wait(_PAUSE_S if is_over else max(0.0, min(next_s - now.steady_s, _TICK_S)))
             self._wake.clear()
 
     def _take_in(self) -> None:
@@ -224,6 +276,15 @@ class Publisher:
                 self._shipper.take(self._new.get_nowait())
             except queue.Empty:
                 return
+
+    def _keep_within(self) -> bool:
+        """Keep the spool within its bounds; return whether there may be more to do."""
+        return self._keeper.step(time.time_ns(), self.standing.disk_free())
+
+    def _send_refusals(self, line: Line) -> None:
+        key, partition = self._address
+        for refusal in self.refusals.take():
+            line.send(REFUSED, partition, encode(refusal), STATUS_TOKEN, key=key)
 
     def _commit(self, now_s: float) -> None:
         """Make acknowledgements durable that no flush of devices' data takes along."""
@@ -236,8 +297,9 @@ class Publisher:
     def _say(self, now: Instant) -> GatewayStatus:
         """Say to this machine how the gateway stands."""
         held = self._spool.held()
-        self.standing.say(now.steady_s, held, away=self._why_away, trouble=self._spool.trouble)
-        status = self.standing.status(now.utc_ns, held, self._shipper.backlog())
+        tally = self._spool.tally
+        self.standing.say(now.steady_s, held, tally.lost, away=self._why_away, trouble=self._spool.trouble)
+        status = self.standing.status(now.utc_ns, held, self._shipper.backlog(), tally)
         self._on_standing(status, self._shipper.shipped)
         return status
 

@@ -7,31 +7,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from devices.errors import RecordingError
+from devices.files.content import Content
+from devices.files.edf import open_edf, read_edf
+from devices.files.physionet import read_wfdb
 from devices.source import Session, Source, Wave
-from devices.waves import Meaning, filters, meaning
+from devices.waves import Meaning, meaning
 from schemas import mdc
-from schemas.records import ECG_KIND, MISSING
+from schemas.records import ECG_KIND
 from schemas.units import MILLIVOLT
 
 MIN_CHOSEN_S = 300.0
 TOY_DEVICE = "rec-mitdb-208"
-_DEFAULT_GAIN = 200.0
-"""Steps a mV where a WFDB header states none: *WFDB Applications Guide*, header(5)."""
 _TOY_GAIN, _TOY_OFFSET = 200.0, 1024.0  # MIT-BIH 208
 _EDF = frozenset({".edf", ".bdf"})
-_LOWEST, _HIGHEST = -32767, 32767
-
-# What each WFDB format writes for a sample that was not measured: *WFDB Applications Guide*, signal(5).
-_NOT_MEASURED = {
-    "8": -128, "80": -128, "508": -128, "310": -512, "311": -512, "212": -2048, "16": -32768,
-    "61": -32768, "160": -32768, "516": -32768, "24": -(2**23), "524": -(2**23), "32": -(2**31),
-}  # fmt: skip
 
 
 def toy_ecg(device: str = TOY_DEVICE, shard: int = 0) -> Source:
@@ -66,18 +58,17 @@ def read(path: Path, *, device: str = "", shard: int = 0, limit_s: float | None 
     Raises:
         RecordingError: it cannot be read, has no ECG lead, or needs more than 16 bits.
     """
-    reader = _read_edf if path.suffix.lower() in _EDF else _read_wfdb
     try:
-        waves, left_out = reader(path, limit_s)
-    except RecordingError:
-        raise
+        content = _content(path, limit_s)
+    except RecordingError as error:
+        raise RecordingError(f"{path}: {error}") from error
     except FileNotFoundError as error:
         raise RecordingError(f"{path}: there is no file {error.filename or path}") from error
     except Exception as error:  # what the libraries raise on a broken file is not documented
         raise RecordingError(f"{path}: {type(error).__name__}: {error}") from error
-    waves.sort(key=lambda w: w.kind != ECG_KIND)  # stable
+    waves = sorted(content.waves, key=lambda w: w.kind != ECG_KIND)  # stable
     if not waves or waves[0].kind != ECG_KIND:
-        raise RecordingError(f"{path}: no ECG lead ({'; '.join(left_out) or 'no channels'})")
+        raise RecordingError(f"{path}: no ECG lead ({'; '.join(content.left_out) or 'no channels'})")
     folder, record = path.resolve().parent.name, _record(path).name
     try:
         session = Session(tuple(waves))
@@ -89,8 +80,13 @@ def read(path: Path, *, device: str = "", shard: int = 0, limit_s: float | None 
         f"Recording: {folder} {record}, {' '.join(w.name for w in waves)}",
         simulated=False,
         sessions=(session,),
-        left_out=tuple(left_out),
+        left_out=tuple(content.left_out),
     )
+
+
+def _content(path: Path, limit_s: float | None) -> Content:
+    is_edf = path.suffix.lower() in _EDF
+    return read_edf(path, limit_s) if is_edf else read_wfdb(_record(path), limit_s)
 
 
 def _record(path: Path) -> Path:
@@ -100,103 +96,6 @@ def _record(path: Path) -> Path:
 
 def _device_id(text: str) -> str:
     return "".join(c if "!" <= c <= "~" else "_" for c in text)[:64]
-
-
-def _read_wfdb(path: Path, limit_s: float | None) -> tuple[list[Wave], list[str]]:
-    import wfdb
-
-    name = str(_record(path))
-    header = wfdb.rdheader(name)
-    end = None if limit_s is None else min(round(limit_s * header.fs), header.sig_len)
-    # Samples as recorded: no physical units, and every channel at the rate of its own.
-    record = wfdb.rdrecord(name, sampto=end, physical=False, smooth_frames=False, return_res=64)
-    waves, left_out = [], []
-    for i, label in enumerate(record.sig_name):
-        what = meaning(label, record.units[i] or "mV")
-        if isinstance(what, str):
-            left_out.append(f"{label}: {what}")
-            continue
-        digital = np.asarray(record.e_d_signal[i])
-        missing = digital == _NOT_MEASURED[record.fmt[i]]
-        zero = record.baseline[i] if record.baseline[i] is not None else record.adc_zero[i] or 0
-        samples, offset = _to_int16(path, label, digital, missing, float(zero))
-        waves.append(
-            Wave(
-                label,
-                what.code,
-                what.kind,
-                what.unit,
-                float(record.fs * record.samps_per_frame[i]),
-                (record.adc_gain[i] or _DEFAULT_GAIN) * what.per_unit,
-                samples,
-                offset,
-            )
-        )
-    return waves, left_out
-
-
-def _read_edf(path: Path, limit_s: float | None) -> tuple[list[Wave], list[str]]:
-    edf = _open_edf(path)
-    if not edf.is_continuous:
-        raise RecordingError(f"{path}: EDF+D (with gaps) is not played; cut it into continuous files")
-    waves, left_out = [], []
-    for signal in edf.signals:
-        what = meaning(signal.label, signal.physical_dimension)
-        if isinstance(what, str):
-            left_out.append(f"{signal.label}: {what}")
-            continue
-        digital = np.asarray(signal.digital)
-        if limit_s is not None:
-            digital = digital[: round(limit_s * signal.sampling_frequency)]
-        waves.append(_edf_wave(path, signal, what, digital))
-    return waves, left_out
-
-
-def _open_edf(path: Path) -> Any:
-    import edfio
-
-    return edfio.read_bdf(path) if path.suffix.lower() == ".bdf" else edfio.read_edf(path)
-
-
-def _edf_wave(path: Path, signal: Any, what: Meaning, digital: NDArray[Any]) -> Wave:
-    low, high = signal.physical_range
-    first, last = signal.digital_range
-    gain = (last - first) / (high - low)
-    zero = first - low * gain
-    if gain < 0:  # EDF may state an inverted range; here a gain is above 0
-        digital, gain, zero = -digital.astype(np.int64), -gain, -zero
-    # EDF has no sign for "not measured": its lowest value is the rail, and is kept from reading as missing.
-    samples, offset = _to_int16(path, signal.label, digital, np.zeros(digital.shape, bool), zero)
-    return Wave(
-        signal.label.strip(),
-        what.code,
-        what.kind,
-        what.unit,
-        float(signal.sampling_frequency),
-        gain * what.per_unit,
-        samples,
-        offset,
-        *filters(signal.prefiltering),
-    )
-
-
-def _to_int16(
-    path: Path, label: str, digital: NDArray[Any], missing: NDArray[np.bool_], offset: float
-) -> tuple[NDArray[np.int16], float]:
-    """Return samples as int16 with their offset; what does not fit is moved as a whole, never scaled."""
-    valid = digital[~missing]
-    low, high = (int(valid.min()), int(valid.max())) if valid.size else (0, 0)
-    shift = 0
-    if low == MISSING and high <= _HIGHEST:
-        low += 1
-        digital = np.maximum(digital, low)
-    elif low < _LOWEST or high > _HIGHEST:
-        shift = (low + high) // 2
-    if high - low > _HIGHEST - _LOWEST:
-        raise RecordingError(f"{path}: {label} spans {high - low} steps, more than 16 bits")
-    moved = digital.astype(np.int64) - shift
-    moved[missing] = MISSING
-    return moved.astype(np.int16), offset - shift
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +162,7 @@ def _wfdb_header(path: Path) -> tuple[float, list[tuple[str, str]]]:
 
 
 def _edf_header(path: Path) -> tuple[float, list[tuple[str, str]]]:
-    edf = _open_edf(path)
+    edf = open_edf(path)
     return edf.duration, [(s.label, s.physical_dimension) for s in edf.signals]
 
 

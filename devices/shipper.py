@@ -6,7 +6,7 @@ others for as long as that one took: half of the line is the live signal's, howe
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -16,14 +16,18 @@ from devices.bundler import Instant
 from devices.errors import LineError
 from devices.line import Line, Outcome
 from devices.parts import only
-from devices.spool import Record, Spool
+from devices.rows import Record
+from devices.spool import Spool
+from devices.tally import Lost
 from schemas.bundle import Bundle
 from schemas.codec import encode
+from schemas.errors import BadRecordError
 from schemas.records import BacklogEnd, Control
 from schemas.topics import BACKFILL, INGEST, Topic, partition_of
 
 BACKLOG_SHARE = 0.5
 """Of the time, while there is a backlog."""
+_BEAT_RECORDS = 1000
 _MAX_FLYING_BYTES = 32 * 1_048_576
 
 
@@ -49,6 +53,7 @@ class _Flying(NamedTuple):
 class _Shard:
     lanes: Lanes
     going_back: int = 0  # sent on the backlog's lane and not acknowledged
+    back: int = -1  # the record of it; it stays so where the line was lost, since Kafka may have it
     went_s: float = 0.0
     may_go_s: float = -math.inf
     fresh: dict[int, Record] = field(default_factory=dict)  # the newest, which need not be looked up
@@ -62,9 +67,18 @@ class Shipper:
         gateway: its name.
         partitions: of every topic.
         gap_s: see ``devices.backlog``.
+        beat: called now and then while it begins, which takes minutes where millions of records wait.
     """
 
-    def __init__(self, spool: Spool, *, gateway: str, partitions: int, gap_s: float = GAP_S) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        *,
+        gateway: str,
+        partitions: int,
+        gap_s: float = GAP_S,
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
         self._spool = spool
         self._gateway = gateway
         self._partitions = partitions
@@ -74,26 +88,32 @@ class Shipper:
         self._flying_bytes = 0
         self.shipped = Shipped(0, 0)
         self._shards: dict[int, _Shard] = {}
-        self._restore()
+        self._restore(beat)
 
-    def _restore(self) -> None:
-        records: dict[int, list[tuple[int, list[Part]]]] = {}
+    def _restore(self, beat: Callable[[], None]) -> None:
         gaps: dict[int, list[Gap]] = {}
-        for record in self._spool.records():
-            waiting = records.setdefault(record.shard, [])
-            if record.is_live:
-                waiting.append((record.number, record.parts))
         for shard, gap in self._spool.gaps():
             gaps.setdefault(shard, []).append(gap)
-        for shard in records.keys() | gaps.keys():
-            lanes = Lanes.restored(records.get(shard, ()), gaps.get(shard, ()), self._gap_s)
-            self._shards[shard] = _Shard(lanes)
+        for shard, begun in gaps.items():
+            self._shards[shard] = _Shard(Lanes(self._gap_s, begun))
+        for at, record in enumerate(self._spool.records()):  # one by one: memory may not hold them all
+            if at % _BEAT_RECORDS == 0:
+                beat()
+            lanes = self._of(record.shard).lanes
+            (lanes.resume if record.is_live else lanes.resume_past)(record.number, record.parts)
+
+    def _of(self, number: int) -> _Shard:
+        shard = self._shards.get(number)
+        if shard is None:
+            shard = self._shards[number] = _Shard(Lanes(self._gap_s))
+        return shard
 
     def take(self, record: Record) -> None:
         """Take a record that was spooled just now."""
-        shard = self._shards.get(record.shard)
-        if shard is None:
-            shard = self._shards[record.shard] = _Shard(Lanes(self._gap_s))
+        shard = self._of(record.shard)
+        if not record.is_live:
+            shard.lanes.add_past(record.number)
+            return
         shard.lanes.add(record.number, record.parts)
         shard.fresh[record.number] = record
         if len(shard.fresh) > WINDOW:
@@ -138,6 +158,38 @@ class Shipper:
         below = {number: shard.lanes.backlog_below for number, shard in self._shards.items()}
         return sum(self._spool.count_below(number, limit) for number, limit in below.items() if limit)
 
+    # -- what of the spool may be given up (``devices.bounds``)
+
+    def plan(self, now_ns: int) -> None:
+        """Say of all that waits by which lane it goes; the spool must be committed."""
+        for number, shard in self._shards.items():
+            if shard.lanes.is_late:
+                self._spool.planned(number, shard.lanes.plan(now_ns))
+
+    def may_thin(self, record: Record) -> bool:
+        """Return whether what is left of a record goes by the backlog's lane, and did not go yet."""
+        shard = self._of(record.shard)
+        is_signal = bool(record.parts)  # not the end of a recording, which is small
+        return is_signal and record.number != shard.back and not shard.lanes.wants(record.number)
+
+    def may_drop(self, record: Record) -> bool:
+        """Return whether nothing of a record did go yet that is not acknowledged."""
+        shard = self._of(record.shard)
+        return record.number != shard.back and not shard.lanes.may_have_gone(record.number)
+
+    def backlog_of(self, record: Record) -> set[str]:
+        """Return the devices whose parts go by the backlog's lane."""
+        _, late = self._of(record.shard).lanes.split(record.number, record.parts)
+        return {part.device for part in late}
+
+    def dropped(self, record: Record) -> None:
+        """Hear that a record is lost that may be dropped, after a plan."""
+        shard = self._of(record.shard)
+        shard.lanes.drop(record.number)
+        shard.fresh.pop(record.number, None)
+
+    # -- what is sent
+
     def _hand_over(self, number: int, shard: _Shard, line: Line, now: Instant) -> bool:
         """Send the next record of a shard's live lane; return whether there was one that may go."""
         lanes = shard.lanes
@@ -153,10 +205,11 @@ class Shipper:
         if following is None:
             return False
         record = shard.fresh.pop(following, None) or self._spool.record(following)
-        value = self._spool.read(following)
-        live, late = lanes.split(record.number, record.parts)
-        if late:
-            value = _only(value, live)
+        live = [] if record is None else lanes.split(following, record.parts)[0]
+        value = None if record is None else self._read(record, live)
+        if record is None or value is None:  # it is damaged
+            lanes.drop(following)
+            return True
         lanes.handed(record.number, live)
         self._send(line, INGEST, value, _Flying(number, len(value), record, live, is_live=True), now)
         return True
@@ -167,18 +220,35 @@ class Shipper:
         if shard.going_back or now.steady_s < shard.may_go_s or not lanes.backlog_is_open():
             return
         record = self._spool.first_of(number, lanes.backlog_below)
+        if record is None:
+            lanes.nothing_waits()
         ended = lanes.ended(record.number if record is not None else None)
         for gap in ended:
-            value = encode(self._end_of(gap))
-            self._send(line, BACKFILL, value, _Flying(number, len(value), gap=gap), now)
-        if not ended and record is not None:
-            live, late = lanes.split(record.number, record.parts)
-            value = self._spool.read(record.number)
-            if live:
-                value = _only(value, late)
+            end = encode(self._end_of(gap))
+            self._send(line, BACKFILL, end, _Flying(number, len(end), gap=gap), now)
+        if not ended:
+            if record is None:
+                return
+            _, late = lanes.split(record.number, record.parts)
+            value = self._read(record, late)
+            if value is None:  # it is damaged
+                lanes.went(record.number)
+                return
+            shard.back = record.number
             self._send(line, BACKFILL, value, _Flying(number, len(value), record, late), now)
         shard.going_back = max(1, len(ended))
         shard.went_s = now.steady_s
+
+    def _read(self, record: Record, parts: Sequence[Part]) -> bytes | None:
+        """Return these parts of a record; ``None``: it is damaged, and lost."""
+        value = self._spool.read(record.number)
+        if value is None or len(parts) == len(record.parts):
+            return value
+        try:
+            return only(Bundle.decode(value), {part.device for part in parts}).encode()
+        except BadRecordError:  # of a version without checksums
+            self._spool.drop(record, Lost(records=1))
+            return None
 
     def _hear(self, outcomes: Sequence[Outcome], now_s: float) -> None:
         errors = []
@@ -204,8 +274,11 @@ class Shipper:
             if sent.is_live:
                 shard.lanes.acknowledged(sent.record.number)
                 is_all = len(sent.parts) == len(sent.record.parts)
+            else:
+                shard.lanes.went(sent.record.number)
             self._spool.acknowledged(sent.record, sent.parts, sent.size, is_all=is_all)
         if not sent.is_live:
+            shard.back = -1
             shard.going_back -= 1
             took_s = now_s - shard.went_s
             shard.may_go_s = now_s + took_s * (1 / BACKLOG_SHARE - 1)
@@ -229,7 +302,3 @@ class Shipper:
             self._gateway,
             BacklogEnd(),
         )
-
-
-def _only(value: bytes, parts: list[Part]) -> bytes:
-    return only(Bundle.decode(value), {part.device for part in parts}).encode()

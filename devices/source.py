@@ -109,7 +109,8 @@ class Source:
     """A playable device. ``label`` says to a person what it is; every screen shows it.
 
     ``expected``: alarm conditions that its scripted trouble must raise. ``left_out``: channels of a
-    recording that are not played, each with the reason.
+    recording that are not played, each with the reason. ``start_ns``: when a recording says that it began,
+    UTC ns; None where it does not say.
     """
 
     device: str
@@ -119,6 +120,7 @@ class Source:
     sessions: tuple[Session, ...]
     expected: tuple[Expectation, ...] = ()
     left_out: tuple[str, ...] = field(default=())
+    start_ns: int | None = None
 
     @property
     def duration_s(self) -> float:

@@ -5,13 +5,15 @@ before. What is to be kept is collected, and committed at once with what is to b
 disk a flush, however many records and devices.
 
 A disk that is full or broken stops no device: what cannot be written stays in memory, where it is sent from,
-and ``room`` says when no more fits.
+and ``room`` says when no more fits. A record that the disk gives back damaged is lost, and counted as such;
+all others go on.
 """
 
 import sqlite3
 import threading
+import time
 from collections import Counter, OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -22,22 +24,11 @@ from devices import spool_file
 from devices.backlog import Gap, Part, Plan
 from devices.errors import SpoolDamagedError
 from devices.ledger import Account, Ledger, Mark, Play
-from devices.parts import from_text, to_text
+from devices.rows import PUT, SELECT, Record, checksum, head_of, record_of
+from devices.tally import Lost, Tally
 
 MAX_UNWRITTEN_BYTES = 32 * 1_048_576
 """What a gateway holds in memory while its disk takes nothing."""
-_SPARE_PAGES = 16 * 1024  # 64 MB: a busy gateway's file goes up and down by less
-_VACUUM_PAGES = 1024
-
-
-class Record(NamedTuple):
-    """What is known of a record without reading it; not ``is_live``: only parts of the backlog are left."""
-
-    number: int
-    shard: int
-    size: int
-    parts: list[Part]
-    is_live: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +44,6 @@ class _New(NamedTuple):
     """A record that is not on the disk yet."""
 
     record: Record
-    spooled_ns: int
     value: bytes
 
 
@@ -62,12 +52,16 @@ class Spool:
 
     What changes it takes effect at once, and is durable after the next ``commit`` that returns true.
 
+    Args:
+        path: its file.
+        steady_s: a clock, for tests.
+
     Raises:
         SpoolDamagedError: the file is not whole; it is set aside.
         SpoolError: another process has it, or it cannot be opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, steady_s: Callable[[], float] = time.monotonic) -> None:
         self.path = path
         self.trouble = ""
         """Why the disk does not take what is to be kept; empty: it does."""
@@ -77,10 +71,11 @@ class Spool:
         self._new_bytes = 0
         self._deleted: set[int] = set()
         self._undeleted: Counter[int] = Counter()
-        self._work: list[tuple[str, tuple[int | str, ...]]] = []
+        self._work: list[tuple[str, tuple[int | str | bytes, ...]]] = []
         self._connection = spool_file.connect(path)
         with self._guarded():
             self._ledger = Ledger(self._connection)
+            self.tally = Tally(self._connection, steady_s=steady_s)
             row = self._connection.execute("SELECT count(*), total(size), max(number) FROM record").fetchone()
             self._records, self._bytes, newest = row[0], int(row[1]), row[2] or 0
             row = self._connection.execute("SELECT count(*), max(to_record) FROM gap").fetchone()
@@ -96,12 +91,15 @@ class Spool:
 
     # -- records
 
-    def put(self, shard: int, spooled_ns: int, value: bytes, parts: list[Part]) -> Record:
-        """Take a record behind all others."""
+    def put(
+        self, shard: int, spooled_ns: int, value: bytes, parts: list[Part], *, is_live: bool = True
+    ) -> Record:
+        """Take a record behind all others; not ``is_live``: of what was measured at another time."""
         with self._lock:
-            record = Record(self._next, shard, len(value), parts)
+            ran_s = self.tally.ran_s
+            record = Record(self._next, shard, len(value), parts, is_live, spooled_ns, ran_s)
             self._next += 1
-            self._new[record.number] = _New(record, spooled_ns, value)
+            self._new[record.number] = _New(record, value)
             self._new_bytes += record.size
             self._count(record, 1)
             return record
@@ -111,32 +109,57 @@ class Spool:
         """Whether more can be taken; false only where the disk takes nothing, and neither does Kafka."""
         return self._new_bytes < MAX_UNWRITTEN_BYTES
 
-    def record(self, number: int) -> Record:
-        """Return what is known of a record."""
+    def record(self, number: int) -> Record | None:
+        """Return what is known of a record; ``None``: it is damaged, and lost with this."""
         with self._lock, self._guarded():
             if number in self._new:
                 return self._new[number].record
-            return _record(self._row(f"{_SELECT} WHERE number = ?", number))
+            return self._whole(self._row(f"{SELECT} WHERE number = ?", number))
 
-    def read(self, number: int) -> bytes:
-        """Return a record as it was put."""
+    def read(self, number: int) -> bytes | None:
+        """Return a record as it was put; ``None``: it is damaged, and lost with this."""
         with self._lock, self._guarded():
             if number in self._new:
                 return self._new[number].value
-            return bytes(self._row("SELECT value FROM body WHERE number = ?", number)[0])
+            query = "SELECT value, body.crc, size FROM body JOIN record USING (number) WHERE number = ?"
+            value, crc, size = self._row(query, number)
+            if crc in (None, checksum(number, value)):
+                return bytes(value)
+            self._lose(number, size)
+            return None
 
     def records(self) -> Iterator[Record]:
         """Yield all records, oldest first; for the start: nothing else must be done meanwhile."""
         with self._lock, self._guarded():
-            yield from map(_record, self._connection.execute(f"{_SELECT} ORDER BY number"))
+            yield from self._found("ORDER BY number")
+
+    def oldest(
+        self, level: int | None, before_s: float, most: int, may: Callable[[Record], bool]
+    ) -> list[Record]:
+        """Return the oldest records on the disk.
+
+        Args:
+            level: of these (``Record.level``); ``None``: of all.
+            before_s: those that were taken before the gateway had run for so long.
+            most: so many of them.
+            may: those of which this is true.
+        """
+        where = "" if level is None else "WHERE level = ? "
+        found: list[Record] = []
+        with self._lock, self._guarded():
+            for record in self._found(f"{where}ORDER BY number", *(() if level is None else (level,))):
+                if record.ran_s >= before_s or len(found) == most:
+                    break
+                if may(record):
+                    found.append(record)
+        return found
 
     def first_of(self, shard: int, below: int) -> Record | None:
         """Return the oldest record of a shard if its number is lower."""
         with self._lock, self._guarded():
             where = "WHERE shard = ? AND number < ? ORDER BY number"
-            for row in self._connection.execute(f"{_SELECT} {where}", (shard, below)):
-                if row[0] not in self._deleted:
-                    return _record(row)
+            for record in self._found(where, shard, below):
+                return record
             in_memory = (new.record for new in self._new.values())
             return next((r for r in in_memory if r.shard == shard and r.number < below), None)
 
@@ -159,7 +182,7 @@ class Spool:
             elif new is not None:
                 self._new[record.number] = new._replace(record=record._replace(is_live=False))
             else:
-                self._work.append(("UPDATE record SET live = 0 WHERE number = ?", (record.number,)))
+                self._work.append((PUT, head_of(record._replace(is_live=False))))
 
     def undeleted(self, shard: int) -> int:
         """Return how many of a shard's records Kafka has, and a crash would bring back."""
@@ -176,7 +199,7 @@ class Spool:
         with self._lock, self._guarded():
             times = self._connection.execute("SELECT number, spooled_ns FROM record ORDER BY number")
             on_disk = (ns for number, ns in times if number not in self._deleted)
-            in_memory = (new.spooled_ns for new in self._new.values())
+            in_memory = (new.record.spooled_ns for new in self._new.values())
             return Held(self._records, self._bytes, next(on_disk, next(in_memory, None)))
 
     def count_below(self, shard: int, below: int) -> int:
@@ -184,6 +207,39 @@ class Spool:
         with self._lock, self._guarded():
             counting = "SELECT count(*) FROM record WHERE shard = ? AND number < ?"
             return int(self._connection.execute(counting, (shard, below)).fetchone()[0])
+
+    # -- what is lost
+
+    def thin(self, record: Record, value: bytes | None, thinner: Record, lost: Lost) -> None:
+        """Keep less of a record that is on the disk: this value and head; ``None``: the value as it is."""
+        with self._lock:
+            self._part_with(record, lost)
+            self._bytes += thinner.size - record.size
+            self._work.append((PUT, head_of(thinner)))
+            if value is not None:
+                number = record.number
+                what = "UPDATE body SET value = ?, crc = ? WHERE number = ?"
+                self._work.append((what, (value, checksum(number, value), number)))
+
+    def drop(self, record: Record, lost: Lost) -> None:
+        """Keep nothing of a record that is on the disk."""
+        with self._lock:
+            self._part_with(record, lost)
+            self._count(record, -1)
+            self._deleted.add(record.number)
+
+    def _part_with(self, record: Record, lost: Lost) -> None:
+        if lost != Lost():
+            self.tally.lose(lost)
+            self._ledger.lost(record.number, record.parts)
+
+    def _lose(self, number: int, size: int) -> None:
+        """A record is damaged."""
+        if number not in self._deleted:
+            self._records -= 1
+            self._bytes -= size
+            self._deleted.add(number)
+            self.tally.lose(Lost(records=1))
 
     # -- gaps
 
@@ -207,6 +263,18 @@ class Spool:
         with self._lock:
             self._open_gaps -= 1
             self._work.append(("DELETE FROM gap WHERE device = ? AND to_record = ?", (gap.device, gap.end)))
+
+    # -- the sessions of devices that know none
+
+    def courses(self) -> dict[str, bytes]:
+        """Return how far devices have come, as ``devices.sessions`` has it."""
+        with self._lock, self._guarded():
+            return dict(self._connection.execute("SELECT device, value FROM course"))
+
+    def come(self, device: str, course: bytes) -> None:
+        """Keep how far a device has come."""
+        with self._lock:
+            self._work.append(("INSERT OR REPLACE INTO course VALUES (?, ?)", (device, course)))
 
     # -- the play
 
@@ -232,10 +300,21 @@ class Spool:
 
     # -- the file
 
+    def free_bytes(self) -> int:
+        """Return how much can be written before the file grows."""
+        with self._lock, self._guarded():
+            return spool_file.free_bytes(self._connection)
+
     @property
     def has_changed(self) -> bool:
         """Whether a commit would write anything."""
-        return bool(self._new or self._deleted or self._work or self._ledger.has_changed)
+        changed = self._ledger.has_changed or self.tally.has_changed
+        return bool(self._new) or not self.is_settled or changed
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no record on the disk waits to be changed there."""
+        return not (self._deleted or self._work)
 
     def commit(self) -> bool:
         """Make durable what has changed, with one sync; return whether all of it is, else see ``trouble``."""
@@ -255,39 +334,46 @@ class Spool:
         sql = self._connection
         try:
             sql.execute("BEGIN IMMEDIATE")
-            rows = [(r.number, r.shard, r.is_live, ns, r.size, to_text(r.parts)) for r, ns, _ in new]
-            sql.executemany("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)", rows)
-            sql.executemany("INSERT INTO body VALUES (?, ?)", [(n.record.number, n.value) for n in new])
+            sql.executemany(PUT, [head_of(record) for record, _ in new])
+            bodies = [(record.number, value, checksum(record.number, value)) for record, value in new]
+            sql.executemany("INSERT INTO body VALUES (?, ?, ?)", bodies)
             for statement, values in self._work:
                 sql.execute(statement, values)
             gone = [(number,) for number in self._deleted]
             sql.executemany("DELETE FROM record WHERE number = ?", gone)
             sql.executemany("DELETE FROM body WHERE number = ?", gone)
             self._ledger.write(sql)
+            self.tally.write(sql)
             sql.execute("COMMIT")
         except sqlite3.OperationalError as error:
             if sql.in_transaction:
                 sql.execute("ROLLBACK")
             return f"{error} ({error.sqlite_errorname})"
         self._ledger.written()
+        self.tally.written()
         self._work.clear()
         self._deleted.clear()
         self._undeleted.clear()
-        self._shrink()
+        spool_file.shrink(sql)
         return ""
+
+    def _found(self, where: str, *values: int) -> Iterator[Record]:
+        """Yield the whole records on the disk; those that are damaged are lost with this."""
+        for row in self._connection.execute(f"{SELECT} {where}", values):
+            if row[0] not in self._deleted and (record := self._whole(row)) is not None:
+                yield record
+
+    def _whole(self, row: tuple[Any, ...]) -> Record | None:
+        record = record_of(row)
+        if record is None:
+            self._lose(row[0], row[4])
+        return record
 
     def _row(self, query: str, number: int) -> tuple[Any, ...]:
         row: tuple[Any, ...] | None = self._connection.execute(query, (number,)).fetchone()
         if row is None:
             raise self._damaged(f"record {number} is not there")
         return row
-
-    def _shrink(self) -> None:
-        """Give pages back that an outage has left, a few at a time."""
-        free = self._connection.execute("PRAGMA freelist_count").fetchone()[0]
-        if free > _SPARE_PAGES:
-            # By a script: Python's execute would step once, and give back one page.
-            self._connection.executescript(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})")
 
     def _count(self, record: Record, sign: int) -> None:
         self._records += sign
@@ -309,11 +395,3 @@ class Spool:
         self._connection.close()
         self._damage = spool_file.set_aside(self.path, why)
         return self._damage
-
-
-_SELECT = "SELECT number, shard, size, parts, live FROM record"
-
-
-def _record(row: tuple[Any, ...]) -> Record:
-    number, shard, size, parts, live = row
-    return Record(number, shard, size, from_text(parts), bool(live))

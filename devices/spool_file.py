@@ -14,14 +14,16 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from devices import ledger
+from devices import ledger, tally
 from devices.errors import SpoolDamagedError, SpoolError
 
 PATIENCE_S = 5.0
 """How long a process that is being ended may still have the file."""
 _APPLICATION = int.from_bytes(b"ecgs", "big")
-_VERSION = 1
+_VERSION = 3
 _CHECKED_PAGES = 16 * 1024  # 64 MB, a fraction of a second; of larger ones, damage is found where it is read
+_SPARE_PAGES = 16 * 1024  # 64 MB: a busy gateway's file goes up and down by less
+_VACUUM_PAGES = 1024
 _WAL_BYTES = 16 * 1_048_576
 _PRAGMAS = (
     "auto_vacuum=INCREMENTAL",
@@ -31,7 +33,7 @@ _PRAGMAS = (
     "secure_delete=FAST",
     f"journal_size_limit={_WAL_BYTES}",
 )
-_TABLES = f"""
+_FIRST = f"""
 CREATE TABLE record (
     number INTEGER PRIMARY KEY, -- in the order in which devices gave it
     shard INTEGER NOT NULL,
@@ -54,8 +56,24 @@ CREATE TABLE gap (
 ) STRICT, WITHOUT ROWID;
 {ledger.TABLES}
 PRAGMA application_id = {_APPLICATION};
-PRAGMA user_version = {_VERSION};
 """
+_SECOND = """
+CREATE TABLE course ( -- how far a device has come whose sessions are made here (devices/sessions.py)
+    device TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+_THIRD = f"""
+ALTER TABLE record ADD COLUMN level INTEGER NOT NULL DEFAULT 0; -- what of it is lost (devices/thinning.py)
+ALTER TABLE record ADD COLUMN ran_s INTEGER NOT NULL DEFAULT 0; -- when it was taken (devices/tally.py)
+ALTER TABLE record ADD COLUMN crc INTEGER; -- of this row; NULL: of before (devices/rows.py)
+ALTER TABLE body ADD COLUMN crc INTEGER;
+CREATE INDEX record_by_level ON record (level, number);
+{ledger.PAST}
+{tally.TABLES}
+"""
+_STEPS = (_FIRST, _SECOND, _THIRD)
+"""What each version has brought: a new file is made as an old one is brought up."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -93,16 +111,39 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
 
     application, version = number("PRAGMA application_id"), number("PRAGMA user_version")
     if application == 0 and number("SELECT count(*) FROM sqlite_schema") == 0:
-        connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT;")
+        _bring_up(connection, 0)
     elif application != _APPLICATION:
         raise SpoolError(f"{path} is a database of something else: name another folder for the spool")
-    elif version != _VERSION:
+    elif not 1 <= version <= _VERSION:
         raise SpoolError(f"the spool {path} is of version {version}, not {_VERSION}: use the newer ecgstream")
-    elif number("PRAGMA page_count") <= _CHECKED_PAGES:
-        (said,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-        if said != "ok":
-            connection.close()
-            raise set_aside(path, said.splitlines()[-1])
+    else:
+        if number("PRAGMA page_count") <= _CHECKED_PAGES:
+            (said,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if said != "ok":
+                connection.close()
+                raise set_aside(path, said.splitlines()[-1])
+        _bring_up(connection, version)
+
+
+def _bring_up(connection: sqlite3.Connection, version: int) -> None:
+    """Add what later versions have, all or nothing."""
+    if steps := "".join(_STEPS[version:]):
+        connection.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {_VERSION}; COMMIT;")
+
+
+def free_bytes(connection: sqlite3.Connection) -> int:
+    """Return how much can be written before the file grows."""
+    (pages,) = connection.execute("PRAGMA freelist_count").fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    return int(pages * size)
+
+
+def shrink(connection: sqlite3.Connection) -> None:
+    """Give pages back that an outage has left, a few at a time."""
+    (pages,) = connection.execute("PRAGMA freelist_count").fetchone()
+    if pages > _SPARE_PAGES:
+        # By a script: Python's execute would step once, and give back one page.
+        connection.executescript(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})")
 
 
 def is_damage(error: sqlite3.Error) -> bool:

@@ -2,18 +2,24 @@
 
 import shutil
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import structlog
 
+from devices.clock import Clocks
 from devices.spool import Held
-from schemas.records import GatewayStatus
+from devices.tally import Lost, Tally
+from schemas.records import GatewayStatus, Packet
 
 HEARD_S = 60.0
 """A device counts as heard for so long."""
 SAY_EVERY_S = 60.0
+LOSING_S = 60.0
+"""Data count as being lost until nothing more was for so long."""
 SCARCE_SHARE, SCARCE_BYTES, LAST_SHARE = 0.20, 1_000_000_000, 0.05
+NOTHING = Lost()
 _MB = 1_000_000
 _NS = 1_000_000_000
 
@@ -47,7 +53,7 @@ def scarcity(disk: Disk) -> str:
 class Standing:
     """What is known of the gateway's state; one thread says it, others may tell what they see.
 
-    ``refused`` counts packets and numbers that were not taken.
+    ``refused`` counts packets and numbers that were not taken; ``lost`` is what had been lost before.
     """
 
     def __init__(
@@ -56,15 +62,20 @@ class Standing:
         version: str,
         folder: Path,
         *,
+        lost: Lost = NOTHING,
         disk: Callable[[Path], Disk] = disk_of,
         log: Any = None,
     ) -> None:
         self.refused = 0
+        self.clocks = Clocks()
+        """Of devices that send; of those that are played nothing is told to it."""
         self._gateway = gateway
         self._version = version
         self._folder = folder
         self._disk = disk
         self._log = log if log is not None else structlog.get_logger().bind(gateway=gateway)
+        self._lost = lost
+        self._lost_s = float("-inf")
         self._heard_ns: dict[str, int] = {}
         self._said: dict[str, tuple[float, str]] = {}
 
@@ -72,8 +83,27 @@ class Standing:
         """Hear that these devices have given something."""
         self._heard_ns.update(dict.fromkeys(devices, now_ns))
 
-    def status(self, now_ns: int, held: Held, backlog: int) -> GatewayStatus:
+    def time(self, packet: Packet) -> None:
+        """Hear of a packet that has come now, and say whose clock has moved."""
+        ahead_s = self.clocks.hear(packet)
+        if ahead_s is None:
+            return
+        if ahead_s:
+            self._log.warning(
+                "a device's clock is off; its times are kept as they are",
+                device=packet.device,
+                ahead_s=round(ahead_s, 1),
+            )
+        else:
+            self._log.info("a device's clock is right again", device=packet.device)
+
+    def disk_free(self) -> int:
+        """Return how many bytes the spool's disk has left."""
+        return self._disk(self._folder).free
+
+    def status(self, now_ns: int, held: Held, backlog: int, tally: Tally) -> GatewayStatus:
         """Return the record for those who watch from afar; ``backlog``: records that go that way."""
+        lost = tally.lost
         since_ns = now_ns - round(HEARD_S * _NS)
         return GatewayStatus(
             self._gateway,
@@ -84,16 +114,23 @@ class Standing:
             held.oldest_ns,
             backlog,
             self.refused,
-            self._disk(self._folder).free,
+            self.disk_free(),
             self._version,
+            lost.numbers,
+            lost.wave_s,
+            lost.ecg_s,
+            lost.records,
+            tally.lost_ns,
+            len(self.clocks.off),
         )
 
-    def say(self, now_s: float, held: Held, *, away: str, trouble: str) -> None:
+    def say(self, now_s: float, held: Held, lost: Lost, *, away: str, trouble: str) -> None:
         """Log what is wrong, at once and then once a minute, and that it is over.
 
         Args:
             now_s: the steady clock.
             held: how much waits.
+            lost: what will never be in Kafka.
             away: why Kafka takes nothing; empty: it does.
             trouble: why the spool's disk takes nothing; empty: it does.
         """
@@ -129,6 +166,17 @@ class Standing:
             "the spool's disk is getting full: free it",
             "the spool's disk has room again",
             folder=str(self._folder),
+            **figures,
+        )
+        if lost != self._lost:
+            self._lost, self._lost_s = lost, now_s
+        self._say(
+            "lost",
+            now_s,
+            "error" if now_s < self._lost_s + LOSING_S else "",
+            "data of devices are lost: the spool is full or too old, or its disk gives back damaged records",
+            "nothing more is lost",
+            lost=asdict(lost),
             **figures,
         )
 

@@ -13,6 +13,7 @@ _UNITS = {
     "uv": (MILLIVOLT, 1e3),
     "\N{MICRO SIGN}v": (MILLIVOLT, 1e3),
     "v": (MILLIVOLT, 1e-3),
+    "nv": (MILLIVOLT, 1e6),
     "mmhg": (MM_HG, 1.0),
     "mm[hg]": (MM_HG, 1.0),
     "%": (PERCENT, 1.0),

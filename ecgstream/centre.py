@@ -36,7 +36,7 @@ logging.getLogger("kafka.admin._groups").setLevel(logging.ERROR)
 
 SERVICES = ("watch", "registry", "worker", "pager", "sink")
 """The watch first, which must end before what it watches; the others in the way of the data."""
-READY_PATIENCE_S = 60.0
+READY_PATIENCE_S = 240.0
 RESTART_PAUSE_S = 1.0
 GROUPS = {"worker": "ecgstream-worker", "sink": "sink", "pager": "pager"}
 
@@ -160,7 +160,7 @@ class Centre:
         """Start services, and wait until those of them that read Kafka have their partitions.
 
         Raises:
-            CentreError: one of them does not within a minute.
+            CentreError: one of them has ended, or does not in minutes.
         """
         if "worker" in names:
             self._say("Loading the detectors (compiled once, in about a minute) …")

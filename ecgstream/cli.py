@@ -8,17 +8,19 @@ from cyclopts import App, Group
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 from rich.console import Console
-from rich.table import Table
 
 from ecgstream import __version__
+from ecgstream.commands.by_name import by_name
 from ecgstream.commands.flags import Names, SettingsFlags
-from ecgstream.settings import PREFIX, Settings, origin
+from ecgstream.settings import PREFIX, Settings
 
 SERVICES = Group("Services (each also part of `ecgstream up`)", sort_key=1)
 BEGIN = Group("To begin with", sort_key=0)
 REGISTRY = Group("Who and where (each has commands of its own)", sort_key=2)
 FINDINGS = Group("What is found", sort_key=3)
-UPKEEP = Group("Upkeep", sort_key=4)
+DEVICES = Group("Devices that send", sort_key=4)
+TRYING = Group("To try a gateway", sort_key=5)
+UPKEEP = Group("Upkeep", sort_key=6)
 
 app = App(
     name="ecgstream",
@@ -156,6 +158,30 @@ def pager(*, settings: SettingsFlags = None) -> None:
 
 
 @app.command(group=SERVICES)
+def web(*, settings: SettingsFlags = None) -> None:
+    """Serve the pages that links lead to; people take alerts on there, with a personal code.
+
+    It needs no database. ECGSTREAM_WEB_URL is where people reach it, ECGSTREAM_LINK_KEY the key that the
+    pager signs links with, ECGSTREAM_CODES the file of personal codes: see docs/web.md.
+
+    Args:
+        settings: see `ecgstream settings`.
+    """
+    found = _needs(_settings(settings), "kafka")
+    from ecgstream.web.service import run
+
+    run(found)
+
+
+@app.command(group=SERVICES)
+def monitor(*, settings: SettingsFlags = None) -> None:
+    """Serve the central monitor: people log in and see what their positions let them (docs/monitor.md)."""
+    from ecgstream.monitor.service import run
+
+    run(_needs(_settings(settings), "kafka", "monitor_database"))
+
+
+@app.command(group=SERVICES)
 def registry(*, all: bool = False, settings: SettingsFlags = None) -> None:  # noqa: A002 - the flag's name
     """Tell gateways and workers, through Kafka, what changes in the registry.
 
@@ -185,21 +211,41 @@ def watch(*, settings: SettingsFlags = None) -> None:
     run(found)
 
 
-for _name, _help in {
-    "facility": "The tree of facilities, from province to village.",
-    "device": "Devices: enrol, move, disable, see how they are.",
-    "patient": "Patients: who wears what, alarm limits, identifiers.",
-    "person": "People: accounts, and what they may do where.",
-    "share": "Grants that open a patient's data to others for a time.",
-    "kafka": "Who may do what on the broker.",
+_ALONE = {
+    "import": "files:import_",
+    "receive": "receive:receive",
+    "settings": "settings:show",
+    "simulate-device": "simulate_device:simulate_device",
+}
+"""Commands that have none of their own, and the function that each is."""
+for _group, _commands in {
+    DEVICES: {
+        "receive": "Take what they send.",
+        "import": "Take files of ECG devices, once or from a folder.",
+    },
+    TRYING: {
+        "conform": "Does it do what devices rely on? Asked as a device would.",
+        "simulate-device": "Play a device that sends to it.",
+    },
+    REGISTRY: {
+        "facility": "The tree of facilities, from province to village.",
+        "device": "Devices: enrol, move, disable, see how they are.",
+        "patient": "Patients: who wears what, alarm limits, identifiers.",
+        "person": "People: accounts, and what they may do where.",
+        "share": "Grants that open a patient's data to others for a time.",
+        "roster": "Who is on duty, and whom a page goes to.",
+        "kafka": "Who may do what on the broker.",
+    },
+    FINDINGS: {"alert": "Alerts: see them, acknowledge them."},
+    UPKEEP: {
+        "bench": "Measure how fast the parts are, each beside what it is compared with.",
+        "sizing": "How many machines a number of devices needs, from what the benches have measured.",
+        "dashboards": "Dashboards in Grafana: what differs, bring it there, take it away.",
+        "settings": "Every setting: its value, where that comes from, what it means.",
+    },
 }.items():
-    # By name: a gateway has none of the packages that most of these need.
-    app.command(f"ecgstream.commands.{_name}:app", name=_name, group=REGISTRY, help=_help)
-
-
-app.command(
-    "ecgstream.commands.alert:app", name="alert", group=FINDINGS, help="Alerts: see them, acknowledge them."
-)
+    for _name, _help in _commands.items():
+        by_name(app, _ALONE.get(_name, f"{_name}:app"), _name, _help, _group)
 
 
 @app.command(group=UPKEEP)
@@ -260,17 +306,14 @@ def prepare(*, settings: SettingsFlags = None) -> None:
     detectors.warm_up()
 
 
-app.command(
-    "ecgstream.commands.bench:app",
-    name="bench",
-    group=UPKEEP,
-    help="Measure how fast the parts are, each beside what it is compared with.",
-)
-
-
 @app.command(group=UPKEEP)
 def chaos(
-    *, seed: int = 1, faults: int = 12, json: Path | None = None, settings: SettingsFlags = None
+    *,
+    seed: int = 1,
+    faults: int = 12,
+    pager_kills: int = 0,
+    json: Path | None = None,
+    settings: SettingsFlags = None,
 ) -> None:
     """Play the demo's devices on three brokers, kill what can be killed, and compare with a play in peace.
 
@@ -279,18 +322,19 @@ def chaos(
 
     Args:
         seed: of the faults' schedule; the same seed gives the same faults at the same times.
-        faults: how many.
+        faults: how many, all kinds by turns.
+        pager_kills: how often the pager is killed besides.
         json: also write what was found to this file.
         settings: see `ecgstream settings`.
     """
     from ecgstream.chaos.run import chaos as run
 
-    sys.exit(run(_settings(settings), seed=seed, faults=faults, json_file=json))
+    sys.exit(run(_settings(settings), seed=seed, faults=faults, pager_kills=pager_kills, json_file=json))
 
 
 @app.command(group=UPKEEP)
 def evaluate(
-    suite: Literal["beats", "rhythm", "patterns", "alarms", "af", "noise", "timing"],
+    suite: Literal["beats", "rhythm", "patterns", "alarms", "burden", "af", "noise", "timing"],
     folder: Path | None = None,
     /,
     *,
@@ -324,27 +368,6 @@ def evaluate(
     from ecgstream.evaluate.run import run
 
     run(suite, folder, records, against, json_file=json, html_file=html, document=document)
-
-
-app.command(
-    "ecgstream.commands.sizing:app",
-    name="sizing",
-    group=UPKEEP,
-    help="How many machines a number of devices needs, from what the benches have measured.",
-)
-
-
-@app.command(name="settings", group=UPKEEP)
-def show_settings(*, settings: SettingsFlags = None) -> None:
-    """Print every setting with its value, where the value comes from, and what it means."""
-    found = _settings(settings)
-    ways = f"Each is a flag (--kafka-ca), a variable ({PREFIX}KAFKA_CA) and an entry of ecgstream.toml."
-    table = Table(box=None, header_style="bold", caption=ways, caption_justify="left")
-    for title in ("setting", "value", "from", "meaning"):
-        table.add_column(title)
-    for name, field in Settings.model_fields.items():
-        table.add_row(name, str(getattr(found, name)), origin(found, name), field.description)
-    Console().print(table)
 
 
 def main() -> None:

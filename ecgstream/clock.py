@@ -39,6 +39,14 @@ class SignalClock:
         """Return what it shows when the wall clock shows ``wall_ns``."""
         return wall_ns if self.offset_ns is None else round(wall_ns * self.rate) + self.offset_ns
 
+    def wall_of(self, signal_ns: int) -> int:
+        """Return what the wall clock shows when it shows ``signal_ns``.
+
+        >>> SignalClock(2.0, -1_000).wall_of(2_000), SignalClock(2.0, None).wall_of(1_500)
+        (1500, 1500)
+        """
+        return signal_ns if self.offset_ns is None else round((signal_ns - self.offset_ns) / self.rate)
+
     def now_ns(self) -> int:
         """Return what it shows now."""
         return self.of(time.time_ns())

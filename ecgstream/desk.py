@@ -3,7 +3,9 @@
 import re
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import closing
+from zlib import crc32
 
 from kafka import TopicPartition
 from kafka.errors import KafkaError
@@ -18,7 +20,7 @@ from ecgstream.settings import Settings
 from schemas import topics
 from schemas.codec import decode_as, encode
 from schemas.errors import BadRecordError
-from schemas.records import Acknowledgement, Alert
+from schemas.records import Acknowledgement, Act, Alert, AlertState
 
 SHORTEST_PREFIX = 4
 LONGEST_REASON = 500
@@ -85,30 +87,62 @@ def reason_of(text: str) -> str:
     return found
 
 
-def acknowledge(settings: Settings, alert: Alert, by: str, reason: str) -> Alert | None:
-    """Write down that somebody acknowledges an alert; return it as the pager has it then.
+def say_of(
+    settings: Settings, alert: Alert, by: str, reason: str, act: Act = Act.ACKNOWLEDGE, silent_s: float = 0.0
+) -> Alert | None:
+    """Write down what somebody says of an alert; return it as the pager has it then.
 
     None: the pager has not answered in time. What is written is written; it answers when it runs.
 
     Raises:
         KafkaError: it could not be written.
     """
-    said = Acknowledgement(str(uuid.uuid4()), alert.id, by, reason, time.time_ns())
+    said = Acknowledgement(str(uuid.uuid4()), alert.id, by, reason, time.time_ns(), act, silent_s)
+    with closing(_becoming(settings, said, alert.partition, ANSWER_S)) as becoming:
+        return next((found for found in becoming if _is_answer(alert, found, said)), None)
+
+
+def ask_for_test(settings: Settings, team: str, by: str, patience_s: float = ANSWER_S) -> Generator[Alert]:
+    """Ask for a test page to a team; yield it as the pager has it, each time that it changes.
+
+    The first comes as soon as the pager answers; none: it has not in time, or there is one already
+    (``alerts.trial``). The last is ENDED, if that is in time.
+
+    Raises:
+        KafkaError: it could not be written.
+    """
+    ids, at_ns = (str(uuid.uuid4()), str(uuid.uuid4())), time.time_ns()
+    said = Acknowledgement(*ids, by, "sent", at_ns, Act.TEST, team=team)
+    yield from _becoming(settings, said, crc32(team.encode()) % settings.partitions, patience_s)
+
+
+def _becoming(
+    settings: Settings, said: Acknowledgement, partition: int, patience_s: float
+) -> Generator[Alert]:
+    """Write down what somebody says; yield what the alert becomes, until so much time has passed."""
     reader = clients.reader(settings)
     try:
-        where = TopicPartition(topics.ALERTS.name, alert.partition)
+        where = TopicPartition(topics.ALERTS.name, partition)
         reader.assign([where])
         reader.seek(where, end_offsets(reader, [where])[where])
-        _write(settings, said, alert.partition)
-        deadline = time.monotonic() + ANSWER_S
+        _write(settings, said, partition)
+        deadline = time.monotonic() + patience_s
         while time.monotonic() < deadline:
             for record in reader.poll(timeout_ms=200).get(where, []):
                 found = _alert(record.value)
-                if found is not None and found.id == alert.id and found.acknowledged_ns is not None:
-                    return found
+                if found is not None and found.id == said.alert:
+                    yield found
     finally:
         reader.close()
-    return None
+
+
+def _is_answer(known: Alert, found: Alert, said: Acknowledgement) -> bool:
+    """Return whether an alert as it is now tells what became of somebody's words."""
+    if found.acknowledged_ns is not None:
+        return True
+    what = {Act.REJECT: "REJECTED", Act.SILENCE: AlertState.SILENCED}.get(said.act)
+    news = (turn for turn in found.history if turn.at_ns > known.updated_ns)
+    return any(turn.what == what and turn.by == said.by for turn in news)
 
 
 def _write(settings: Settings, said: Acknowledgement, partition: int) -> None:

@@ -1,21 +1,17 @@
 """``ecgstream gateway``: recordings and simulated devices, played as live devices into Kafka."""
 
-import logging
-import re
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import structlog
-from kafka.errors import KafkaError
 
 from devices import recordings
 from devices.bundler import Instant
-from devices.enrolment_follower import PATIENCE_S, Follower
+from devices.enrolment_follower import Follower
 from devices.errors import (
     EnrolmentsUnknownError,
     NotAdmittedError,
@@ -24,14 +20,9 @@ from devices.errors import (
     SpoolError,
 )
 from devices.gateway import GatewayReport, SystemClock, play
-from devices.publisher import Publisher
 from devices.simulator import WARD, ward
 from devices.source import PACKET_S, Emission, Source
-from devices.spool import Spool
-from ecgstream import __version__, clients, gateway_metrics
-from ecgstream.broker.access import Service
-from ecgstream.broker.errors import BrokerAwayError, BrokerError
-from ecgstream.broker.ready import check
+from ecgstream.edge import check_name, edge
 from ecgstream.lifecycle import set_up_logging, stop_on_signals
 from ecgstream.metrics import Health, serve
 from ecgstream.settings import Settings
@@ -43,9 +34,6 @@ FLUSH_S = 0.5
 DEMO_DEVICES = 8
 ADMISSION_PATIENCE_S = 5.0
 """How long a device may be unknown that was enrolled just before."""
-KAFKA_PATIENCE_S = 5.0
-"""How long a start waits for a broker; then devices are heard without."""
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +83,11 @@ def run(settings: Settings, wanted: Wanted) -> None:
 
 def play_sources(settings: Settings, sources: Callable[[], Sequence[Source]], wanted: Wanted) -> None:
     """Play to the end, or until SIGTERM or Ctrl-C; what a person must mend is one line."""
-    if not _NAME.fullmatch(wanted.gateway):
-        sys.exit(
-            "ecgstream gateway: a gateway's name is 1 to 64 letters, digits, dots, dashes or underscores"
-        )
+    check_name(wanted.gateway)
     set_up_logging(settings, "gateway")
-    # It says ten times a second that a broker is away; we say it once a minute.
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)
-    is_there = kafka_is_there(settings)
     try:
         with stop_on_signals() as stop, serve(settings, "gateway") as health:
-            found = _play(settings, sources(), wanted, stop, health, is_there=is_there)
+            found = _play(settings, sources(), wanted, stop, health)
     except (RecordingError, NotAdmittedError, EnrolmentsUnknownError, SpoolError, PlayError) as error:
         sys.exit(f"ecgstream gateway: {error}")
     log.info("played", packets=found.packets, bundles=found.bundles, wall_s=found.wall_s)
@@ -115,58 +97,24 @@ def play_sources(settings: Settings, sources: Callable[[], Sequence[Source]], wa
         found.write(wanted.report)
 
 
-def kafka_is_there(settings: Settings) -> bool:
-    """Return whether a broker lets us in; one that refuses us ends the process, with one line."""
-    try:
-        check(settings, Service.GATEWAY, KAFKA_PATIENCE_S)
-    except (BrokerAwayError, KafkaError) as error:
-        log.warning("starts without Kafka, from what it knew last", reason=str(error) or type(error).__name__)
-        return False
-    except BrokerError as error:
-        sys.exit(f"ecgstream gateway: {error}")
-    return True
-
-
 def _play(
-    settings: Settings,
-    sources: Sequence[Source],
-    wanted: Wanted,
-    stop: threading.Event,
-    health: Health,
-    *,
-    is_there: bool,
+    settings: Settings, sources: Sequence[Source], wanted: Wanted, stop: threading.Event, health: Health
 ) -> GatewayReport:
-    security, name = clients.security(settings), wanted.gateway
-    cache = settings.data / f"enrolments-{name}"
-    patience_s = PATIENCE_S if is_there else 1.0
-    with (
-        closing(Spool(settings.spool / f"{name}.spool")) as spool,
-        Follower(settings.kafka, cache, security=security, patience_s=patience_s) as follower,
-    ):
+    with edge(settings, wanted.gateway, health.beat) as (publisher, follower):
         admitted = admit(sources, follower)
-        publisher = Publisher(
-            settings.kafka,
-            spool,
-            gateway=name,
-            partitions=settings.partitions,
-            security=security,
-            version=__version__,
-            on_standing=gateway_metrics.show,
+        log.info("playing", devices=[s.device for s in admitted], speed=wanted.speed)
+        health.ready(is_ready=True)
+        return play(
+            admitted,
+            publisher,
+            speed=wanted.speed,
+            stop=stop,
+            gateway=wanted.gateway,
+            name=wanted.play,
+            start_ns=wanted.start_ns,
+            flush_s=FLUSH_S / wanted.speed,
+            clock=_BeatingClock(health),
         )
-        with closing(publisher):
-            log.info("playing", devices=[s.device for s in admitted], speed=wanted.speed)
-            health.ready(is_ready=True)
-            return play(
-                admitted,
-                publisher,
-                speed=wanted.speed,
-                stop=stop,
-                gateway=name,
-                name=wanted.play,
-                start_ns=wanted.start_ns,
-                flush_s=FLUSH_S / wanted.speed,
-                clock=_BeatingClock(health),
-            )
 
 
 class _BeatingClock(SystemClock):

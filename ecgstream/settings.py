@@ -9,6 +9,7 @@ prints each value with its origin.
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from cyclopts import Parameter
 from pydantic import Field, SecretStr, TypeAdapter, ValidationInfo, field_validator
@@ -23,6 +24,8 @@ from pydantic_settings import (
 )
 
 PREFIX = "ECGSTREAM_"
+SHORTEST_KEY = 32
+"""Characters of a key that signs."""
 
 
 def settings_file() -> Path:
@@ -85,6 +88,9 @@ class Settings(BaseSettings):
         description="file of the authorities (PEM) whose certificates a closed broker may show; "
         "none: those that this machine trusts",
     )
+    mqtt_password: Annotated[SecretStr, Parameter(parse=False)] = Field(
+        default=SecretStr(""), description="a gateway's password at a broker of MQTT; not a flag"
+    )
     database: SecretStr = Field(
         default=SecretStr(""), description="PostgreSQL or TimescaleDB URL; empty: an embedded one"
     )
@@ -137,6 +143,65 @@ class Settings(BaseSettings):
     notify_url: Annotated[SecretStr, Parameter(parse=False)] = Field(
         default=SecretStr(""), description="webhook that pages are posted to; empty: none; not a flag"
     )
+    contacts: Path | None = Field(
+        default=None,
+        description="file of the channels that reach people (docs/notifiers.md); none: the webhook alone",
+    )
+    web_url: str = Field(
+        default="",
+        description="address of the web as people reach it, https://monitor.example; empty: no links",
+    )
+    web_host: str = Field(default="127.0.0.1", description="address on which the web listens, without TLS")
+    web_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        default=8080, description="port of the web; 0: any that is free"
+    )
+    link_key: Annotated[SecretStr, Parameter(parse=False)] = Field(
+        default=SecretStr(""),
+        description="key that signs links, 32 characters or more; the pager and the web have it; not a flag",
+    )
+    codes: Path | None = Field(
+        default=None, description="file of the personal codes by which people answer pages: `person code`"
+    )
+    api_keys: Path | None = Field(
+        default=None, description="file of the keys of programs that keep the roster by the web, as of codes"
+    )
+    monitor_url: str = Field(
+        default="",
+        description="address of the monitor as people reach it, https://ward.example; empty: this machine",
+    )
+    monitor_host: str = Field(
+        default="127.0.0.1", description="address on which the monitor listens, without TLS"
+    )
+    monitor_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        default=8090, description="port of the monitor; 0: any that is free"
+    )
+    monitor_database: SecretStr = Field(
+        default=SecretStr(""),
+        description="PostgreSQL or TimescaleDB URL of the monitor's own login, a member of ecg_web",
+    )
+    monitor_oidc_issuer: str = Field(
+        default="",
+        description="OpenID Connect provider of the monitor's login, https://login.example; empty: none",
+    )
+    monitor_oidc_client: str = Field(default="", description="what the monitor is called at that provider")
+    monitor_oidc_secret: Annotated[SecretStr, Parameter(parse=False)] = Field(
+        default=SecretStr(""), description="the monitor's secret at that provider; not a flag"
+    )
+    monitor_oidc_claim: str = Field(
+        default="preferred_username", description="claim of the ID token that names the account"
+    )
+    grafana_url: str = Field(
+        default="",
+        description="address of the Grafana that `ecgstream dashboards` keeps, https://grafana.example",
+    )
+    grafana_token: Annotated[SecretStr, Parameter(parse=False)] = Field(
+        default=SecretStr(""),
+        description="token of a service account there, with the role Admin in one organisation; not a flag",
+    )
+    grafana_facilities: Path | None = Field(
+        default=None,
+        description="file of the facilities that it shows, and of their data sources' logins",
+    )
     heartbeat_url: Annotated[SecretStr, Parameter(parse=False)] = Field(
         default=SecretStr(""),
         description="dead man's switch that the watch calls while all is well; empty: none; not a flag",
@@ -162,6 +227,13 @@ class Settings(BaseSettings):
     )
     spool: Path = Field(
         default=Path("var/spool"), description="folder in which a gateway keeps what Kafka has not taken"
+    )
+    spool_max_gb: Annotated[float, Field(gt=0)] = Field(
+        default=10.0,
+        description="GB that wait in a gateway's spool at most; above, detail is given up, and ECG last",
+    )
+    spool_max_days: Annotated[float, Field(ge=1)] = Field(
+        default=30.0, description="days of a gateway's running, after which what still waits is dropped"
     )
     # What is deleted, law and contracts decide: nothing is, unless it is said here.
     keep_traces_days: Annotated[int, Field(ge=0)] = Field(
@@ -193,6 +265,43 @@ class Settings(BaseSettings):
     )
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
     log_json: bool = Field(default=False, description="log lines as JSON objects")
+
+    @field_validator("web_url", "monitor_url")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        url = urlsplit(value)
+        near = url.scheme == "http" and url.hostname in ("127.0.0.1", "::1", "localhost")
+        if value and not ((url.scheme == "https" or near) and url.hostname and url.path in ("", "/")):
+            raise ValueError("an https address without a path is wanted, as https://monitor.example")
+        return value
+
+    @field_validator("monitor_oidc_issuer")
+    @classmethod
+    def _is_an_issuer(cls, value: str) -> str:
+        url = urlsplit(value)
+        near = url.scheme == "http" and url.hostname in ("127.0.0.1", "::1", "localhost")
+        plain = url.hostname and not (url.query or url.fragment or url.username)
+        if value and not (plain and (url.scheme == "https" or near)):
+            raise ValueError("an https address without query is wanted, as https://login.example/realms/ward")
+        return value
+
+    @field_validator("grafana_url")
+    @classmethod
+    def _keeps_the_token(cls, value: str) -> str:
+        url = urlsplit(value)
+        # A name without a dot is one of this machine's own network, as compose makes it.
+        near = url.scheme == "http" and ("." not in str(url.hostname) or url.hostname == "127.0.0.1")
+        plain = url.hostname and not (url.query or url.username)
+        if value and not (plain and (url.scheme == "https" or near)):
+            raise ValueError("an https address without user and query is wanted, as https://grafana.example")
+        return value
+
+    @field_validator("link_key")
+    @classmethod
+    def _is_long(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < SHORTEST_KEY:
+            raise ValueError(f"{SHORTEST_KEY} characters or more are wanted: `openssl rand -base64 32`")
+        return value
 
     @field_validator("kafka_security")
     @classmethod

@@ -15,8 +15,10 @@ from ecgstream.settings import Settings
 from ecgstream.store.connection import connect
 
 GATEWAY = "gateway"
+WEB, MONITOR = "web", "monitor"
 WORKER = "worker-1"
 """A name, so that a worker that ended has its partitions back at once."""
+_LOGIN = "log in with an account that has a password: `ecgstream person password ACCOUNT`"
 
 
 def run(settings: Settings, *, ward: bool) -> int:
@@ -27,6 +29,10 @@ def run(settings: Settings, *, ward: bool) -> int:
         named = settings.model_copy(update={"worker": settings.worker or WORKER} | _spool(settings))
         with stop_on_signals() as stop, Centre(named, console.print) as centre:
             centre.start_services()
+            if centre.settings.web_url:
+                centre.start(WEB, [WEB], kept=True)
+            if (own := _of_monitor(centre)) is not None:
+                centre.start(MONITOR, [MONITOR], settings=own, kept=True)
             if ward:
                 seed(centre.settings, demo_devices(centre.settings.recordings))
                 centre.start(GATEWAY, ["gateway", "--demo"])
@@ -45,6 +51,17 @@ def _spool(settings: Settings) -> dict[str, Path]:
     return {} if "spool" in settings.model_fields_set else {"spool": settings.data / "spool"}
 
 
+def _of_monitor(centre: Centre) -> Settings | None:
+    """Return the settings of the monitor; None: no login of its own is named at a database that was given."""
+    settings = centre.settings
+    if settings.monitor_database.get_secret_value():
+        return settings
+    # An embedded database is this user's alone.
+    return (
+        None if centre.database_given else settings.model_copy(update={"monitor_database": settings.database})
+    )
+
+
 def _tell(console: Console, centre: Centre, *, ward: bool) -> None:
     def line(title: str, *words: str) -> None:
         for word in words:
@@ -57,6 +74,10 @@ def _tell(console: Console, centre: Centre, *, ward: bool) -> None:
     line("Logs", str(centre.logs))
     line("Kafka", f"export ECGSTREAM_KAFKA={centre.settings.kafka}")
     line("Alerts", "ecgstream alert list")
+    if centre.settings.web_url:
+        line("Web", f"{centre.settings.web_url}, where the links of pages lead")
+    if (own := _of_monitor(centre)) is not None:
+        line("Monitor", own.monitor_url or f"http://{own.monitor_host}:{own.monitor_port}", _LOGIN)
     if not centre.database_given:
         # An embedded database is on a socket that only this user can reach; its address holds no password.
         url = centre.settings.database.get_secret_value()

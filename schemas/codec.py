@@ -36,7 +36,9 @@ Record = (
     | records.Snapshot
     | records.GatewayStatus
     | records.DeadLetter
+    | records.Refusal
     | records.Enrolment
+    | records.Roster
     | Bundle
     | batches.Batch
 )
@@ -106,9 +108,22 @@ def _condition_from_avro(data: dict[str, Any]) -> records.Condition:
     )
 
 
+def _alert_to_avro(alert: records.Alert) -> dict[str, Any]:
+    lists = {"called": [_shallow(c) for c in alert.called], "history": [_shallow(c) for c in alert.history]}
+    return _shallow(alert) | lists
+
+
 def _alert_from_avro(data: dict[str, Any]) -> records.Alert:
     states = {"priority": records.Priority(data["priority"]), "state": records.AlertState(data["state"])}
-    return records.Alert(**data | states)
+    lists = {
+        "called": tuple(records.Called(**row) for row in data["called"]),
+        "history": tuple(records.Turn(**row) for row in data["history"]),
+    }
+    return records.Alert(**data | states | lists)
+
+
+def _acknowledgement_from_avro(data: dict[str, Any]) -> records.Acknowledgement:
+    return records.Acknowledgement(**data | {"act": records.Act(data["act"])})
 
 
 def _notification_from_avro(data: dict[str, Any]) -> records.Notification:
@@ -130,6 +145,7 @@ def _snapshot_from_avro(data: dict[str, Any]) -> records.Snapshot:
 _TO_AVRO: dict[str, Callable[[Any], dict[str, Any]]] = {
     "Packet": _packet_to_avro,
     "Control": _control_to_avro,
+    "Alert": _alert_to_avro,
 }
 _FROM_AVRO: dict[str, Callable[[dict[str, Any]], Record]] = {
     "Packet": _packet_from_avro,
@@ -137,13 +153,15 @@ _FROM_AVRO: dict[str, Callable[[dict[str, Any]], Record]] = {
     "Control": _control_from_avro,
     "Condition": _condition_from_avro,
     "Alert": _alert_from_avro,
-    "Acknowledgement": lambda data: records.Acknowledgement(**data),
+    "Acknowledgement": _acknowledgement_from_avro,
     "Notification": _notification_from_avro,
     "Segment": _segment_from_avro,
     "Snapshot": _snapshot_from_avro,
     "GatewayStatus": lambda data: records.GatewayStatus(**data),
     "DeadLetter": lambda data: records.DeadLetter(**data),
+    "Refusal": lambda data: records.Refusal(**data),
     "Enrolment": _enrolment_from_avro,
+    "Roster": lambda data: records.Roster(**data),
 }
 
 

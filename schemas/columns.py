@@ -231,5 +231,8 @@ def _resolve(writer: Schema, data: bytes | memoryview) -> bytes:
     for name, dtype in dtypes.items():
         raw = values[name]
         # A default that Avro's resolution filled in is still in JSON's form: one letter a byte.
-        values[name] = np.frombuffer(raw.encode("latin-1") if isinstance(raw, str) else raw, dtype)
+        raw = raw.encode("latin-1") if isinstance(raw, str) else raw
+        if len(raw) % dtype.itemsize:
+            raise BadRecordError(f"{writer.name}: {name} is no whole number of rows")
+        values[name] = np.frombuffer(raw, dtype)
     return encode(reader.name, values)

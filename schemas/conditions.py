@@ -70,6 +70,9 @@ class Code(IntEnum):
     GATEWAY_SILENT = 72
     DISK_NEARLY_FULL = 73
     RECORDS_LOST = 74
+    ROSTER_HOLE = 75
+    TEST_PAGE = 76
+    GATEWAY_LOSES = 77
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,4 +141,7 @@ CATALOGUE = {
     Code.GATEWAY_SILENT: Meaning("Nothing is heard of a gateway", technical=True),
     Code.DISK_NEARLY_FULL: Meaning("A disk is nearly full", technical=True),
     Code.RECORDS_LOST: Meaning("Records were gone before they were processed", technical=True),
+    Code.ROSTER_HOLE: Meaning("Nobody will be on duty", technical=True),
+    Code.TEST_PAGE: Meaning("TEST PAGE, no patient", technical=True),
+    Code.GATEWAY_LOSES: Meaning("A gateway has lost data of its devices", technical=True),
 }

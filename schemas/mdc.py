@@ -54,6 +54,16 @@ UNITS = {
 }
 """UCUM unit of each number."""
 
+EVENTS = {
+    name: 3 * 65536 + term
+    for name, term in (
+        ("MDC_EVT_APNEA", 3072),
+        ("MDC_EVT_ECG_ASYSTOLE", 3076),
+        ("MDC_EVT_ECG_ATR_FIB", 3128),
+    )
+}
+"""Event to code, partition 3: those that could be verified, since DICOM prints them (PS3.16, CID 3038)."""
+
 _LEAD_TERMS = {
     "I": 1, "II": 2, "V1": 3, "V2": 4, "V3": 5, "V4": 6, "V5": 7, "V6": 8,
     "III": 61, "aVR": 62, "aVL": 63, "aVF": 64,

@@ -5,94 +5,40 @@ names the schema it travels in by its class name.
 """
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+
+from schemas.states import (
+    Act,
+    AlertState,
+    Category,
+    Lane,
+    News2,
+    NotificationState,
+    Phase,
+    Priority,
+    SnapshotKind,
+    Start,
+)
+
+__all__ = [
+    "Act",
+    "AlertState",
+    "Category",
+    "Lane",
+    "News2",
+    "NotificationState",
+    "Phase",
+    "Priority",
+    "SnapshotKind",
+    "Start",
+]  # found here, too
 
 MISSING = -32768
 """The int16 that stands for a sample that was not measured or did not arrive (as in WFDB format 16)."""
 
 ECG_KIND, PLETH_KIND, PRESSURE_KIND, RESPIRATION_KIND = range(4)
-
-
-class Phase(StrEnum):
-    """Where in its life a condition stands."""
-
-    ONSET = "ONSET"
-    UPDATE = "UPDATE"
-    END = "END"
-
-
-class Priority(StrEnum):
-    """IEC 60601-1-8, 6.1.2."""
-
-    HIGH = "HIGH"
-    MEDIUM = "MEDIUM"
-    LOW = "LOW"
-
-
-class AlertState(StrEnum):
-    """Where in its life an alert stands.
-
-    ``LATCHED``: the condition is over, and nobody has acknowledged the alert. ``ACKNOWLEDGED``: somebody has,
-    and the condition lasts. ``LATE``: it was over long before it was known here, and is not acknowledged.
-    """
-
-    ACTIVE = "ACTIVE"
-    LATCHED = "LATCHED"
-    ENDED = "ENDED"
-    ACKNOWLEDGED = "ACKNOWLEDGED"
-    LATE = "LATE"
-
-
-class Lane(StrEnum):
-    """Which way a signal came: as it was measured, or afterwards, behind a gap (``Segment``)."""
-
-    LIVE = "LIVE"
-    BACKFILL = "BACKFILL"
-
-
-class Start(StrEnum):
-    """How a segment began: without knowledge of the signal before, or with that from before the gap."""
-
-    COLD = "COLD"
-    RESTORED = "RESTORED"
-
-
-class SnapshotKind(StrEnum):
-    """What a snapshot is of: see ``avro/Snapshot-2.avsc``."""
-
-    DEVICE = "DEVICE"
-    POSITION = "POSITION"
-    GAP = "GAP"
-
-
-class NotificationState(StrEnum):
-    """Where a notification stands: still to be sent, taken by its channel, or given up."""
-
-    DUE = "DUE"
-    SENT = "SENT"
-    FAILED = "FAILED"
-
-
-class Category(StrEnum):
-    """What kind of patient is watched: it sets default limits and the detectors' extremes."""
-
-    ADULT = "ADULT"
-    PAEDIATRIC = "PAEDIATRIC"
-    NEONATE = "NEONATE"
-
-
-class News2(StrEnum):
-    """Whether the National Early Warning Score 2 is kept of a patient, and by which of its scales of SpO2.
-
-    Scale 2 is for patients with hypercapnic respiratory failure whose SpO2 shall be 88 to 92 %.
-    """
-
-    OFF = "OFF"
-    SCALE_1 = "SCALE_1"
-    SCALE_2 = "SCALE_2"
 
 
 @dataclass(slots=True)
@@ -227,8 +173,26 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class Called:
+    """Who was called, and in which call."""
+
+    call: int
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What became of an alert, by whom and why."""
+
+    at_ns: int
+    by: str
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert in its newest state: see ``avro/Alert-2.avsc``."""
+    """An alert in its newest state: see ``avro/Alert-3.avsc``."""
 
     id: str
     device: str
@@ -252,22 +216,37 @@ class Alert:
     acknowledged_ns: int | None = None
     acknowledged_by: str = ""
     reason: str = ""
+    facility: str = ""
+    green: bool = False
+    held_until_ns: int | None = None
+    silenced_until_ns: int | None = None
+    joined: str = ""
+    inhibited_by: str = ""
+    grouped: str = ""
+    others: int = 0
+    calls: int = 0
+    call_ns: int | None = None
+    called: tuple[Called, ...] = ()
+    history: tuple[Turn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """Somebody acknowledges an alert: see ``avro/Acknowledgement-1.avsc``."""
+    """What somebody says of an alert: see ``avro/Acknowledgement-3.avsc``."""
 
     id: str
     alert: str
     by: str
     reason: str
     at_ns: int
+    act: Act = Act.ACKNOWLEDGE
+    silent_s: float = 0.0
+    team: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """An entry of the pager's notification log: see ``avro/Notification-1.avsc``."""
+    """An entry of the pager's notification log: see ``avro/Notification-2.avsc``."""
 
     key: str
     alert: str
@@ -279,6 +258,7 @@ class Notification:
     due_ns: int
     done_ns: int | None
     partition: int
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +299,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class GatewayStatus:
-    """How a gateway stands: see ``avro/GatewayStatus-1.avsc``."""
+    """How a gateway stands: see ``avro/GatewayStatus-2.avsc``."""
 
     gateway: str
     time_ns: int
@@ -331,6 +311,12 @@ class GatewayStatus:
     refused: int
     disk_free_bytes: int
     version: str
+    lost_numbers: int = 0
+    lost_wave_s: float = 0.0
+    lost_ecg_s: float = 0.0
+    lost_records: int = 0
+    lost_ns: int | None = None
+    clocks_off: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +328,20 @@ class DeadLetter:
     offset: int
     reason: str
     value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a gateway can never take, and why: see ``avro/Refusal-1.avsc``."""
+
+    gateway: str
+    time_ns: int
+    device: str
+    protocol: str
+    message: str
+    reason: str
+    size: int
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,3 +357,13 @@ class Enrolment:
     certificate_subject: str
     disabled: bool
     changed_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """The duty roster as it travels: see ``avro/Roster-1.avsc``."""
+
+    version: str
+    content: bytes
+    published_ns: int
+    published_by: str

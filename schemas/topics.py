@@ -56,10 +56,14 @@ ACKNOWLEDGEMENTS = Topic("ecg.acknowledgements", ("Acknowledgement",), _kept(7))
 # Read whole at every restore, so closed and compacted soon. No lag is needed: its keys name their writer.
 SNAPSHOTS = Topic("ecg.snapshots", ("Snapshot",), _compacted(0, segment_ms=MINUTE_MS // 4))
 DEAD_LETTERS = Topic("ecg.dead-letters", ("DeadLetter",), _kept(30))
+# What gateways could not take of devices. Apart from dead letters, by which the watch sees that workers work.
+REFUSED = Topic("ecg.refused", ("Refusal",), _kept(30))
 # Written by the registry, keyed by device; all that a gateway may read.
 ENROLMENT = Topic("ecg.enrolment", ("Enrolment",), _compacted(MINUTE_MS))
 # Keyed by gateway; how far each is behind.
 GATEWAYS = Topic("ecg.gateways", ("GatewayStatus",), _compacted(MINUTE_MS))
+# The duty roster under one key; who is called follows from the newest.
+ROSTER = Topic("ecg.roster", ("Roster",), _compacted(MINUTE_MS))
 
 ALL = (
     INGEST,
@@ -75,8 +79,10 @@ ALL = (
     ACKNOWLEDGEMENTS,
     SNAPSHOTS,
     DEAD_LETTERS,
+    REFUSED,
     ENROLMENT,
     GATEWAYS,
+    ROSTER,
 )
 
 

@@ -79,7 +79,7 @@ def main() -> None:
     """Exit with one line for each thing that does not fit."""
     groups = project()
     wrong = list(unfit(LOCK, direct()))
-    wrong += unfit(IMAGES["gateway"], groups["gateway"])
+    wrong += unfit(IMAGES["gateway"], groups["gateway"] + groups["receive"] + groups["files"])
     wrong += unfit(IMAGES["centre"], groups["gateway"] + groups["centre"])
     wrong += unfit(IMAGES["build"], groups["build"])
     wrong += [line for lock in IMAGES.values() for line in foreign(lock)]

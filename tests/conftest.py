@@ -6,6 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import settings
+
+# No test is timed: machines differ, and are shared.
+settings.register_profile("ecgstream", deadline=None)
+settings.load_profile("ecgstream")
 
 
 @pytest.fixture(autouse=True)

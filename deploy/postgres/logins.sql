@@ -10,8 +10,10 @@ SET log_min_error_statement = 'panic';
 \getenv registry REGISTRY
 \getenv watch WATCH
 \getenv housekeeping HOUSEKEEPING
+\getenv monitor MONITOR
 
-SELECT format('CREATE ROLE %I', name) FROM unnest('{sink_1,registry_1,watch_1,housekeeping_1}'::text[]) AS name
+SELECT format('CREATE ROLE %I', name) FROM unnest('{sink_1,registry_1,watch_1,housekeeping_1,monitor_1}'::text[])
+    AS name
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) \gexec
 
 ALTER ROLE sink_1 LOGIN CONNECTION LIMIT 4 PASSWORD :'sink';
@@ -30,6 +32,13 @@ ALTER ROLE housekeeping_1 LOGIN CONNECTION LIMIT 4 PASSWORD :'housekeeping';
 GRANT ecg_housekeeping TO housekeeping_1;
 ALTER ROLE housekeeping_1 SET lock_timeout = '30s';
 ALTER ROLE housekeeping_1 SET idle_in_transaction_session_timeout = '300s';
+
+ALTER ROLE monitor_1 LOGIN CONNECTION LIMIT 40 PASSWORD :'monitor';
+GRANT ecg_web TO monitor_1;
+ALTER ROLE monitor_1 SET statement_timeout = '15s';
+ALTER ROLE monitor_1 SET lock_timeout = '5s';
+ALTER ROLE monitor_1 SET idle_in_transaction_session_timeout = '15s';
+ALTER ROLE monitor_1 SET idle_session_timeout = '600s';
 
 -- It asks whether the database answers, and has no other right.
 ALTER ROLE watch_1 LOGIN CONNECTION LIMIT 4 PASSWORD :'watch';

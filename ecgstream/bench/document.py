@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ecgstream.bench import detectors
+from ecgstream.bench import detectors, narrow, receive
 from ecgstream.bench.pipeline import bars, told_back
 from ecgstream.documents import table
 
@@ -72,6 +72,27 @@ def of_detectors(found: Mapping[str, Any]) -> str:
             f"{found['records']} records, {found['seconds']} s of each.\n",
         ]
     )
+
+
+def of_narrow(found: Mapping[str, Any]) -> str:
+    """Return the results of ``ecgstream bench narrow``."""
+    keys = ["devices", "line_percent", "median_wait_s", "longest_wait_s", "lost"]
+    heads = ["devices", "share of the line, %", "wait, median, s", "longest, s", "packets lost"]
+    line = f"{found['line_kbit_s']} kbit/s each way, {found['seconds']:g} s of each"
+    return "\n".join(
+        [
+            _of_run(found["run"]),
+            _of_bars(narrow.bars(found)),
+            table(heads, [[f"{run[key]:,}" for key in keys] for run in found["runs"]]),
+            f"{line}; signal: {found['signal']}.\n",
+        ]
+    )
+
+
+def of_receive(found: Mapping[str, Any]) -> str:
+    """Return the results of ``ecgstream bench receive``."""
+    head = ["µs of a core", "the gateway", "one that only acknowledges", "where it goes"]
+    return "\n".join([_of_run(found["run"]), _of_bars(receive.bars(found)), table(head, receive.rows(found))])
 
 
 def of_restore(found: Mapping[str, Any]) -> str:

@@ -67,7 +67,7 @@ def run(
         with ExitStack() as of_worker:
             worker = of_worker.enter_context(service(settings, "worker"))
             _await_ready([*services, worker])
-            stack.enter_context(_gateways(settings, _load(devices, gateways, measured_s)))
+            stack.enter_context(gateways_of(settings, _load(devices, gateways, measured_s)))
             time.sleep(WARM_S)
             begun = worker.read()
             latencies = _alerts(database, measured_s)
@@ -108,7 +108,7 @@ def _await_ready(services: list[Measured]) -> None:
 
 
 @contextmanager
-def _gateways(settings: Settings, load: Load) -> Iterator[None]:
+def gateways_of(settings: Settings, load: Load) -> Iterator[None]:
     """Publish in real time from a thread, until left."""
     stop = threading.Event()
     thread = threading.Thread(target=lambda: asyncio.run(_publish(settings, load, stop)), daemon=True)

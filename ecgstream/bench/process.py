@@ -109,8 +109,8 @@ def usage(pid: int) -> tuple[float, int]:
 
 
 @contextmanager
-def service(settings: Settings, name: str, *, module: str = "ecgstream") -> Iterator[Measured]:
-    """Run ``ecgstream NAME`` with its metrics served, and end it."""
+def service(settings: Settings, name: str, *words: str, module: str = "ecgstream") -> Iterator[Measured]:
+    """Run ``ecgstream NAME WORDS`` with its metrics served, and end it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -118,7 +118,7 @@ def service(settings: Settings, name: str, *, module: str = "ecgstream") -> Iter
     with tempfile.TemporaryDirectory(prefix="ecgstream-bench-") as directory:
         log = Path(directory) / f"{name}.log"
         with log.open("ab") as out:
-            argv = [sys.executable, "-m", module, name]
+            argv = [sys.executable, "-m", module, name, *words]
             process = spawn(argv, env={**os.environ, **given.environment()}, stdout=out)
         try:
             yield Measured(process, port, log)

@@ -24,6 +24,8 @@ class Service(StrEnum):
     SINK = "sink"
     PAGER = "pager"
     DESK = "desk"
+    WEB = "web"
+    MONITOR = "monitor"
     REGISTRY = "registry"
     WATCH = "watch"
     ADMIN = "admin"
@@ -94,7 +96,8 @@ CLUSTER = "kafka-cluster"
 
 ACCESS: dict[Service, Access] = {
     Service.GATEWAY: Access(
-        reads=(topics.ENROLMENT,), writes=(topics.INGEST, topics.BACKFILL, topics.GATEWAYS)
+        reads=(topics.ENROLMENT,),
+        writes=(topics.INGEST, topics.BACKFILL, topics.GATEWAYS, topics.REFUSED),
     ),
     Service.WORKER: Access(
         reads=(topics.INGEST, topics.BACKFILL, topics.SNAPSHOTS),
@@ -123,17 +126,47 @@ ACCESS: dict[Service, Access] = {
         ),
         group="sink",
     ),
+    # Of the ingest topic it reads the seconds that a page shows.
     Service.PAGER: Access(
-        reads=(topics.CONDITIONS, topics.ACKNOWLEDGEMENTS, topics.ALERTS, topics.NOTIFICATIONS),
+        reads=(
+            topics.INGEST,
+            topics.CONDITIONS,
+            topics.ACKNOWLEDGEMENTS,
+            topics.ALERTS,
+            topics.NOTIFICATIONS,
+            topics.ENROLMENT,
+            topics.ROSTER,
+        ),
         writes=(topics.ALERTS, topics.NOTIFICATIONS),
         group="pager",
     ),
-    # Where people look at alerts and acknowledge them: `ecgstream alert`.
-    Service.DESK: Access(reads=(topics.ALERTS,), writes=(topics.ACKNOWLEDGEMENTS,)),
+    # Where people look at alerts, take them on, and keep the roster: `ecgstream alert`, `ecgstream roster`.
+    Service.DESK: Access(
+        reads=(topics.ALERTS, topics.ROSTER), writes=(topics.ACKNOWLEDGEMENTS, topics.ROSTER)
+    ),
+    # Of the signals, it draws strips; other programs keep the roster by it.
+    Service.WEB: Access(
+        reads=(topics.ALERTS, topics.INGEST, topics.ROSTER), writes=(topics.ACKNOWLEDGEMENTS, topics.ROSTER)
+    ),
+    # What people watch, live; and how gateways and services stand.
+    Service.MONITOR: Access(
+        reads=(
+            topics.INGEST,
+            topics.STATUS,
+            topics.BEATS,
+            topics.CONDITIONS,
+            topics.ALERTS,
+            topics.ROSTER,
+            topics.GATEWAYS,
+        ),
+        writes=(topics.ACKNOWLEDGEMENTS,),
+        sees=(topics.BACKFILL, topics.RHYTHMS, topics.TRENDS, topics.SEGMENTS),
+        sees_groups=("ecgstream-worker", "sink", "pager"),
+    ),
     Service.REGISTRY: Access(writes=(topics.ENROLMENT, topics.INGEST)),
     Service.WATCH: Access(
-        reads=(topics.GATEWAYS,),
-        sees=tuple(t for t in topics.ALL if t is not topics.GATEWAYS),
+        reads=(topics.GATEWAYS, topics.ROSTER),
+        sees=tuple(t for t in topics.ALL if t not in (topics.GATEWAYS, topics.ROSTER)),
         sees_groups=("ecgstream-worker", "sink", "pager"),
         sees_cluster=True,
     ),

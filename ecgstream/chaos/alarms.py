@@ -40,13 +40,17 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class LostLink:
-    """A lost link that was told: its onset, s of signal, and how it and its alert stand."""
+    """A lost link that was told: its onset, s of signal, and how it and its alert stand.
+
+    ``calls``: whether its alert calls people itself, and no other one for it.
+    """
 
     id: str
     device: str
     onset_s: float
     phase: str
     alert: str | None
+    calls: bool = True
 
     def __str__(self) -> str:
         return f"LINK_LOST of {self.device} at {self.onset_s:.1f} s, {self.phase}, alert {self.alert}"
@@ -64,7 +68,8 @@ class Judgement:
 def lost_links(connection: psycopg.Connection) -> list[LostLink]:
     """Return the lost links that the database holds, with their alerts."""
     found = connection.execute(
-        "SELECT c.id::text, c.device, c.onset_ns, c.phase, a.state FROM ecg.condition AS c"
+        "SELECT c.id::text, c.device, c.onset_ns, c.phase, a.state,"
+        " concat(a.joined, a.inhibited_by, a.grouped) = '' FROM ecg.condition AS c"
         " LEFT JOIN ecg.alert AS a USING (id) WHERE c.code = %s ORDER BY c.device, c.onset_ns",
         (Code.LINK_LOST.name,),
     ).fetchall()

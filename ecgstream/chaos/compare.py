@@ -35,6 +35,7 @@ COMPARED: dict[str, tuple[str, ...]] = {
     "alert": (
         *("id", "device", "patient", "session", "condition", "priority", "state", "onset_sample", "onset_ns"),
         *("decided_sample", "decided_ns", "delay_s", "end_ns", "evidence", "acknowledged_by", "reason"),
+        *("joined", "inhibited_by"),
     ),
 }
 WHOLE = ("trace", "vital")

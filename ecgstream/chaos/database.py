@@ -14,7 +14,7 @@ from psycopg.conninfo import make_conninfo
 
 from ecgstream.chaos.line import Line
 
-_PATIENCE_S = 60.0
+_PATIENCE_S = 240.0
 # The program's parent is the connection's own backend. PostgreSQL answers the death of one backend by ending
 # all of them, throwing its shared memory away and recovering from its log: it starts anew.
 _CRASH = "COPY (SELECT) TO PROGRAM 'kill -9 $PPID'"

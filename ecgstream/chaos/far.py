@@ -115,7 +115,10 @@ def judge_alerts(
             continue
         alert = dict(zip(compare.COMPARED["alert"], (*key, *alerts[key]), strict=True))
         outcome = (alert["state"], told.get(str(key[0]), ""))
-        if outcome not in (allowed := outcomes(condition)):
+        allowed = outcomes(condition)
+        if alert["joined"] or alert["inhibited_by"]:  # another one calls in its place
+            allowed += [(state, "") for state, _ in allowed]
+        if outcome not in allowed:
             words = f"{name} is {outcome}, which may be {allowed}"
             (wrong if outcome[1] or not allowed[0][1] else lost).append(words)
     wrong += [f"alert {alerts[key]} has no condition" for key in alerts.keys() - conditions.keys()]

@@ -16,7 +16,7 @@ from ecgstream.chaos.site import Site
 
 log = structlog.get_logger()
 
-_JOIN_PATIENCE_S = 30.0
+_JOIN_PATIENCE_S = 40.0
 _ZOMBIE_S = 10.0
 """How long a worker that was paused and its heir stay beside each other."""
 
@@ -33,7 +33,10 @@ class Struck:
 
 
 class Striker:
-    """Does the faults of a round, each from a thread of its own, at its time."""
+    """Does the faults of a round, each from a thread of its own, at its time.
+
+    They are those for the pace of the site: see ``Round.slower``.
+    """
 
     def __init__(
         self, site: Site, server: Server, progress: Progress, told: Callable[[Fault, str], None]
@@ -78,7 +81,7 @@ class Striker:
 
     def _strike(self, fault: Fault) -> None:
         w = weight(fault.kind, fault.target)
-        if not self._until(fault.at_s - w.lead_s):
+        if not self._until(fault.at_s - w.lead_s * self._site.slowness):
             return
         trouble = ""
         replaces = fault.target in GROUPS and fault.kind is not Kind.SECOND_WORKER
@@ -107,7 +110,7 @@ class Striker:
         process = self._site.centre.process(fault.target)
         if not self._site.centre.signal(fault.target, signal.SIGKILL):
             raise RuntimeError(f"{fault.target} does not run")
-        process.wait(10)
+        process.wait(10 * self._site.slowness)
 
     def _wait_out(self, fault: Fault) -> None:
         """Do nothing: it is part of what is played."""
@@ -154,15 +157,16 @@ class Striker:
         finally:
             self._site.centre.signal(fault.target, signal.SIGCONT)
         if zombie:
-            self._stop.wait(_ZOMBIE_S)
+            self._stop.wait(_ZOMBIE_S * self._site.slowness)
             self._site.centre.stop(SECOND_WORKER)
 
     def _await_workers(self, members: int) -> None:
         group = GROUPS[WORKER]
-        deadline = time.monotonic() + _JOIN_PATIENCE_S
+        patience_s = _JOIN_PATIENCE_S * self._site.slowness
+        deadline = time.monotonic() + patience_s
         while stable_groups(self._site.settings, [group]).get(group, 0) < members:
             if time.monotonic() > deadline:
-                raise RuntimeError(f"no {members} workers after {_JOIN_PATIENCE_S:g} s")
+                raise RuntimeError(f"no {members} workers after {patience_s:.0f} s")
             if self._stop.wait(0.5):
                 return
 

@@ -61,20 +61,21 @@ def _whole(expected: compare.Contents, found: compare.Contents) -> list[compare.
 def _alarms(sources: Mapping[str, Sequence[Source]], found: Left, struck: Sequence[Struck]) -> Verdict:
     silences = [
         *alarms.of_load(chain.from_iterable(sources.values())),
-        *alarms.of_faults(struck, load.SPEED),
+        *alarms.of_faults(struck, found.speed),
         *alarms.of_far(load.FAR_DEVICES, load.AWAY_S),
     ]
     lost = alarms.judge(silences, found.lost_links)
+    calling = {link.id: str(link) for link in found.lost_links if link.calls}
     return Verdict(
         differences=list(lost.wrong),
         missing=list(lost.missing),
         extra=list(lost.extra),
-        pages_lost=pages.without_page(found.posts, {link.id: str(link) for link in found.lost_links}),
+        pages_lost=pages.without_page(found.posts, calling),
     )
 
 
 def _watched(found: Left, struck: Sequence[Struck]) -> Verdict:
-    troubles = [*watched.of_play(load.PACE.wall_s, load.SPEED), *watched.of_faults(struck)]
+    troubles = [*watched.of_play(found.speed), *watched.of_faults(struck, found.slowness)]
     missing, extra = watched.judge(troubles, found.watched, found.wall_s)
     return Verdict(missing=missing, extra=extra)
 
@@ -109,7 +110,7 @@ def _far(sources: Sequence[Source], found: Left, reference: str) -> Verdict:
                 far.expected(writer, source, gap, found.controls.get(source.device, []))
         must = compare.of_devices(compare.read(connection, far.FOUND), devices, far.FOUND)
     verdict.differences += map(str, compare.differences(must, compare.of_devices(left, devices, far.FOUND)))
-    told = {c["alert"]: c["what"] for c in pages.told(found.posts).values()}
+    told = {c["alert"]: c["what"] for c in pages.called(found.posts).values()}
     alerts = compare.of_devices(left, devices, ["alert"])["alert"]
     wrong, lost = far.judge_alerts(must["condition"], alerts, told)
     verdict.differences += wrong

@@ -16,9 +16,8 @@ from devices.trouble import Kind as TroubleKind
 from devices.trouble import Trouble
 from ecgstream.chaos.schedule import Cast, Kind, Pace, Round
 
-SPEED = 2.0
 SIGNAL_S = 400.0
-PACE = Pace(SIGNAL_S, SPEED)
+PACE = Pace(SIGNAL_S, speed=2.0)
 START_NS = 1_790_000_000_000_000_000
 PARTITIONS = 4
 FAR = "gw-far"
@@ -74,7 +73,9 @@ class Bursting(Source):
 
 def sources(gateway: str, played: Round) -> list[Source]:
     """Return what a gateway plays in a round; for the same round it is the same."""
-    held = tuple((f.at_s * SPEED, f.end_s * SPEED) for f in played.of(Kind.BURST) if f.target == gateway)
+    held = tuple(
+        (f.at_s * PACE.speed, f.end_s * PACE.speed) for f in played.of(Kind.BURST) if f.target == gateway
+    )
     found = [_source(device, shard, played) for device, shard in _SHARDS[gateway].items()]
     return [Bursting(**{f.name: getattr(s, f.name) for f in fields(Source)}, held=held) for s in found]
 
@@ -83,7 +84,7 @@ def _source(device: str, shard: int, played: Round) -> Source:
     if device == TOY_DEVICE:
         return _toy(shard)
     reboots = [
-        Trouble(TroubleKind.REBOOT, f.at_s * SPEED, f.at_s * SPEED + _REBOOT_S)
+        Trouble(TroubleKind.REBOOT, f.at_s * PACE.speed, f.at_s * PACE.speed + _REBOOT_S)
         for f in played.of(Kind.REBOOT)
         if f.target == device
     ]

@@ -24,8 +24,9 @@ from schemas.topics import Topic
 
 _STEP_S = 0.2
 _OVERTIME_S = 90.0
-"""How much longer than its signal a play may take, wall-clock s: gateways begin late and must catch up."""
-_SETTLE_PATIENCE_S = 90.0
+"""How much longer than its signal a play may take, wall-clock s: gateways begin late and must catch up.
+This and all patience is longer on a slow machine."""
+_SETTLE_PATIENCE_S = 120.0
 _FILL_PATIENCE_S = 60.0
 _STORED = (
     *(topics.INGEST, topics.BACKFILL, topics.BEATS, topics.RHYTHMS, topics.TRENDS, topics.CONDITIONS),
@@ -42,7 +43,7 @@ class Left:
     """What a play has left: the clinical tables, the lost links, what the receiver was told.
 
     ``controls``: what the log says of each device besides its signal. ``wall_s``: how long after the play's
-    begin all this was looked at.
+    begin all this was looked at. ``speed``, ``slowness``: see ``Site``.
     """
 
     tables: compare.Contents
@@ -51,6 +52,8 @@ class Left:
     posts: list[Post]
     watched: list[watched.Watched]
     wall_s: float
+    speed: float
+    slowness: float
 
 
 def to_the_end(site: Site, stop: threading.Event, is_over: Callable[[], bool] = lambda: True) -> Left:
@@ -62,7 +65,7 @@ def to_the_end(site: Site, stop: threading.Event, is_over: Callable[[], bool] = 
         PlayError: it does not come to its end, or ``stop`` was set.
     """
     away_s = load.AWAY_S if site.far_lines else None
-    deadline = time.monotonic() + load.SIGNAL_S / site.speed + _OVERTIME_S
+    deadline = time.monotonic() + load.SIGNAL_S / site.speed + _OVERTIME_S * site.slowness
     while not (site.is_played() and is_over()):
         if away_s is not None:
             _hold_off(site, away_s)
@@ -91,7 +94,7 @@ def _keep(site: Site, stop: threading.Event) -> None:
 def _settled(site: Site, stop: threading.Event) -> Left:
     """Wait until all services have gone through all there is and all pages are sent; look at what is left."""
     steps = (("worker", (topics.INGEST,)), ("pager", (topics.CONDITIONS,)), ("sink", _STORED))
-    deadline = time.monotonic() + _SETTLE_PATIENCE_S
+    deadline = time.monotonic() + _SETTLE_PATIENCE_S * site.slowness
 
     def wait(what: str) -> None:
         _keep(site, stop)
@@ -101,7 +104,7 @@ def _settled(site: Site, stop: threading.Event) -> Left:
     with psycopg.connect(site.settings.database.get_secret_value(), autocommit=True) as connection:
         while not _all_links_lost(connection):
             wait("the last lost link")
-        filled_by = time.monotonic() + _FILL_PATIENCE_S
+        filled_by = time.monotonic() + _FILL_PATIENCE_S * site.slowness
         while site.far_lines and not _gaps_filled(connection) and time.monotonic() < filled_by:
             wait("the backlog")
         for service, followed in steps:
@@ -117,6 +120,8 @@ def _settled(site: Site, stop: threading.Event) -> Left:
             posts,
             watched.alarms(posts, site.begin_ns),
             site.signal_s() / site.speed,
+            site.speed,
+            site.slowness,
         )
 
 

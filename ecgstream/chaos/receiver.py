@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
-from alerts.notify import IDEMPOTENCY_KEY
+from alerts.channels.http import IDEMPOTENCY_KEY
 
 _FAILURES_IN_A_ROW = 2
 _SHARES = ((0.15, "refused"), (0.30, "unheard"))

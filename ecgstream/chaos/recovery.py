@@ -65,11 +65,13 @@ class Progress:
     Args:
         settings: where Kafka is.
         signal_s: how much signal should have been played by now.
+        slowness: of the machine, by which recovery may take longer.
     """
 
-    def __init__(self, settings: Settings, signal_s: Callable[[], float]) -> None:
+    def __init__(self, settings: Settings, signal_s: Callable[[], float], slowness: float) -> None:
         self._settings = settings
         self._signal_s = signal_s
+        self._patience_s = PATIENCE_S * slowness
         self._newest_s: dict[str, float] = {}
         self._seen: deque[Seen] = deque(maxlen=round(10 / _STEP_S))
         self._lock = threading.Lock()
@@ -99,7 +101,7 @@ class Progress:
             gone: members of groups who can be members no longer.
         """
         began_s, played_s = time.monotonic(), self._signal_s()
-        while time.monotonic() - began_s < PATIENCE_S and not self._stop.is_set():
+        while time.monotonic() - began_s < self._patience_s and not self._stop.is_set():
             if all(self._is_live(one, began_s, played_s, gone) for one in struck):
                 return time.monotonic() - began_s
             self._stop.wait(0.05)

@@ -37,11 +37,18 @@ from ecgstream.store.migrate import migrate
 
 RUNS = Path("var")
 _SHOWN = 20
+_SIGNALS_S = 8.0
+"""How long the signals of a round take on the machine that the schedule's weights were measured on."""
 
 
-def chaos(settings: Settings, *, seed: int, faults: int, json_file: Path | None) -> int:
+def chaos(settings: Settings, *, seed: int, faults: int, pager_kills: int, json_file: Path | None) -> int:
     """Run so many faults; return the exit status, 0 only if nothing differs."""
     console = Console()
+    try:
+        rounds = plan(seed, faults, load.CAST, load.PACE, pager_kills)
+    except ValueError as error:
+        console.print(f"[bold red]ecgstream chaos:[/] {error}")
+        return 1
     folder = (RUNS / f"chaos-{seed}-{datetime.now(UTC):%Y%m%dT%H%M%S-%f}").absolute()
     folder.mkdir(parents=True)
     set_up_logging(settings, "chaos", at_least=logging.ERROR)
@@ -49,7 +56,7 @@ def chaos(settings: Settings, *, seed: int, faults: int, json_file: Path | None)
     try:
         with stop_on_signals() as stop, _server(settings, folder, console) as server:
             run = _Run(settings, server, folder, console, stop)
-            verdict = run.rounds(plan(seed, faults, load.CAST, load.PACE))
+            verdict = run.rounds(rounds)
     except (CentreError, ServiceUnavailableError, DatabaseError, SeedError, PlayError) as error:
         console.print(f"[bold red]ecgstream chaos:[/] {error}")
         console.print(f"The logs lie in {folder}", soft_wrap=True, highlight=False)
@@ -106,13 +113,17 @@ class _Run:
 
     def _round(self, played: Round, folder: Path) -> Verdict:
         self._say("  Making the signals …")
+        began_s = time.monotonic()
         sources = {gateway: load.sources(gateway, played) for gateway in load.GATEWAYS}
         reels = load.write(folder / "load", sources)
+        slowness = _slowness(time.monotonic() - began_s)
+        if slowness > 1:
+            self._say(f"  This machine is slow: faults come, and all takes, {slowness:.1f} times longer.")
         self._say("  Starting two centres, the one that is struck on three brokers …")
         with ThreadPoolExecutor(1) as pool:
             # Beside each other: what is found depends on the signals alone, not on how fast it is found.
-            peace = pool.submit(self._in_peace, played, folder / "undisturbed", reels)
-            found, struck = self._struck(played, folder / "disturbed", reels)
+            peace = pool.submit(self._in_peace, played, folder / "undisturbed", reels, slowness)
+            found, struck = self._struck(played, folder / "disturbed", reels, slowness)
             expected = peace.result()
         reference = self.server.create(f"{self.name}_far", self.name)
         verdict = judge(sources, expected, found, struck, reference)
@@ -120,20 +131,22 @@ class _Run:
             shutil.rmtree(folder)
         return verdict
 
-    def _in_peace(self, played: Round, folder: Path, reels: dict[str, Path]) -> Left:
+    def _in_peace(self, played: Round, folder: Path, reels: dict[str, Path], slowness: float) -> Left:
         database = self.server.create(f"{self.name}_peace", self.name)
-        with site.undisturbed(self.settings, folder, database, reels, played.seed) as peace:
+        with site.undisturbed(self.settings, folder, database, reels, played.seed, slowness) as peace:
             return to_the_end(peace, self.stop)
 
-    def _struck(self, played: Round, folder: Path, reels: dict[str, Path]) -> tuple[Left, list[Struck]]:
+    def _struck(
+        self, played: Round, folder: Path, reels: dict[str, Path], slowness: float
+    ) -> tuple[Left, list[Struck]]:
         database = self.server.create(f"{self.name}_chaos", self.name)
         with (
-            site.disturbed(self.settings, folder, database, reels, played.seed) as struck,
-            Progress(struck.settings, struck.signal_s) as progress,
+            site.disturbed(self.settings, folder, database, reels, played.seed, slowness) as struck,
+            Progress(struck.settings, struck.signal_s, slowness) as progress,
         ):
             striker = Striker(struck, self.server, progress, self._tell_fault)
             self._say("  Playing …")
-            striker.begin(played.faults)
+            striker.begin(played.slower(slowness).faults)
             try:
                 found = to_the_end(struck, self.stop, striker.is_over)
             finally:
@@ -147,6 +160,19 @@ class _Run:
     def _say(self, words: str) -> None:
         after_s = time.monotonic() - self.began_s
         self.console.print(f"[{after_s:5.0f} s] {words}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _slowness(made_s: float) -> float:
+    """Return how many times slower this machine is than the one that schedules are made for, 1 at the least.
+
+    A machine that starts services three times slower must be struck three times slower: else one fault meets
+    the other, and what is found is that the machine is slow, not that something was lost. It is told by real
+    work, since a machine that is shared may be quick for a second and slow for the next minute.
+
+    Args:
+        made_s: how long it took to make the signals of a round.
+    """
+    return max(1.0, made_s / _SIGNALS_S)
 
 
 def _tell(console: Console, verdict: Verdict, folder: Path, seed: int) -> int:

@@ -1,6 +1,8 @@
 """Which fault comes when: pure, and the same for the same seed.
 
 Times are wall-clock seconds after the devices begin to play; ``Pace.speed`` is seconds of signal a second.
+On a machine that is slower than the one all this is made for, a round is played slower: the schedule, in
+seconds of signal, is the same.
 Faults may overlap where they strike different parts, within bounds that every schedule keeps:
 
 * a part has one fault at a time, and time to recover before the next; all brokers together are one part,
@@ -28,6 +30,7 @@ _FIRST_S = 8.0  # let everything have begun
 _STEP_S = 0.5
 _TRIES = 100
 _PER_ROUND = 13
+"""Faults, or kills of the pager where there are more of these."""
 
 
 class Kind(StrEnum):
@@ -82,7 +85,11 @@ class Cast:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long a round is played, and how fast."""
+    """How long a round is played, and how fast.
+
+    >>> Pace(400.0, 2.0).slower(2.5)
+    Pace(signal_s=400.0, speed=0.8)
+    """
 
     signal_s: float
     speed: float
@@ -91,6 +98,10 @@ class Pace:
     def wall_s(self) -> float:
         """How long that takes."""
         return self.signal_s / self.speed
+
+    def slower(self, times: float) -> "Pace":
+        """Return the pace for a machine that is so many times slower."""
+        return replace(self, speed=self.speed / times)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,14 +161,38 @@ class Round:
         """Return the faults of some kinds."""
         return tuple(f for f in self.faults if f.kind in kinds)
 
+    def slower(self, times: float) -> "Round":
+        """Return the round for a machine that is so many times slower: its faults come later, and last."""
+        return replace(
+            self,
+            faults=tuple(replace(f, at_s=f.at_s * times, lasts_s=f.lasts_s * times) for f in self.faults),
+        )
 
-def plan(seed: int, faults: int, cast: Cast, pace: Pace) -> list[Round]:
-    """Return rounds with ``faults`` faults in all; each kind comes once before one comes again."""
+
+def plan(seed: int, faults: int, cast: Cast, pace: Pace, pager_kills: int = 0) -> list[Round]:
+    """Return rounds with ``faults`` faults in all; each kind comes once before one comes again.
+
+    ``pager_kills``: how often the pager is killed besides, spread over the rounds: what it was just doing is
+    a matter of chance, and a page must outlive its end at any moment.
+
+    Raises:
+        ValueError: there is no time for so many.
+    """
     rng = Random(seed)  # noqa: S311 - a schedule, no secret
     wanted = [_fault(kind, turn, cast, rng) for turn, kind in _kinds(faults, rng)]
-    count = -(-faults // _PER_ROUND)
-    shares = [wanted[n * faults // count : (n + 1) * faults // count] for n in range(count)]
-    return [Round(seed * 1000 + n, _placed(share, cast, pace, rng)) for n, share in enumerate(shares)]
+    kill = Fault(Kind.KILL_PAGER, PAGER, 0.0, 0.0)
+    count = -(-max(faults, pager_kills) // _PER_ROUND)
+    shares = zip(_shared(wanted, count), _shared([kill] * pager_kills, count), strict=True)
+    return [
+        Round(seed * 1000 + n, _placed([*share, *kills], cast, pace, rng))
+        for n, (share, kills) in enumerate(shares)
+    ]
+
+
+def _shared(faults: Sequence[Fault], count: int) -> list[Sequence[Fault]]:
+    """Return the faults in so many parts of the same length, or nearly."""
+    total = len(faults)
+    return [faults[n * total // count : (n + 1) * total // count] for n in range(count)]
 
 
 def _placed(wanted: Sequence[Fault], cast: Cast, pace: Pace, rng: Random) -> tuple[Fault, ...]:

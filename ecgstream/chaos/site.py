@@ -19,30 +19,31 @@ from ecgstream.chaos import load
 from ecgstream.chaos.database import behind_a_line
 from ecgstream.chaos.line import Line
 from ecgstream.chaos.receiver import Receiver
-from ecgstream.chaos.schedule import PAGER, SECOND_WORKER, WORKER
+from ecgstream.chaos.schedule import PAGER, SECOND_WORKER, WORKER, Pace
 from ecgstream.clock import SignalClock
 from ecgstream.demo.seed import wait_until_told
 from ecgstream.embedded.cluster import BROKERS, EmbeddedCluster
 from ecgstream.embedded.kafka import EmbeddedKafka
 from ecgstream.settings import Settings
 
-QUICK = 3.0
-"""Speed of the undisturbed run: it is over before the other, and leaves the machine to it where it can."""
+QUICK = Pace(load.SIGNAL_S, speed=3.0)
+"""Pace of the undisturbed run: it is over before the other, and leaves the machine to it where it can."""
 _BEFORE_PLAY_S = 8.0
-"""From the start of the pager and the gateways to the first sample, wall-clock s."""
+"""From the start of the pager and the gateways to the first sample, wall-clock s times slowness."""
 
 
 @dataclass(slots=True)
 class Site:
     """A centre that is being played to.
 
-    ``cluster``, ``database_line`` and ``far_lines``: of the disturbed site only; ``silent``: how the far
-    lines are cut.
+    ``slowness``: of the machine, by which all patience is longer; ``cluster``, ``database_line`` and
+    ``far_lines``: of the disturbed site only; ``silent``: how the far lines are cut.
     """
 
     centre: Centre
     receiver: Receiver
     speed: float
+    slowness: float
     begin_ns: int
     cluster: EmbeddedCluster | None = None
     database_line: Line | None = None
@@ -70,23 +71,25 @@ class Site:
 
 @contextmanager
 def undisturbed(
-    settings: Settings, folder: Path, database: str, reels: dict[str, Path], seed: int
+    settings: Settings, folder: Path, database: str, reels: dict[str, Path], seed: int, slowness: float
 ) -> Iterator[Site]:
     """Give a site that plays the load in peace."""
+    speed = QUICK.slower(slowness).speed
     with ExitStack() as stack:
         kafka = stack.enter_context(EmbeddedKafka(folder / "kafka"))
         receiver = stack.enter_context(Receiver(seed))
-        found = _settings(settings, folder, kafka.bootstrap, database, receiver, QUICK, replication=1)
+        found = _settings(settings, folder, kafka.bootstrap, database, receiver, speed, replication=1)
         centre = stack.enter_context(Centre(found, _nothing))
-        begin_ns = _begin(centre, reels, QUICK, {})
-        yield Site(centre, receiver, QUICK, begin_ns)
+        begin_ns = _begin(centre, reels, speed, slowness, {})
+        yield Site(centre, receiver, speed, slowness, begin_ns)
 
 
 @contextmanager
 def disturbed(
-    settings: Settings, folder: Path, database: str, reels: dict[str, Path], seed: int
+    settings: Settings, folder: Path, database: str, reels: dict[str, Path], seed: int, slowness: float
 ) -> Iterator[Site]:
     """Give a site that faults can strike."""
+    speed = load.PACE.slower(slowness).speed
     with ExitStack() as stack:
         far = tuple(stack.enter_context(Line()) for _ in range(BROKERS))
         cluster = EmbeddedCluster(folder / "kafka", told=[line.port for line in far])
@@ -95,10 +98,11 @@ def disturbed(
         stack.enter_context(cluster)
         receiver = stack.enter_context(Receiver(seed))
         url, database_line = stack.enter_context(behind_a_line(database, folder / "database"))
-        found = _settings(settings, folder, cluster.bootstrap, url, receiver, load.SPEED, replication=BROKERS)
+        found = _settings(settings, folder, cluster.bootstrap, url, receiver, speed, replication=BROKERS)
         centre = stack.enter_context(Centre(found, _nothing))
-        begin_ns = _begin(centre, reels, load.SPEED, {load.FAR: cluster.bootstrap_outside})
-        yield Site(centre, receiver, load.SPEED, begin_ns, cluster, database_line, far, silent=seed % 2 == 1)
+        begin_ns = _begin(centre, reels, speed, slowness, {load.FAR: cluster.bootstrap_outside})
+        silent = seed % 2 == 1
+        yield Site(centre, receiver, speed, slowness, begin_ns, cluster, database_line, far, silent=silent)
 
 
 def _settings(
@@ -125,14 +129,16 @@ def _settings(
     return Settings(**settings.model_dump() | values)
 
 
-def _begin(centre: Centre, reels: dict[str, Path], speed: float, kafka: dict[str, str]) -> int:
+def _begin(
+    centre: Centre, reels: dict[str, Path], speed: float, slowness: float, kafka: dict[str, str]
+) -> int:
     """Start everything; return when the first sample is measured, ns of the wall clock.
 
     The pager must know how the signals' time runs before it starts, so it starts last.
     """
     centre.start_services([name for name in SERVICES if name != PAGER])
     wait_until_told(centre.settings)
-    begin_ns = time.time_ns() + round(_BEFORE_PLAY_S * 1e9)
+    begin_ns = time.time_ns() + round(_BEFORE_PLAY_S * slowness * 1e9)
     clock = {"clock_offset_ns": SignalClock.that_shows(load.START_NS, begin_ns, speed).offset_ns}
     for gateway, reel in reels.items():
         own = {"kafka": kafka.get(gateway, centre.settings.kafka), "spool": centre.settings.data / "spool"}

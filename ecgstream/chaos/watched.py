@@ -69,13 +69,13 @@ def alarms(posts: Iterable[Post], begin_ns: int) -> list[Watched]:
     ]
 
 
-def of_faults(struck: Iterable[Struck]) -> Iterator[Trouble]:
-    """Yield what faults may and must show the watch."""
+def of_faults(struck: Iterable[Struck], slowness: float) -> Iterator[Trouble]:
+    """Yield what faults may and must show the watch; on a slow machine they heal, and it tells, later."""
     for one in struck:
         kind, target = one.fault.kind, one.fault.target
-        from_s, to_s = one.from_s - _AROUND_S, one.to_s + (one.recovery_s or 0.0) + _HEALS_S
+        from_s, to_s = one.from_s - _AROUND_S, one.to_s + (one.recovery_s or 0.0) + _HEALS_S * slowness
         if kind is Kind.DATABASE_OUTAGE:
-            over_s = one.to_s + CLEAR_S + _TELLS_S
+            over_s = one.to_s + CLEAR_S + _TELLS_S * slowness
             yield Trouble(Code.DATABASE_AWAY, from_s, one.from_s + _AROUND_S, must=True, over_s=over_s)
         elif kind is Kind.DATABASE_RESTART:
             yield Trouble(Code.DATABASE_AWAY, from_s, to_s)
@@ -88,9 +88,14 @@ def of_faults(struck: Iterable[Struck]) -> Iterator[Trouble]:
             yield Trouble(Code.PAGER_STALLED, from_s, to_s)
 
 
-def of_play(wall_s: float, speed: float) -> Iterator[Trouble]:
-    """Yield what the play itself may show: gateways end with it, and the far one is out of reach."""
+def of_play(speed: float) -> Iterator[Trouble]:
+    """Yield what the play itself may show.
+
+    Services begin one after the other, gateways end with it, and the far one is out of reach.
+    """
+    wall_s = load.SIGNAL_S / speed
     yield Trouble(Code.DISK_NEARLY_FULL, -inf, inf)
+    yield Trouble(Code.PIPELINE_STALLED, -inf, 0.0)
     yield Trouble(Code.GATEWAY_SILENT, wall_s - _AROUND_S - _TOLD_EVERY_S, inf)
     begin_s = load.AWAY_S[0] / speed
     told_s = begin_s - _AROUND_S - _TOLD_EVERY_S

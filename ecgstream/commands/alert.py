@@ -1,4 +1,4 @@
-"""``ecgstream alert``: which alerts are open, and acknowledging them."""
+"""``ecgstream alert``: which alerts are open, and what people say of them."""
 
 import logging
 import math
@@ -11,19 +11,22 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from alerts.notify import iso
-from alerts.page import condition_text
+from alerts.page import condition_text, evidence_text
 from alerts.priority import MARKS
 from ecgstream import desk
+from ecgstream.commands.by_name import by_name
 from ecgstream.commands.common import Json, SettingsFlags, acting, print_json, say, show
 from ecgstream.lifecycle import set_up_logging
 from ecgstream.registry.errors import RegistryError
 from ecgstream.settings import PREFIX, Settings
-from schemas.records import Alert, AlertState, Priority
+from schemas.records import Act, Alert, AlertState, Priority
 
 app = App(
     name="alert",
-    help="Alerts: which are open, and acknowledging them. It needs Kafka, and no database.",
+    help="Alerts: which are open, and taking them on. It needs Kafka, and no database, but for budget.",
 )
+_COUNTS = "Count alerts, and how many of what called people was judged false. It needs the database."
+by_name(app, "alert_budget:budget", "budget", _COUNTS)  # all else here needs no client of a database
 
 Who = Annotated[
     str,
@@ -35,10 +38,14 @@ Who = Annotated[
 ]
 Why = Annotated[str, Parameter(name="--reason", help="why, in a few words; never a patient's name.")]
 
+Which = Annotated[str, Parameter(help="its id, or enough of its beginning.")]
+
 _WORDS = {
     AlertState.ACTIVE: "ACTIVE",
+    AlertState.CHECK: "CHECK PATIENT, other evidence speaks against it",
     AlertState.LATE: "LATE, known only when it was over",
     AlertState.LATCHED: "over, not acknowledged",
+    AlertState.SILENCED: "silenced for a time",
     AlertState.ACKNOWLEDGED: "acknowledged",
     AlertState.ENDED: "ended",
 }
@@ -60,7 +67,7 @@ def list_(
 
         ecgstream alert list --device mon-17
     """
-    with _clear_errors(settings) as found:
+    with connected(settings) as found:
         known = desk.alerts(found)
     shown = [alert for alert in known.values() if all or alert.state is not AlertState.ENDED]
     wanted = sorted((alert for alert in shown if device in (None, alert.device)), key=_order)
@@ -76,41 +83,108 @@ def list_(
 
 
 @app.command
-def acknowledge(
-    alert: Annotated[str, Parameter(help="its id, or enough of its beginning.")],
-    /,
-    *,
-    by: Who,
-    reason: Why,
-    settings: SettingsFlags = None,
-) -> None:
+def acknowledge(alert: Which, /, *, by: Who, reason: Why, settings: SettingsFlags = None) -> None:
     """Acknowledge an alert: somebody takes it on. The first who does holds.
 
     For instance:
 
         ecgstream alert acknowledge 3f2a91c0 --by li --reason "at the bedside"
     """
-    with _clear_errors(settings) as found:
-        account, why = acting(by), desk.reason_of(reason)
+    _say(settings, alert, by, reason, Act.ACKNOWLEDGE)
+
+
+@app.command
+def reject(alert: Which, /, *, by: Who, reason: Why, settings: SettingsFlags = None) -> None:
+    """Say that somebody cannot come: the next on duty are called at once.
+
+    For instance:
+
+        ecgstream alert reject 3f2a91c0 --by li --reason "in theatre"
+    """
+    _say(settings, alert, by, reason, Act.REJECT)
+
+
+@app.command
+def silence(
+    alert: Which,
+    /,
+    *,
+    by: Who,
+    reason: Why,
+    seconds: Annotated[float, Parameter(name="--for", help="for how many seconds.")] = 60.0,
+    settings: SettingsFlags = None,
+) -> None:
+    """Silence an alert for a time: nobody is called, then people are called again.
+
+    At most 2 minutes where its priority is high, 15 where it is medium, an hour where it is low.
+
+    For instance:
+
+        ecgstream alert silence 3f2a91c0 --by li --reason "on my way" --for 90
+    """
+    _say(settings, alert, by, reason, Act.SILENCE, seconds)
+
+
+@app.command(name="show")
+def show_(alert: Which, /, *, json: Json = False, settings: SettingsFlags = None) -> None:
+    """Show an alert and what became of it: who was called, who said what, and when.
+
+    For instance:
+
+        ecgstream alert show 3f2a91c0
+    """
+    with connected(settings) as found:
         known = desk.find(desk.alerts(found), alert)
-        named = f"{condition_text(known.condition)} on {known.device}, {iso(known.onset_ns)}"
-        if known.acknowledged_ns is None and known.state is AlertState.ENDED:
-            say(f"nothing to acknowledge: {named} has ended by itself")
-            return
+    if json:
+        print_json(_as_json(known))
+        return
+    say(f"{MARKS[known.priority]} {_named(known)}: {_WORDS[known.state]}")
+    say(f"device {known.device}, patient {known.patient or 'unassigned'}")
+    if measured := evidence_text(known.evidence):
+        say(measured)
+    rows = [
+        {"when": iso(turn.at_ns), "what": turn.what, "by": turn.by or "the pager", "": turn.why}
+        for turn in known.history
+    ]
+    show(rows, json=False)
+
+
+def _say(
+    settings: Settings | None, prefix: str, by: str, reason: str, act: Act, silent_s: float = 0.0
+) -> None:
+    """Write down what somebody says of an alert, and tell what became of it."""
+    with connected(settings) as found:
+        account, why = acting(by), desk.reason_of(reason)
+        known = desk.find(desk.alerts(found), prefix)
         if known.acknowledged_ns is None:
-            answer = desk.acknowledge(found, known, account, why)
+            if known.state is AlertState.ENDED:
+                say(f"nothing to {act.lower()}: {_named(known)} has ended by itself")
+                return
+            answer = desk.say_of(found, known, account, why, act, silent_s)
             if answer is None:
-                say(f"written down, but the pager has not answered yet; it will when it runs: {named}")
+                say(f"written down; the pager has not answered yet, it will when it runs: {_named(known)}")
                 return
             known = answer
-    at = iso(known.acknowledged_ns or 0)
-    ours = (known.acknowledged_by, known.reason) == (account, why)
-    said = "acknowledged" if ours else f"acknowledged already by {known.acknowledged_by} ({known.reason})"
-    say(f"{said} at {at}: {named}")
+    say(f"{_outcome(known, account, why, act)}: {_named(known)}")
+
+
+def _outcome(alert: Alert, account: str, why: str, act: Act) -> str:
+    if alert.acknowledged_ns is None:
+        if act is Act.SILENCE:
+            return f"silenced until {iso(alert.silenced_until_ns or 0)}; then people are called again"
+        return "rejected; the next on duty are called now, if the roster knows any"
+    at = iso(alert.acknowledged_ns)
+    if (alert.acknowledged_by, alert.reason) == (account, why):
+        return f"acknowledged at {at}"
+    return f"acknowledged already by {alert.acknowledged_by} ({alert.reason}) at {at}"
+
+
+def _named(alert: Alert) -> str:
+    return f"{condition_text(alert.condition)} on {alert.device}, {iso(alert.onset_ns)}"
 
 
 @contextmanager
-def _clear_errors(settings: Settings | None) -> Iterator[Settings]:
+def connected(settings: Settings | None) -> Iterator[Settings]:
     """Give the settings; what is refused inside ends the program: said on stderr, exit status 1."""
     found = settings or Settings()
     set_up_logging(
@@ -139,8 +213,19 @@ def _row(alert: Alert, n: int, now_ns: int) -> dict[str, object]:
         "patient": alert.patient or "unassigned",
         "since": iso(alert.onset_ns),
         "ago": _ago(now_ns - alert.onset_ns),
+        "called": _called(alert),
         "acknowledged by": taken,
     }
+
+
+def _called(alert: Alert) -> str:
+    """Return whom the last call was for, and how many there were."""
+    names = [one.account for one in alert.called if one.call == alert.calls and one.account]
+    if alert.inhibited_by:
+        return "nobody: another alert says more"
+    if alert.grouped:
+        return "with others of the site"
+    return ", ".join(names) + (f" (call {alert.calls})" if alert.calls > 1 else "")
 
 
 def _ago(ns: int) -> str:
@@ -176,4 +261,16 @@ def _as_json(alert: Alert) -> dict[str, Any]:
         "acknowledged": None if taken is None else iso(taken),
         "acknowledged_by": alert.acknowledged_by or None,
         "reason": alert.reason or None,
+        "silenced_until": None if alert.silenced_until_ns is None else iso(alert.silenced_until_ns),
+        "joined": alert.joined or None,
+        "inhibited_by": alert.inhibited_by or None,
+        "grouped": alert.grouped or None,
+        "others": alert.others,
+        "calls": alert.calls,
+        "next_call": None if alert.call_ns is None else iso(alert.call_ns),
+        "called": [one.account for one in alert.called if one.call == alert.calls and one.account],
+        "history": [
+            {"at": iso(turn.at_ns), "by": turn.by or None, "what": turn.what, "why": turn.why}
+            for turn in alert.history
+        ],
     }

@@ -138,6 +138,60 @@ def pipeline(
 
 
 @app.command
+def narrow(
+    folder: Path | None = None,
+    /,
+    *,
+    devices: Numbers = (8, 12, 16),
+    json: JsonFile = None,
+    document: Document = None,
+) -> None:
+    """Measure how many devices of a lead at 250 Hz a gateway brings through a line of 64 kbit/s.
+
+    It starts three brokers, and plays two minutes for each number of devices.
+
+    Args:
+        folder: WFDB records at 250 Hz to be played; by default made ones.
+        devices: how many, with commas: 8,12,16.
+        json: also write the figures to this file.
+        document: also write them into this document, between `<!-- narrow -->` and its end.
+    """
+    from ecgstream.bench import narrow as bench
+    from ecgstream.bench.document import of_narrow
+    from ecgstream.bench.run import found_by, machine, show_bars, show_beside, write
+
+    found = {"run": machine(), **found_by(lambda: bench.run(folder, devices))}
+    show_beside({f"{run['devices']} devices": run for run in found["runs"]})
+    show_bars(bench.bars(found))
+    write(json, found)
+    if document is not None:
+        put(document, "narrow", of_narrow(found))
+
+
+@app.command
+def receive(*, json: JsonFile = None, document: Document = None) -> None:
+    """Measure what a receiving gateway takes by MLLP and by HTTP, beside one that only acknowledges.
+
+    Kafka is away; the spool is on the disk of temporary files.
+
+    Args:
+        json: also write the figures to this file.
+        document: also write them into this document, between `<!-- receive -->` and its end.
+    """
+    from ecgstream.bench import receive as bench
+    from ecgstream.bench.document import of_receive
+    from ecgstream.bench.run import found_by, machine, say, show_bars, write
+
+    found = {"run": machine(), **found_by(lambda: bench.run(say))}
+    for name, *told in bench.rows(found):
+        say(f"{name}: {told[0]} µs; only acknowledged {told[1]}; {told[2]}")
+    show_bars(bench.bars(found))
+    write(json, found)
+    if document is not None:
+        put(document, "receive", of_receive(found))
+
+
+@app.command
 def restore(
     *, devices: int = 10_000, json: JsonFile = None, document: Document = None, settings: SettingsFlags = None
 ) -> None:
@@ -160,6 +214,55 @@ def restore(
     write(json, found)
     if document is not None:
         put(document, "restore", of_restore(found))
+
+
+@app.command
+def monitor(
+    *,
+    devices: int = 500,
+    viewers: int = 294,
+    sectors: int = 16,
+    json: JsonFile = None,
+    settings: SettingsFlags = None,
+) -> None:
+    """Measure the live wall: its socket beside a bare echo, alarms on their way to screens, frames drawn.
+
+    The broker that is named must be empty; where none is, one is started.
+
+    Args:
+        devices: that send, at 250 Hz in two leads.
+        viewers: screens that are open while alarms are looked at.
+        sectors: devices that each of them shows.
+        json: also write the figures to this file.
+        settings: see `ecgstream settings`.
+    """
+    from ecgstream.bench import monitor as bench
+    from ecgstream.bench.run import found_by, machine, show, show_bars, write
+
+    found = found_by(lambda: bench.run(settings or Settings(), devices, viewers, sectors))
+    show(found)
+    show_bars(bench.bars(found))
+    write(json, {"run": machine(), **found})
+
+
+@app.command
+def soak(*, minutes: float = 15, json: JsonFile = None, settings: SettingsFlags = None) -> None:
+    """Watch a wall of 64 sectors in a browser for a while: does its memory stay flat?
+
+    The broker that is named must be empty; where none is, one is started.
+
+    Args:
+        minutes: for how long; the first minute does not count.
+        json: also write the figures to this file.
+        settings: see `ecgstream settings`.
+    """
+    from ecgstream.bench import soak as bench
+    from ecgstream.bench.run import found_by, machine, show, show_bars, write
+
+    found = found_by(lambda: bench.run(settings or Settings(), minutes))
+    show(found)
+    show_bars(bench.bars(found))
+    write(json, {"run": machine(), **found})
 
 
 @app.command

@@ -1,6 +1,5 @@
 """``ecgstream patient limits`` and ``limit``: the alarm limits of a patient."""
 
-import re
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -12,8 +11,6 @@ from ecgstream.registry import identity, patients, text
 from ecgstream.registry import limits as kept
 from ecgstream.registry.errors import RegistryError
 from ecgstream.registry.limits import Bound, Standing
-
-_DECIMAL = re.compile(r"[0-9]{1,9}([.][0-9]{1,9})?")
 
 Number = Annotated[str, Parameter(help=f"which number: {', '.join(kept.NUMBERS)}.")]
 Side = Annotated[str | None, Parameter(help="in the number's unit; “off”: no limit; otherwise it stays.")]
@@ -74,11 +71,11 @@ def limit(
 def _bound(value: str | None, what: str) -> Bound:
     if value is None:
         return "keep"
-    if value.strip().lower() == "off":
-        return "off"
-    if not _DECIMAL.fullmatch(value.strip()):
-        raise RegistryError(f"{what}: is neither a number, as 38.5 is, nor off")
-    return float(value)
+    try:
+        found = kept.side_of(value)
+    except ValueError as error:
+        raise RegistryError(f"{what}: {error}") from None
+    return "off" if found is None else found
 
 
 def _print(found: Sequence[Standing], zone: str, *, json: bool) -> None:

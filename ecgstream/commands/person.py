@@ -22,7 +22,7 @@ from ecgstream.commands.common import (
     say_counts,
     show,
 )
-from ecgstream.registry import facility_store, people, people_csv, roles
+from ecgstream.registry import facility_store, passwords, people, people_csv, roles, text
 from ecgstream.registry.csv_file import Encoding
 from ecgstream.registry.errors import RegistryError
 from ecgstream.registry.people import Person, Position
@@ -273,6 +273,23 @@ def password(
         people.set_password(connection, account, None if remove else _password(file), acting(by))
 
 
+@app.command
+def code(account: Account, /, *, file: PasswordFile = None) -> None:
+    """Make a line of the file of personal codes, by which people answer pages on the web.
+
+    It asks for the code, 6 characters or more, and prints the line on stdout. It needs no database.
+    docs/web.md has the whole of it.
+
+    For instance:
+
+        ecgstream person code wang_wei >> codes
+    """
+    with clear_errors():
+        known = text.account(account)
+        found = passwords.accepted_code(_password(file, "code"), known)
+        print(f"{known} {passwords.hashed(found)}")  # noqa: T201 - what was asked for
+
+
 @app.command(name="sql-login")
 def sql_login(
     account: Account, /, *, file: PasswordFile = None, by: By = OPERATOR, settings: SettingsFlags = None
@@ -309,8 +326,8 @@ def sql_logout(
         roles.end_sessions(connection, account)
 
 
-def _password(file: Path | None) -> str:
-    """Return a password from a file or, twice the same, from the terminal."""
+def _password(file: Path | None, what: str = "password") -> str:
+    """Return a password or a code from a file or, twice the same, from the terminal."""
     if file is not None:
         try:
             with file.open(encoding="utf-8") as lines:
@@ -320,10 +337,10 @@ def _password(file: Path | None) -> str:
         except UnicodeDecodeError:
             raise RegistryError(f"{file}: is not UTF-8") from None
     if not sys.stdin.isatty():
-        raise RegistryError("there is no terminal to ask for the password: add --file")
-    found = getpass.getpass("New password: ")
+        raise RegistryError(f"there is no terminal to ask for the {what}: add --file")
+    found = getpass.getpass(f"New {what}: ")
     if getpass.getpass("Again: ") != found:
-        raise RegistryError("the two passwords differ")
+        raise RegistryError("the two differ")
     return found
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from ecgstream.embedded.errors import ServiceUnavailableError
 from ecgstream.embedded.process import end, lock_directory, spawn, tail
 
-_START_PATIENCE_S = 60.0
-_STOP_PATIENCE_S = 20.0
+_START_PATIENCE_S = 240.0  # of a process that lives: one that ends is seen at once
+_STOP_PATIENCE_S = 60.0
 _STARTED = "Kafka Server started"
 _PORT_TAKEN = ("Address already in use", "BindException")
 

@@ -25,8 +25,8 @@ from ecgstream.embedded.process import end, lock_directory, spawn, tail
 _DATABASE = "ecgstream"
 _SUPERUSER = "postgres"
 _PORT = 5432  # only names the socket: there is no TCP
-_START_PATIENCE_S = 60.0
-_STOP_PATIENCE_S = 30.0
+_START_PATIENCE_S = 240.0  # of a process that lives: one that ends is seen at once
+_STOP_PATIENCE_S = 60.0
 _SOCKET_LIMIT = 107  # bytes of a unix socket's path
 
 _WAYS_OUT = (

@@ -11,9 +11,11 @@ _FIGURES = (
     *("se", "ppv", "sp", "tpr", "tnr", "f1", "fpr", "se_50ms", "ppv_50ms"),
     *("episode_se", "episode_ppv", "duration_se", "duration_ppv", "score"),
     *("tp", "fn", "fp", "tn", "hit", "missed", "right", "false"),
+    *("share", "by_any_name", "paged", "n"),
     *("auc", "average_auc", "auc_in_noise", "bad_s", "all_s", "ns_per_sample_lead"),
     *("median_s", "worst_s", "median_at_most_s", "worst_at_most_s"),
     *("first_alarm_median_s", "first_alarm_worst_s"),
+    *("page_median_s", "page_worst_s", "paged_in_time"),
     *("wanted_bpm", "lowest_bpm", "highest_bpm", "error_bpm", "runs", "met"),
 )
 _NAMES = {"se": "Se", "ppv": "+P", "sp": "Sp", "tpr": "TPR", "tnr": "TNR", "f1": "F1", "fpr": "FPR"}
@@ -22,7 +24,7 @@ _NAMES |= {"auc": "AUC", "average_auc": "average AUC", "auc_in_noise": "AUC in n
 _NAMES |= {"ns_per_sample_lead": "ns a sample"}
 _FRACTIONS = ("auc", "average_auc", "auc_in_noise")  # 0 to 1, all others in %
 _NESTED = (
-    *("by_type", "with_pulse", "qrs_by_snr_db"),
+    *("by_type", "with_pulse", "true_paged", "qrs_by_snr_db"),
     *("seconds_to_alarm", "not_capturing", "capturing"),
     *("irregular_rhythms", "tall_t_waves", "qrs_counted_or_not"),
 )

@@ -1,7 +1,7 @@
 """Trials: signals that are made, sent through the detectors, and what was asked of them.
 
 Every run of a trial goes through in short packets and in long ones. An alarm counts as told when the packet
-that brings its onset has ended.
+that brings its onset has ended. A page counts as sent when the alert pipeline calls somebody for it.
 """
 
 import math
@@ -11,11 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from detectors.output import ONSET
+from ecgstream.evaluate.paged import Told, paged
 from ecgstream.evaluate.played import Played, play_source
 from ecgstream.evaluate.waveforms.signal import Signal
+from schemas.conditions import Code
 from schemas.records import Change
 
 PACKETS_S = (0.25, 1.0)
+PAGE_HIGH_S, PAGE_S = 10.0, 3.0
+"""Within which somebody is called: where priority is high, after the onset; else after the decision."""
 RATE_ERROR_BPM = 1.0
 """How far a heart rate may be off."""
 NEVER = math.inf
@@ -40,6 +44,18 @@ class Rate(NamedTuple):
     """Which heart rate must be told at the end of each packet from the onset on; 0: none, no beat counts."""
 
     bpm: float
+
+
+class Page(NamedTuple):
+    """A call: when, in s of signal, and for what."""
+
+    at_s: float
+    told: Told
+
+    def is_in_time(self, onset_s: float) -> bool:
+        """Return whether it came as soon as was asked."""
+        since_s, most_s = (onset_s, PAGE_HIGH_S) if self.told.high else (self.told.decided_s, PAGE_S)
+        return self.at_s - since_s <= most_s
 
 
 class Trial(NamedTuple):
@@ -84,7 +100,7 @@ def look(trial: Trial) -> Outcome:
         trial.name,
         trial.table,
         {
-            f"{packet_s:g}_s": alarm_row(wanted, packet_s, runs)
+            f"{packet_s:g}_s": alarm_row(wanted, packet_s, runs) | page_row(wanted, runs)
             if isinstance(wanted, Alarm)
             else rate_row(wanted, runs)
             for packet_s, runs in played.items()
@@ -126,6 +142,29 @@ def alarm_row(wanted: Alarm, packet_s: float, runs: Sequence[tuple[float, Played
             "first_alarm_worst_s": _told(max(either)),
         }
     return row
+
+
+def page_row(wanted: Alarm, runs: Sequence[tuple[float, Played]]) -> dict[str, Any]:
+    """Return how soon somebody was called for an alarm, or one like it: of each run the first call.
+
+    Args:
+        wanted: the alarm.
+        runs: each run's onset, s, and what was found.
+    """
+    firsts = [(onset_s, first_page(paged(found)[0], onset_s, wanted)) for onset_s, found in runs]
+    after = [NEVER if page is None else page.at_s - onset_s for onset_s, page in firsts]
+    return {
+        "page_median_s": _told(float(np.median(after))),
+        "page_worst_s": _told(max(after)),
+        "paged_in_time": all(page is not None and page.is_in_time(onset_s) for onset_s, page in firsts),
+    }
+
+
+def first_page(told: Sequence[Told], onset_s: float, wanted: Alarm) -> Page | None:
+    """Return the first call for an alarm, or one like it, that came after its onset."""
+    names = {Code(code).name for code in (wanted.code, *wanted.like)}
+    called = [Page(one.paged_s, one) for one in told if one.condition in names and one.paged_s is not None]
+    return min((page for page in called if page.at_s > onset_s), key=lambda page: page.at_s, default=None)
 
 
 def rate_row(wanted: Rate, runs: Sequence[tuple[float, Played]]) -> dict[str, Any]:

@@ -23,13 +23,14 @@ VT, VF = "Ventricular_Tachycardia", "Ventricular_Flutter_Fib"
 
 
 class Odds(NamedTuple):
-    """Log odds by second (``second``: its end, s), and whether the wave is organised; shape (n,)."""
+    """Log odds by second (``second``: its end, s), whether the wave is organised, how clean; shape (n,)."""
 
     path: Path
     second: NDArray[np.float64]
     wave: NDArray[np.float64]
     run: NDArray[np.float64]
     organised: NDArray[np.bool_]
+    quality: NDArray[np.float64]
 
 
 def told(one: Odds) -> dict[str, list[tuple[float, float]]]:
@@ -38,13 +39,14 @@ def told(one: Odds) -> dict[str, list[tuple[float, float]]]:
     begun: dict[str, float | None] = {VT: None, VF: None}
     quiet = {VT: 0, VF: 0}
     waving = unruly = 0
-    for now, wave, run_odds, organised in zip(*(a.tolist() for a in one[1:]), strict=True):
+    for now, wave, run_odds, organised, quality in zip(*(a.tolist() for a in one[1:]), strict=True):
         waving = waving + 1 if wave > fibrillation.BEGIN_ODDS else 0
         unruly = unruly + 1 if waving and not organised else 0
         run, over = run_odds > conditions.RUN_ODDS, wave < fibrillation.END_ODDS
+        burst = wave > fibrillation.CLEAN_ODDS and quality > fibrillation.CLEAN
         since = now - fibrillation.WINDOW_S - max(0, waving - 1)
         begins = {
-            VT: run or (waving >= conditions.VT_WINDOWS and organised),
+            VT: run or burst or (waving > 0 and organised),
             VF: waving >= conditions.VF_WINDOWS and unruly >= conditions.UNRULY_WINDOWS,
         }
         ends = {VT: over and not run, VF: over or organised}
@@ -76,7 +78,7 @@ def _alarm(one: Odds) -> alarms.OfRecord | None:
     return alarms.OfRecord(one.path.stem, kind, true, raised, raised)
 
 
-def _episodes(one: Odds) -> Episodes:
+def _episodes(one: Odds, also_excused: Sequence[str] = ()) -> Episodes:
     said = truth.read(one.path)
     least, join = rhythm.LEAST_S * said.rate, rhythm.JOIN_S * said.rate
     marked = merged([*truth.spans(said, *rhythm.VENTRICULAR), *said.fibrillation], join)
@@ -87,7 +89,7 @@ def _episodes(one: Odds) -> Episodes:
         [s for s in marked if s[1] - s[0] >= least],
         merged(spans, join),
         said.rate,
-        excused=[s for s in marked if s[1] - s[0] < least],
+        excused=[*(s for s in marked if s[1] - s[0] < least), *truth.spans(said, *also_excused)],
     )
 
 
@@ -95,19 +97,21 @@ def judge(out_of_fold: Sequence[Odds], taught: Sequence[Odds]) -> str:
     """Return a table: what records tell that have not taught the weights, and what they tell that have."""
     rows = []
     for name, records in (("out of fold", out_of_fold), ("all have taught", taught)):
-        for folder in ("vfdb", "mitdb"):
-            e = sum(
-                (_episodes(one) for one in records if one.path.parent.name == folder),
-                Episodes(0, 0, 0, 0, 0.0, 0.0, 0.0),
-            )
+        for title, folder, excused in (
+            ("vfdb", "vfdb", ()),
+            ("vfdb but HGEA", "vfdb", rhythm.RUNS),
+            ("mitdb", "mitdb", ()),
+        ):
+            of = (_episodes(one, excused) for one in records if one.path.parent.name == folder)
+            e = sum(of, Episodes(0, 0, 0, 0, 0.0, 0.0, 0.0))
             figures = (share(e.hit, e.missed), share(e.right, e.false))
-            rows.append(_row(f"{folder}, {name}", e.hit, e.missed, e.false, figures))
+            rows.append(_row(f"{title}, {name}", e.hit, e.missed, e.false, figures))
         found = [a for one in records if one.path.parent.name == "cinc2015" and (a := _alarm(one))]
         for kind in (VT, VF):
-            of = [a for a in found if a.type == kind]
-            tp = sum(a.true and a.told for a in of)
-            fn, fp = sum(a.true for a in of) - tp, sum(a.told for a in of) - tp
-            figures = (share(tp, fn), share(len(of) - tp - fn - fp, fp))
+            alarmed = [a for a in found if a.type == kind]
+            tp = sum(a.true and a.told for a in alarmed)
+            fn, fp = sum(a.true for a in alarmed) - tp, sum(a.told for a in alarmed) - tp
+            figures = (share(tp, fn), share(len(alarmed) - tp - fn - fp, fp))
             rows.append(_row(f"{kind.replace('_', ' ')} alarms, {name}", tp, fn, fp, figures))
     head = ["", "found", "missed", "false", "Se, TPR", "+P, TNR"]
     return table(head, rows)

@@ -1,22 +1,23 @@
-"""Learns the weights of the ventricular models, and says how good they are on records they have not seen.
+"""Learns the ventricular models, and says how good they are on records they have not seen.
 
     python -m ecgstream.learn.ventricular DEVELOPMENT_SET
 
 Reads vfdb, mitdb and cinc2015 there; plays each record through the detectors second by second and takes
-the features that the kernel itself has computed. Writes ``detectors/models.csv`` and the report between
-the marks of docs/ventricular.md.
+the features that the kernel itself has computed. Writes ``detectors/models.csv``, ``detectors/trees.csv``
+and the report between the marks of docs/ventricular.md.
 
 Logistic regression with a ridge, by Newton's method (T. Hastie, R. Tibshirani and J. Friedman, "The elements
-of statistical learning" (2009), 4.4.1 and 18.4). A record weighs the same however long it is, up to a
-number of seconds. Of a true alarm only the record's end is known to hold it: of its last ten seconds the one
-counts that is most like the rest (O. Maron and T. Lozano-Perez, "A framework for multiple-instance
-learning", NIPS 1998). Out of fold: a fifth of the records is judged by what the others taught.
+of statistical learning" (2009), 4.4.1 and 18.4); of the wave boosted trees as well (``grown``), and the mean
+of both log odds. A record weighs the same however long it is, up to a number of seconds. Of a true alarm only
+the record's end is known to hold it: of its last ten seconds the one counts that is most like the rest
+(O. Maron and T. Lozano-Perez, "A framework for multiple-instance learning", NIPS 1998). Out of fold: a fifth
+of the records is judged by what the others taught.
 """
 
 import os
 import sys
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import groupby
@@ -28,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import detectors
-from detectors import fibrillation, runs, weights
+from detectors import fibrillation, leads, runs, trees, weights
 from detectors.bank import Bank
 from devices import recordings
 from devices.source import NS
@@ -37,6 +38,7 @@ from ecgstream.evaluate import truth
 from ecgstream.evaluate.episodes import merged
 from ecgstream.evaluate.played import START_NS
 from ecgstream.evaluate.suites import alarms, rhythm
+from ecgstream.learn.grown import nodes_of
 from ecgstream.learn.judge import Odds, judge
 from schemas.bundle import Bundle
 from schemas.records import Packet
@@ -44,6 +46,11 @@ from schemas.records import Packet
 FOLDERS = ("vfdb", "mitdb", "cinc2015")
 FOLDS = 5
 RIDGE = 1.0
+TREES, LEAVES, RATE = 100, 8, 0.06  # RATE: share of each tree's values that is taken
+LEAST_SECONDS = 60  # in a leaf
+TREES_RIDGE = 5.0
+FEATURES_A_BRANCH = 0.5  # share of the features that a branch chooses from
+SEED = 1
 NEWTON_STEPS = 12
 ROUNDS = 2  # of choosing the second of a true alarm
 TRUSTED_S = 20.0  # before a false alarm in which people have seen that there was none
@@ -54,6 +61,31 @@ RUN_CAPS = {"vfdb": (10.0, 0.0), "mitdb": (5.0, 0.0), "cinc2015": (5.0, 5.0)}
 _UNSURE = ("NOD", "HGEA", "VER", "ASYS", "IVR")
 NO, YES, UNKNOWN, PERHAPS = 0, 1, -1, -2
 Floats = NDArray[np.float64]
+Model = Callable[[Floats], Floats]
+"""Gives the log odds of rows of features, shape (n, features)."""
+
+
+class Logistic(NamedTuple):
+    """A logistic model. ``weights``: shape (features + 1,), the bias last."""
+
+    weights: Floats
+
+    def __call__(self, x: Floats) -> Floats:
+        """Return the log odds of rows."""
+        found: Floats = x @ self.weights[:-1] + self.weights[-1]
+        return found
+
+
+class Wave(NamedTuple):
+    """The mean of a logistic model and of scikit-learn's trees."""
+
+    logistic: Logistic
+    grown: Any
+
+    def __call__(self, x: Floats) -> Floats:
+        """Return the log odds of rows."""
+        of_trees: Floats = self.grown.decision_function(x)
+        return 0.5 * (self.logistic(x) + of_trees)
 
 
 class Seen(NamedTuple):
@@ -64,6 +96,7 @@ class Seen(NamedTuple):
         second: the end of the window, s, shape (n,).
         window: shape (n, leads, features); NaN where a lead could not be read.
         run: shape (n, features), NaN where there was no run to ask of.
+        quality: of the leads that are read, as the kernel has it, shape (n,).
         label: shape (n,): NO, YES, UNKNOWN; PERHAPS: one of these is one.
     """
 
@@ -71,6 +104,7 @@ class Seen(NamedTuple):
     second: Floats
     window: Floats
     run: Floats
+    quality: Floats
     label: NDArray[np.int64]
 
 
@@ -78,21 +112,29 @@ def see(path: Path) -> Seen:
     """Play a record, and keep the features of every second."""
     limit_s = alarms.ALARM_S if path.parent.name == "cinc2015" else None
     source, bank = recordings.read(path, limit_s=limit_s), Bank()
-    window, run = [], []
+    window, run, cleanness = [], [], []
     for at_s, items in groupby(source.emissions(START_NS, 1.0), key=lambda one: one.at_s):
         packets = [one.item for one in items if isinstance(one.item, Packet)]
         bank.push(Bundle.of("learn", 0, START_NS + round(at_s * NS), packets, []))
         s = bank.signal(0)[0]
         judged = s["wave_odds"] > fibrillation.NO_ODDS
-        leads = [judged and _readable(s, int(lead)) for lead in s["shape_lead"]]
-        window.append(np.where(np.array(leads)[:, None], s["window"], np.nan))
+        read = [judged and _readable(s, int(lead)) for lead in s["shape_lead"]]
+        window.append(np.where(np.array(read)[:, None], s["window"], np.nan))
+        cleanness.append(quality(s, s["shape_lead"][read]))
         run.append(np.where(s["run_odds"] > fibrillation.NO_ODDS, s["run_window"], np.nan))
     second = np.arange(1.0, len(window) + 1)
-    return Seen(path, second, np.array(window), np.array(run), _labels(path, second))
+    return Seen(path, second, np.array(window), np.array(run), np.array(cleanness), _labels(path, second))
 
 
 def _readable(s: Any, lead: int) -> bool:
     return lead >= 0 and not ((int(s["unusable"]) | int(s["flat"])) >> lead) & 1
+
+
+def quality(s: Any, read: NDArray[np.int64]) -> float:
+    """Return how clean leads are, as ``fibrillation.wave_quality`` has it, which only the kernel can call."""
+    snr = s["level"][read] / np.maximum(s["noise"][read], leads.LEAST_MV)
+    each = np.where(s["level"][read] > 0.0, np.minimum(1.0, snr / leads.FULL_SNR), leads.UNKNOWN)
+    return float(each.mean()) if each.size else 0.0
 
 
 def _labels(path: Path, second: Floats) -> NDArray[np.int64]:
@@ -119,8 +161,8 @@ def _labels(path: Path, second: Floats) -> NDArray[np.int64]:
     return label
 
 
-def fit(x: Floats, y: Floats, weight: Floats) -> Floats:
-    """Return the weights of a logistic model, shape (features + 1,), the bias last.
+def fit(x: Floats, y: Floats, weight: Floats) -> Logistic:
+    """Return a logistic model.
 
     Args:
         x: shape (n, features).
@@ -137,34 +179,57 @@ def fit(x: Floats, y: Floats, weight: Floats) -> Floats:
         gradient = z.T @ (weight * (p - y)) + ridge @ b
         b -= np.linalg.solve((z * (weight * p * (1.0 - p))[:, None]).T @ z + ridge, gradient)
     raw = b[:-1] / scale
-    return np.append(raw, b[-1] - raw @ mean)
+    return Logistic(np.append(raw, b[-1] - raw @ mean))
 
 
-def odds(model: Floats, x: Floats) -> Floats:
+def fit_wave(x: Floats, y: Floats, weight: Floats) -> Wave:
+    """Return a logistic model and trees, likewise."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    grown = HistGradientBoostingClassifier(
+        max_iter=TREES,
+        max_leaf_nodes=LEAVES,
+        learning_rate=RATE,
+        min_samples_leaf=LEAST_SECONDS,
+        l2_regularization=TREES_RIDGE,
+        max_features=FEATURES_A_BRANCH,
+        early_stopping=False,
+        random_state=SEED,
+    ).fit(x, y, sample_weight=weight)
+    return Wave(fit(x, y, weight), grown)
+
+
+def odds(model: Model, x: Floats) -> Floats:
     """Return log odds of rows, bounded as in the kernel: the mean over leads, if there is such an axis."""
-    each = np.clip(x @ model[:-1] + model[-1], fibrillation.NO_ODDS, -fibrillation.NO_ODDS)
+    rows = x.reshape(-1, x.shape[-1])
+    known = ~np.isnan(rows).any(1)
+    of_rows = np.full(len(rows), np.nan)
+    if known.any():
+        of_rows[known] = np.clip(model(rows[known]), fibrillation.NO_ODDS, -fibrillation.NO_ODDS)
+    each = of_rows.reshape(x.shape[:-1])
     if each.ndim == 2:
-        known = ~np.isnan(each)
-        each = np.where(known, each, 0.0).sum(1) / np.where(known.any(1), known.sum(1), np.nan)
+        n = (~np.isnan(each)).sum(1)
+        each = np.nansum(each, 1) / np.where(n > 0, n, np.nan)
     return np.where(np.isnan(each), fibrillation.NO_ODDS, each)
 
 
-def learn(records: Sequence[Seen], of: str, caps: dict[str, tuple[float, float]]) -> Floats:
-    """Return the weights that records teach. ``of``: ``window`` or ``run``."""
-    model = np.zeros(0)
+def learn(records: Sequence[Seen], of: str) -> Any:
+    """Return the model that records teach. ``of``: ``window`` (a ``Wave``) or ``run`` (a ``Logistic``)."""
+    caps, fit_to = (CAPS, fit_wave) if of == "window" else (RUN_CAPS, fit)
+    model: Any = None
     for _ in range(1 + ROUNDS):
         rows = [_rows(one, of, caps[one.path.parent.name], model) for one in records]
         x, y, weight = (np.concatenate(part) for part in zip(*rows, strict=True))
-        model = fit(x, y, weight)
+        model = fit_to(x, y, weight)
     return model
 
 
-def _rows(one: Seen, of: str, cap: tuple[float, float], model: Floats) -> tuple[Floats, Floats, Floats]:
+def _rows(one: Seen, of: str, cap: tuple[float, float], model: Model | None) -> tuple[Floats, Floats, Floats]:
     x: Floats = getattr(one, of)
     label = one.label.copy()
     asked = ~np.isnan(x.reshape(len(x), -1)).all(1)
     perhaps = np.flatnonzero((label == PERHAPS) & asked)
-    if model.size and perhaps.size:
+    if model is not None and perhaps.size:
         label[perhaps[np.argmax(odds(model, x[perhaps]))]] = YES
     elif of == "run":
         label[perhaps] = YES
@@ -190,13 +255,15 @@ def main(development_set: Path) -> None:
     paths = [p for name in FOLDERS for p in sorted((development_set / name).glob("*.hea"))]
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         records = list(pool.map(see, paths, chunksize=4))
-    models = partial(learn, of="window", caps=CAPS), partial(learn, of="run", caps=RUN_CAPS)
+    models = partial(learn, of="window"), partial(learn, of="run")
     unseen: list[Odds] = []
     for part in range(FOLDS):
         wave, run = (model([one for one in records if fold(one) != part]) for model in models)
         unseen += [_odds(one, wave, run) for one in records if fold(one) == part]
     wave, run = (model(records) for model in models)
-    weights.write({"wave": (fibrillation.FEATURES, wave), "run": (runs.FEATURES, run)})
+    logistic = {"wave": (fibrillation.FEATURES, wave.logistic), "run": (runs.FEATURES, run)}
+    weights.write({name: (features, found.weights) for name, (features, found) in logistic.items()})
+    trees.write("wave", nodes_of(wave.grown, fibrillation.FEATURES))
     put(
         Path("docs/ventricular.md"),
         "learnt",
@@ -204,12 +271,12 @@ def main(development_set: Path) -> None:
     )
 
 
-def _odds(one: Seen, wave: Floats, run: Floats) -> Odds:
+def _odds(one: Seen, wave: Model, run: Model) -> Odds:
     f = one.window
     long = np.where(f[:, :, fibrillation.PERIOD] > fibrillation.FLUTTER_S, f[:, :, fibrillation.REPEATS], 0.0)
     organised = np.nan_to_num(long).max(1) > fibrillation.ORGANISED
     waves = odds(wave, one.window)
-    return Odds(one.path, one.second, waves, odds(run, one.run), organised)
+    return Odds(one.path, one.second, waves, odds(run, one.run), organised, one.quality)
 
 
 if __name__ == "__main__":

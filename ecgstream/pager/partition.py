@@ -1,19 +1,21 @@
 """What the pager knows of one partition, and what follows from what is read; no I/O."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
+from alerts.history import FAILED, TAKEN, noted
 from alerts.notify import NotifyError
 from alerts.outbox import Outbox
-from alerts.pipeline import Pipeline
-from alerts.state import Event, State
+from alerts.pipeline import Pipeline, Rules
+from alerts.state import Event, State, is_test
 from alerts.told import Told
 from ecgstream.pager.recorded import Entry, learn
 from schemas import topics
-from schemas.records import Acknowledgement, Alert, AlertState, Notification
+from schemas.records import Acknowledgement, Alert, AlertState, Notification, NotificationState
 
-CHANNEL = "webhook"
+Reach = Callable[[str], Sequence[str]]
 FORGOTTEN_A_STEP = 500
 """So that no step is long: an hour's alerts are forgotten at once."""
 
@@ -31,16 +33,16 @@ class Partition:
 
     Args:
         number: of the partition.
-        late_s: the setting.
+        rules: of alerts.
         told: what was answered long ago.
-        pages: whether there is a channel.
+        reach: by which channels an account is reached; None: there is no channel.
     """
 
-    def __init__(self, number: int, late_s: float, told: Told, *, pages: bool) -> None:
+    def __init__(self, number: int, rules: Rules, told: Told, reach: Reach | None) -> None:
         self.number = number
         self.state = State(told=told)
-        self._pipeline = Pipeline(self.state, late_s)
-        self._outbox = Outbox(CHANNEL, late_s) if pages else None
+        self._pipeline = Pipeline(self.state, rules, number)
+        self._outbox = None if reach is None else Outbox(reach)
         self._over: deque[str] = deque()
 
     def learn(self, entry: Entry) -> None:
@@ -61,7 +63,7 @@ class Partition:
         Conditions come first: who acknowledges an alert has seen it.
         """
         changed = self._pipeline.run(events, now_ns)
-        changed += self._pipeline.acknowledge(said, now_ns)
+        changed += self._pipeline.hear(said, now_ns)
         return changed, self.owe(changed, now_ns)
 
     def owe(self, alerts: Iterable[Alert], now_ns: int) -> list[Notification]:
@@ -80,9 +82,22 @@ class Partition:
         """Take note of an attempt; return the entry as it is now."""
         return None if self._outbox is None else self._outbox.tried(key, error, now_ns)
 
+    def told_of(self, entry: Notification, now_ns: int) -> Alert | None:
+        """Return an entry's alert with what became of the entry, where whoever sees it must know of that."""
+        alert = self.state.alerts.get(entry.alert)
+        if alert is None or entry.state is NotificationState.DUE:
+            return None
+        if entry.state is NotificationState.SENT and not is_test(alert):
+            return None
+        what = TAKEN if entry.state is NotificationState.SENT else FAILED
+        why = ", ".join(filter(None, [entry.account, entry.channel, entry.reason]))
+        found = noted(replace(alert, updated_ns=now_ns), now_ns, what, why)
+        return self.state.put(found)
+
     def open_alerts(self) -> int:
-        """Return how many alerts last or wait for somebody."""
-        return sum(alert.state is not AlertState.ENDED for alert in self.state.alerts.values())
+        """Return how many alerts last or wait for somebody; a test waits for nobody."""
+        known = self.state.alerts.values()
+        return sum(alert.state is not AlertState.ENDED and not is_test(alert) for alert in known)
 
     def due_since_ns(self) -> int | None:
         """Return since when the page that is due for longest is; None: none is."""

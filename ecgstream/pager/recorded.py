@@ -1,31 +1,24 @@
 """What the pager's own topics hold: alerts, and the notification log."""
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import structlog
 from kafka import TopicPartition
-from kafka.errors import KafkaError
 
 from alerts.state import State
 from ecgstream import clients
-from ecgstream.member import end_offsets
 from ecgstream.settings import Settings
+from ecgstream.whole import records
 from schemas import topics
 from schemas.codec import decode
 from schemas.errors import BadRecordError
 from schemas.records import Alert, Notification
 from schemas.topics import Topic
 
-PATIENCE_S = 60.0
 KEPT = (topics.ALERTS, topics.NOTIFICATIONS)
 
 log = structlog.get_logger()
-
-
-class RebuildError(KafkaError):  # type: ignore[misc]
-    """A topic could not be read to its end; a retry may help."""
 
 
 class Entry(NamedTuple):
@@ -41,21 +34,14 @@ def read(settings: Settings, partitions: Iterable[int], kept: Sequence[Topic] = 
     """Yield what topics hold of these partitions, from their beginning to their present end.
 
     Raises:
-        RebuildError: the end is not reached in time.
+        UnreadError: the end is not reached in time.
     """
     reader = clients.reader(settings)
     try:
-        mine = [TopicPartition(topic.name, p) for p in partitions for topic in kept]
-        reader.assign(mine)
-        ends = end_offsets(reader, mine)
-        reader.seek_to_beginning(*mine)
-        deadline = time.monotonic() + PATIENCE_S
-        while any(reader.position(p) < ends[p] for p in mine):
-            if time.monotonic() > deadline:
-                raise RebuildError("the pager's topics could not be read to their end")
-            for source, records in reader.poll(timeout_ms=200).items():
-                for record in records:
-                    yield from _entry(source, record)
+        for source, record in records(
+            reader, [TopicPartition(topic.name, p) for p in partitions for topic in kept]
+        ):
+            yield from _entry(source, record)
     finally:
         reader.close()
 

@@ -8,15 +8,19 @@ being the next. What finds no room is offered again: it stands in the log.
 import heapq
 import threading
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import NamedTuple
 
 import structlog
 
-from alerts.notify import NotifyError, Page, Reason
+from alerts.notify import NotifyError, Page, Reason, Strip
+from alerts.page import urgency
 from schemas.records import Priority
 
 ROOM = 16
 STOP_PATIENCE_S = 10.0
+Draw = Callable[[], Strip | None]
+"""Gives a page's strip, within a time of its own; never raises."""
 _RANKS = {priority: rank for rank, priority in enumerate(Priority)}
 
 log = structlog.get_logger()
@@ -31,13 +35,14 @@ class Tried(NamedTuple):
 
 
 class _Task(NamedTuple):
-    """In the order in which pages are sent: higher priority first, then the one that is due for longer."""
+    """In the order in which pages are sent: the more urgent first, then the one that is due for longer."""
 
     rank: int
     due_ns: int
     key: str
     page: Page
     partition: int
+    draw: Draw
 
 
 class Sender:
@@ -57,21 +62,22 @@ class Sender:
         self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
         self._thread.start()
 
-    def has_room(self) -> bool:
-        """Return whether another page would be taken."""
+    def room(self) -> int:
+        """Return how many pages would be taken."""
         with self._changed:
-            return len(self._tasks) < ROOM
+            return ROOM - len(self._tasks)
 
     def holds(self, key: str) -> bool:
         """Return whether a page waits here, is being tried, or was tried and not yet reported."""
         with self._changed:
             return key in self._held
 
-    def offer(self, page: Page, due_ns: int, partition: int) -> None:
-        """Take a page to send."""
+    def offer(self, page: Page, due_ns: int, partition: int, draw: Draw = lambda: None) -> None:
+        """Take a page to send; ``draw`` gives its strip when it is its turn."""
         with self._changed:
             self._held.add(page.key)
-            heapq.heappush(self._tasks, _Task(_RANKS[page.priority], due_ns, page.key, page, partition))
+            rank = _RANKS[urgency(page.what, page.priority)]
+            heapq.heappush(self._tasks, _Task(rank, due_ns, page.key, page, partition, draw))
             self._changed.notify()
 
     def keep_only(self, partitions: Collection[int]) -> None:
@@ -102,7 +108,7 @@ class Sender:
                 if self._stopping:
                     return
                 task = heapq.heappop(self._tasks)
-            error = self._attempt(task.page)
+            error = self._attempt(replace(task.page, strip=task.draw()))
             with self._changed:
                 self._tried.append(Tried(task.page, task.partition, error))
 

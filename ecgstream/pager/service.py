@@ -20,10 +20,10 @@ Conditions and acknowledgements of a partition come to the same pager: both topi
 partitions, all pagers subscribe to both, and the range assignor deals out topic by topic in the same order.
 """
 
-import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -32,22 +32,25 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import KafkaError
 
-from alerts.notify import Webhook
-from alerts.state import Event
+from alerts.pipeline import Rules
+from alerts.state import Event, is_test
 from ecgstream import clients
 from ecgstream.broker.access import Service
 from ecgstream.broker.ready import be_ready
 from ecgstream.clock import SignalClock
 from ecgstream.lifecycle import set_up_logging, stop_on_signals
+from ecgstream.links import links_of
 from ecgstream.member import Member
 from ecgstream.metrics import Health, serve
 from ecgstream.pager import metrics
+from ecgstream.pager.channels import Channels, channels_of
+from ecgstream.pager.duty import Duty
 from ecgstream.pager.note import Note
-from ecgstream.pager.pages import Pages
-from ecgstream.pager.partition import Partition, Tombstone
+from ecgstream.pager.pages import Pages, StripOf
+from ecgstream.pager.partition import Partition, Reach, Tombstone
 from ecgstream.pager.recorded import Entry, read
-from ecgstream.pager.sender import Sender
-from ecgstream.settings import PREFIX, Settings
+from ecgstream.settings import Settings
+from ecgstream.strips.strips import Strips
 from schemas import topics
 from schemas.codec import decode_as, encode
 from schemas.errors import BadRecordError
@@ -81,8 +84,10 @@ class Pager:
         member: of the pagers' group.
         producer: writes its topics.
         recorded: reads what these hold of some partitions.
-        sender: of pages; None: there is no channel.
-        late_s: the setting.
+        rules: of alerts.
+        pages: go to the channels.
+        reach: by which channels an account is reached.
+        follow: brings what the rules know up to date.
         clock_ns: the signals' time, which ages are meant in: the wall clock, except in a play.
         signal_ns: what that clock shows at a time of the wall clock.
     """
@@ -92,9 +97,11 @@ class Pager:
         member: Member,
         producer: KafkaProducer,
         recorded: Callable[[Iterable[int]], Iterable[Entry]],
-        sender: Sender | None = None,
+        rules: Rules,
+        pages: Pages,
+        reach: Reach,
         *,
-        late_s: float = 120.0,
+        follow: Callable[[], None] = lambda: None,
         clock_ns: Callable[[], int] = time.time_ns,
         signal_ns: Callable[[int], int] = lambda wall_ns: wall_ns,
     ) -> None:
@@ -102,8 +109,10 @@ class Pager:
         self._member = member
         self._producer = producer
         self._recorded = recorded
-        self._pages = Pages(sender)
-        self._late_s = late_s
+        self._pages = pages
+        self._reach = reach if pages else None
+        self._rules = rules
+        self._follow = follow
         self._clock_ns = clock_ns
         self._signal_ns = signal_ns
         self._partitions: dict[int, Partition] = {}
@@ -129,6 +138,7 @@ class Pager:
 
     def step(self) -> bool:
         """Read what is there and answer it; say whether that worked, else it is tried again."""
+        self._follow()
         revoked, found = self._member.poll(POLL_S)
         self._lose(revoked)
         try:
@@ -156,6 +166,13 @@ class Pager:
             self._read.pop(source, None)
         if revoked:
             self._pages.keep_only(self._partitions)
+            self._acquaint()
+
+    def _acquaint(self) -> None:
+        """Let each partition know of the others: a site's devices may lie in several."""
+        states = [partition.state for partition in self._partitions.values()]
+        for state in states:
+            state.siblings = tuple(other for other in states if other is not state)
 
     def _rebuild(self, found: dict[TopicPartition, list[Any]]) -> None:
         """Learn the alerts of partitions that are new to us, and what of them still must be told.
@@ -168,10 +185,15 @@ class Pager:
             return
         now_ns = self._clock_ns()
         made = {number: self._partition(number, now_ns, found) for number in new}
+        told = []
         for entry in self._recorded(new):
             made[entry.partition].learn(entry)
+            if isinstance(entry.content, Notification):
+                told.append(entry.content)
+        self._pages.remember(told, now_ns)
         self._write([n for p in made.values() for n in p.owe(list(p.state.alerts.values()), now_ns)])
         self._partitions |= made
+        self._acquaint()
         log.info("alerts_rebuilt", partitions=new, alerts=sum(len(p.state.alerts) for p in made.values()))
 
     def _partition(self, number: int, now_ns: int, found: dict[TopicPartition, list[Any]]) -> Partition:
@@ -184,7 +206,7 @@ class Pager:
         if note.read_from < offset:
             self._member.read_from(source, note.read_from)
             found.pop(source, None)
-        return Partition(number, self._late_s, note.told, pages=self._pages.sender is not None)
+        return Partition(number, self._rules, note.told, self._reach)
 
     def _answer(self, found: dict[TopicPartition, list[Any]]) -> set[TopicPartition]:
         """Write what records and the time call for; return the partitions whose records are not ours."""
@@ -208,7 +230,7 @@ class Pager:
         self._write(alerts)
         self._write(owed)
         self.counts.alerts += len(alerts)
-        for alert in alerts:
+        for alert in (alert for alert in alerts if not is_test(alert)):
             metrics.ALERTS.labels(str(alert.priority)).inc()
         self._read |= answered
         return set(found) - set(answered)
@@ -224,7 +246,7 @@ class Pager:
         for _, said in self._decoded(Acknowledgement, source, records):
             self.counts.acknowledgements += 1
             log.info("acknowledgement", alert=said.alert, by=said.by, partition=source.partition)
-            yield said
+            yield replace(said, at_ns=self._signal_ns(said.at_ns))
 
     def _decoded(
         self, kind: type[T], source: TopicPartition, records: Sequence[Any]
@@ -278,8 +300,10 @@ class Pager:
 
     def _report(self) -> None:
         """Write down how attempts went."""
-        changed = self._pages.report(self._partitions, self._clock_ns())
-        self._write(changed)
+        now_ns = self._clock_ns()
+        changed = self._pages.report(self._partitions, now_ns)
+        told = [self._partitions[entry.partition].told_of(entry, now_ns) for entry in changed]
+        self._write([*changed, *(alert for alert in told if alert is not None)])
         self._pages.written()
 
     def _measure(self) -> None:
@@ -301,33 +325,49 @@ class Pager:
             log.warning("not_written", error=type(error).__name__)  # it is sent again, with the same key
 
 
-def _webhook(settings: Settings) -> Webhook | None:
-    url = settings.notify_url.get_secret_value()
-    if not url:
-        log.warning("no_channel", said=f"{PREFIX}NOTIFY_URL is not set: alerts page nobody")
+def _link(settings: Settings) -> Callable[[str, str], str] | None:
+    """Return what makes the links of pages; None: no web is named."""
+    if not settings.web_url:
         return None
-    try:
-        return Webhook(url)
-    except ValueError as error:
-        sys.exit(f"ecgstream pager: {PREFIX}NOTIFY_URL: {error}")
+    return links_of(settings, Service.PAGER).to
 
 
 def run(settings: Settings) -> None:
     """Run the pager until SIGTERM or Ctrl-C."""
     set_up_logging(settings, "pager")
+    link = _link(settings)
     be_ready(settings, Service.PAGER)
-    webhook = _webhook(settings)
+    channels = channels_of(settings)
     clock = SignalClock.set_by(settings)
-    with serve(settings, "pager") as health, stop_on_signals() as stop:
+    duty = Duty(clients.reader(settings), settings.partitions)
+    with (
+        closing(duty),
+        _strips(settings, channels, clock) as strips,
+        serve(settings, "pager") as health,
+        stop_on_signals() as stop,
+    ):
+        duty.load()
         pager = Pager(
             Member(clients.consumer(settings, GROUP, partition_assignment_strategy=[RangePartitionAssignor])),
             clients.producer(settings),
             lambda partitions: read(settings, partitions),
-            None if webhook is None else Sender(webhook.send),
-            late_s=settings.late_s,
+            Rules(settings.late_s, duty.route, duty.place),
+            Pages(channels.senders(), channels.budgets, strips, link),
+            channels.of,
+            follow=duty.follow,
             clock_ns=clock.now_ns,
             signal_ns=clock.of,
         )
         log.info("pager_started")
         pager.run(stop, health)
         log.info("pager_stopped", conditions=pager.counts.conditions, alerts=pager.counts.alerts)
+
+
+@contextmanager
+def _strips(settings: Settings, channels: Channels, clock: SignalClock) -> Iterator[Mapping[str, StripOf]]:
+    """Give what draws for each channel that shows pictures; where none does, nothing is kept ready."""
+    if not channels.illustrated:
+        yield {}
+        return
+    with closing(Strips(clients.reader(settings), clock)) as strips:
+        yield dict.fromkeys(channels.illustrated, strips.of)

@@ -3,6 +3,7 @@
 A change stays until it is taken back, whatever becomes of the category.
 """
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,8 @@ from ecgstream.registry.rights import CARE, require
 from schemas import mdc
 from schemas.limits import DEFAULTS
 from schemas.records import Category, Limit
+
+_DECIMAL = re.compile(r"-?[0-9]{1,9}([.][0-9]{1,9})?")
 
 
 class Number(NamedTuple):
@@ -106,25 +109,67 @@ def standing(connection: psycopg.Connection, patient: str) -> list[Standing]:
     ]
 
 
+class Fault(NamedTuple):
+    """Why limits cannot be meant, and at which side of them.
+
+    ``beyond``: of what the number can be; ``crossed``: low is not below high; ``one_sided``: only too much of
+    it is an alarm.
+    """
+
+    side: Literal["low", "high"]
+    why: Literal["beyond", "crossed", "one_sided"]
+
+
+def fault(name: str, limit: Limit) -> Fault | None:
+    """Return why limits of a number (a key of ``NUMBERS``) cannot be meant; None: they can."""
+    number = NUMBERS[name]
+    if limit.low is not None and not number.both_sides:
+        return Fault("low", "one_sided")
+    # Asked this way round, NaN and infinity are beyond, too.
+    if limit.low is not None and not number.lowest <= limit.low <= number.highest:
+        return Fault("low", "beyond")
+    if limit.high is not None and not number.lowest <= limit.high <= number.highest:
+        return Fault("high", "beyond")
+    if limit.low is not None and limit.high is not None and not limit.low < limit.high:
+        return Fault("low", "crossed")
+    return None
+
+
 def check(name: str, limit: Limit) -> None:
     """Make sure that limits of a number (a key of ``NUMBERS``) can be meant.
 
     Raises:
         RegistryError: one is beyond what the number can be, or low is not below high.
     """
-    number = NUMBERS[name]
-    if limit.low is not None and not number.both_sides:
-        raise RegistryError(f"{name}: has no low limit; set the high one")
-    for side, value in (("low", limit.low), ("high", limit.high)):
-        if (
-            value is not None and not number.lowest <= value <= number.highest
-        ):  # as neither NaN nor infinity is
-            raise RegistryError(
-                f"{name}: {side} {value:g} {number.unit} cannot be meant: limits are"
-                f" {number.lowest:g} to {number.highest:g} {number.unit}"
-            )
-    if limit.low is not None and limit.high is not None and not limit.low < limit.high:
-        raise RegistryError(f"{name}: low {limit.low:g} is not below high {limit.high:g} {number.unit}")
+    number, found = NUMBERS[name], fault(name, limit)
+    if found is None:
+        return
+    value = limit.low if found.side == "low" else limit.high
+    raise RegistryError(
+        {
+            "one_sided": f"{name}: has no low limit; set the high one",
+            "beyond": f"{name}: {found.side} {value:g} {number.unit} cannot be meant: limits are"
+            f" {number.lowest:g} to {number.highest:g} {number.unit}",
+            "crossed": f"{name}: low {limit.low or 0:g} is not below high {limit.high or 0:g} {number.unit}",
+        }[found.why]
+    )
+
+
+def side_of(text: str) -> float | None:
+    """Return one side of limits as somebody has typed it; "off": none.
+
+    Raises:
+        ValueError: it is neither a number nor "off".
+
+    >>> side_of(" 38.5 "), side_of("-0.1"), side_of("OFF")
+    (38.5, -0.1, None)
+    """
+    typed = text.strip().lower()
+    if typed == "off":
+        return None
+    if not _DECIMAL.fullmatch(typed):
+        raise ValueError("is neither a number, as 38.5 is, nor off")
+    return float(typed)
 
 
 def change(

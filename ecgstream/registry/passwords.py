@@ -1,7 +1,8 @@
 """Passwords of accounts: which are accepted, how they are kept, how one is checked.
 
 What is asked of one is length and that it is none of the first to be tried, never kinds of characters (NIST
-SP 800-63B-4, 3.1.1.2: 15 characters where the password is the only factor). What is kept is an argon2id hash
+SP 800-63B-4, 3.1.1.2: 15 characters where the password is the only factor; a personal code, which opens
+nothing without the link of a page, has 6). What is kept is an argon2id hash
 (RFC 9106), which names its own parameters, so that they can be raised later.
 """
 
@@ -18,7 +19,9 @@ from ecgstream.registry.errors import RegistryError
 
 LEAST = 15
 MOST = 256
+LEAST_OF_CODE = 6
 _LEAST_SURPRISES = 6
+_LEAST_SURPRISES_OF_CODE = 4
 _OBVIOUS = ("ecgstream", "password")
 
 # RFC 9106, 4, second recommendation: 64 MiB, 3 passes, 4 lanes. OWASP's least is 19 MiB, 2 passes, 1 lane.
@@ -38,12 +41,31 @@ def accepted(password: str, account: str) -> str:
     Traceback (most recent call last):
     ecgstream.registry.errors.RegistryError: easily guessed: mostly a name, repetition or sequence
     """
-    text = _normal(password)
-    if not LEAST <= len(text) <= MOST:
-        raise RegistryError(f"the password has {len(text)} characters: {LEAST} to {MOST} are allowed")
+    return _accepted("password", password, account, LEAST, _LEAST_SURPRISES)
+
+
+def accepted_code(code: str, account: str) -> str:
+    """Return a new personal code of an account, or say why it is refused: a second factor may be short.
+
+    Raises:
+        RegistryError: see ``accepted``; no message repeats it.
+
+    >>> accepted_code("428617", "li")
+    '428617'
+    >>> accepted_code("123456", "li")
+    Traceback (most recent call last):
+    ecgstream.registry.errors.RegistryError: easily guessed: mostly a name, repetition or sequence
+    """
+    return _accepted("code", code, account, LEAST_OF_CODE, _LEAST_SURPRISES_OF_CODE)
+
+
+def _accepted(what: str, given: str, account: str, least: int, surprises: int) -> str:
+    text = _normal(given)
+    if not least <= len(text) <= MOST:
+        raise RegistryError(f"the {what} has {len(text)} characters: {least} to {MOST} are allowed")
     if any(unicodedata.category(character)[0] == "C" for character in text):
-        raise RegistryError("the password holds a control character, which cannot be typed everywhere")
-    if _surprises(text.casefold(), account) < _LEAST_SURPRISES:
+        raise RegistryError(f"the {what} holds a control character, which cannot be typed everywhere")
+    if _surprises(text.casefold(), account) < surprises:
         raise RegistryError("easily guessed: mostly a name, repetition or sequence")
     return text
 

@@ -128,13 +128,21 @@ class Teller:
         return len(taken.ids)
 
     def tell_anew(self) -> None:
-        """Ask for what was told a day ago to be told again."""
-        self._connection.execute(
-            "WITH old AS (DELETE FROM ecg.told WHERE device IN (SELECT device FROM ecg.told"
-            " WHERE at < now() - %s LIMIT %s) RETURNING device)"
-            " INSERT INTO ecg.tell (device, account) SELECT DISTINCT device, 'registry' FROM old",
-            (TELL_ANEW, BATCH),
-        )
+        """Ask for what was told a day ago to be told again.
+
+        Where there is none, nothing is inserted: an insert of no row wakes this teller too.
+        """
+        with self._connection.transaction():
+            old = self._connection.execute(
+                "DELETE FROM ecg.told WHERE device IN (SELECT device FROM ecg.told"
+                " WHERE at < now() - %s LIMIT %s) RETURNING device",
+                (TELL_ANEW, BATCH),
+            ).fetchall()
+            if old:
+                self._connection.execute(
+                    "INSERT INTO ecg.tell (device, account) SELECT DISTINCT unnest(%s::text[]), 'registry'",
+                    ([device for (device,) in old],),
+                )
 
     def _take(self) -> _Taken:
         rows = self._connection.execute(

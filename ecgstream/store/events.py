@@ -84,6 +84,15 @@ _ALERT = {
     "acknowledged_ns": "bigint",
     "acknowledged_by": "text",
     "reason": "text",
+    "silenced_until_ns": "bigint",
+    "joined": "text",
+    "inhibited_by": "text",
+    "grouped": "text",
+    "others": "integer",
+    "calls": "integer",
+    "call_ns": "bigint",
+    "called": "text[]",
+    "history": "jsonb",
 }
 # The newest knows most of the condition's records. What is acknowledged stays so: between pagers whose clocks
 # differ, too.

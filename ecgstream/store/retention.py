@@ -58,6 +58,7 @@ TABLES = (
     Table("segment", "keep_events_days", slice=365 * DAY, but="ecg.at_ns(t.to_ns) < %(cut)s"),
     Table("condition", "keep_events_days", "onset", 30 * DAY, _NO_OPEN_ALERT),
     Table("alert", "keep_events_days", "onset", 365 * DAY, "t.state = 'ENDED'"),
+    Table("judgement", "keep_events_days", "onset", 365 * DAY),
 )
 
 

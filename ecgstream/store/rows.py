@@ -6,6 +6,7 @@ Traces are not made here: they need more than one record (``traces``).
 import json
 import math
 from collections.abc import Callable
+from dataclasses import asdict
 from itertools import repeat
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ from schemas import mdc, topics, wfdb
 from schemas.batches import Batch, Beats, Rhythms, Trends
 from schemas.bundle import Bundle
 from schemas.codec import decode_as
+from schemas.conditions import Code
 from schemas.errors import BadRecordError
 from schemas.records import Alert, Condition, Lane, Segment
 
@@ -134,11 +136,16 @@ def _conditions(value: bytes) -> Rows:
 
 def _alerts(value: bytes) -> Rows:
     a = decode_as(Alert, value)
+    if a.condition == Code.TEST_PAGE.name:
+        return {}  # of no patient, and no statistic may count it
     row = (
         *(_uuid(a.id), a.device, a.patient, a.session, a.condition, str(a.priority), str(a.state)),
         *(a.onset_sample, a.onset_ns, a.decided_sample, a.decided_ns, a.delay_s, a.end_ns, _json(a.evidence)),
         *(a.published_ns, a.raised_ns, a.updated_ns, a.offset),
         *(a.acknowledged_ns, a.acknowledged_by, a.reason),
+        *(a.silenced_until_ns, a.joined, a.inhibited_by, a.grouped, a.others, a.calls, a.call_ns),
+        list(dict.fromkeys(one.account for one in a.called if one.account)),
+        [asdict(turn) for turn in a.history],
     )
     return {events.ALERT: [row]}
 

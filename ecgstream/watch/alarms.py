@@ -19,6 +19,8 @@ CLEAR_S = 20.0
 """Longer than what it takes to find most troubles again."""
 FEW = 3
 """So many of a kind are told one by one."""
+EACH = frozenset({Code.ROSTER_HOLE})
+"""Each new one is told, also while many are open: it lies ahead, and something can be done about it."""
 SEVERAL = "several"
 CHANNEL = "webhook"
 RAISED, ENDED = "RAISED", "ENDED"
@@ -80,13 +82,14 @@ class Alarms:
     ) -> list[Page]:
         known = {name for alarm in mine for name in alarm.members or [alarm.name]}
         new = {name: finding for name, finding in found.items() if name not in known}
-        several = next((alarm for alarm in mine if alarm.name == SEVERAL), None)
         if not new:
             return []
+        counted = [] if topic[0] in EACH else mine
+        several = next((alarm for alarm in counted if alarm.name == SEVERAL), None)
         if several is not None:
             several.members += new
             return []
-        if len(new) + len(mine) > FEW:
+        if len(new) + len(counted) > FEW:
             return [self._open(topic, SEVERAL, _of_several(topic, new), now_ns, list(new))]
         return [self._open(topic, name, finding, now_ns, []) for name, finding in new.items()]
 

@@ -275,9 +275,17 @@ class GatewaysLook:
         if time.time() - record.timestamp / 1000 > GONE_S:
             return
         oldest_s = 0.0 if status.oldest_ns is None else (status.time_ns - status.oldest_ns) / 1e9
+        lost_s = None if status.lost_ns is None else (status.time_ns - status.lost_ns) / 1e9
         self._of[status.gateway] = Gateway(
             now_s,
             oldest_s,
             status.spooled_records,
             status.disk_free_bytes if status.disk_free_bytes > 0 else None,
+            {
+                "numbers": status.lost_numbers,
+                "wave_s": status.lost_wave_s,
+                "ecg_s": status.lost_ecg_s,
+                "records": status.lost_records,
+            },
+            lost_s,
         )

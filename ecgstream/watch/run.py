@@ -10,7 +10,8 @@ from typing import Any, NoReturn
 
 import structlog
 
-from alerts.notify import Page, Webhook
+from alerts.channels.webhook import Webhook
+from alerts.notify import Page
 from ecgstream.embedded.process import lock_directory
 from ecgstream.lifecycle import set_up_logging, stop_on_signals
 from ecgstream.metrics import Health, serve
@@ -21,16 +22,18 @@ from ecgstream.watch.book import Book
 from ecgstream.watch.clock import AwakeClock
 from ecgstream.watch.kafka import BrokerDisksLook, CopiesLook, GatewaysLook, LogLook
 from ecgstream.watch.probes import Look, Probe
+from ecgstream.watch.roster import RosterLook
 from ecgstream.watch.rules import Rules
 from ecgstream.watch.rules.limits import ASK_S, Limits
 from ecgstream.watch.rules.pipeline import WORKERS
-from ecgstream.watch.sight import Contact, Copies, Disk, Gateways, Log, Sight
+from ecgstream.watch.sight import Contact, Copies, Disk, Duty, Gateways, Log, Sight
 from ecgstream.watch.tell import Heartbeat, Teller
 from schemas.conditions import Code
 
 TICK_S = 0.5
 COPIES_S = 3.0
 DISKS_S = 30.0
+ROSTER_S = 30.0
 STUCK_S = 5.0
 """How long the rules may not have been applied, before the heartbeat is withheld."""
 HANGS_S = 30.0
@@ -69,12 +72,13 @@ class Eyes:
         self._broker_disks: Probe[Mapping[str, Disk]] = probe(
             "broker disks", BrokerDisksLook(settings), DISKS_S
         )
+        self._duty: Probe[Duty] = probe("duty", RosterLook(settings), ROSTER_S)
         self._clock = clock
 
     def all(self) -> list[Probe[Any]]:
         """Return the probes."""
         found: list[Probe[Any]] = [*self._brokers.values(), self._log, self._copies, self._gateways]
-        found += [self._disks, self._broker_disks]
+        found += [self._disks, self._broker_disks, self._duty]
         return found if self._database is None else [*found, self._database]
 
     def sight(self) -> Sight:
@@ -86,6 +90,7 @@ class Eyes:
             self._copies.seen,
             {**(self._disks.seen or {}), **(self._broker_disks.seen or {})},
             self._gateways.seen,
+            self._duty.seen,
         )
 
     def hanging(self, for_s: float) -> list[str]:
@@ -101,7 +106,7 @@ class Eyes:
         if all(p.seen is None or p.seen.trouble for p in self._brokers.values()):
             return []  # Kafka is away, and that is seen
         now_s = self._clock()
-        of_kafka: list[Probe[Any]] = [self._log, self._copies, self._gateways]
+        of_kafka: list[Probe[Any]] = [self._log, self._copies, self._gateways, self._duty]
         return [p.name for p in of_kafka if p.seen is None or now_s - p.seen.asked_s > for_s]
 
 

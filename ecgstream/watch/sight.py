@@ -1,7 +1,8 @@
 """What the probes have seen. Times are of the watch's clock, in s (``clock.AwakeClock``)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 Spot = tuple[str, int]
 """A topic and one of its partitions."""
@@ -64,12 +65,20 @@ class Disk:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """What a gateway has said last. ``oldest_s``: how long its oldest spooled record waits; 0: none does."""
+    """What a gateway has said last.
+
+    Args:
+        oldest_s: how long its oldest spooled record waits; 0: none does.
+        lost: how much of what it will never send, by name of the figure.
+        lost_s: how long ago the last of it was lost; ``None``: nothing was.
+    """
 
     heard_s: float
     oldest_s: float = 0.0
     spooled: int = 0
     disk_free: int | None = None
+    lost: Mapping[str, float] = field(default_factory=dict)
+    lost_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,35 @@ class Gateways:
 
 
 @dataclass(frozen=True, slots=True)
+class Hole:
+    """Nobody is on duty in a team, who watches a region.
+
+    Args:
+        begins: in the team's zone; ``None``: it has begun.
+        ends: the same; ``None``: nobody is on duty for as far as was looked.
+    """
+
+    team: str
+    region: str
+    zone: str
+    begins: datetime | None
+    ends: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """The holes of the roster that holds; none: there is none, or no roster.
+
+    Args:
+        unread: why the one that was published last cannot be read.
+    """
+
+    asked_s: float
+    holes: Sequence[Hole] = ()
+    unread: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Sight:
     """All that is seen now; ``None``: not seen yet, or not to be watched."""
 
@@ -91,3 +129,4 @@ class Sight:
     copies: Copies | None = None
     disks: Mapping[str, Disk] = field(default_factory=dict)
     gateways: Gateways | None = None
+    duty: Duty | None = None

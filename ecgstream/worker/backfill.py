@@ -1,7 +1,8 @@
 """The backfill lane: what gateways send afterwards, behind gaps that are too long to fill in order.
 
 A device's stretch begins with the state that the live lane had before the gap, and ends with ``BacklogEnd``.
-A stretch whose gap is not known begins cold, with the settings that the device had last.
+A stretch whose gap is not known begins cold, with the settings that the device had last. It is nobody's where
+it was measured before it was told who wears the device now: a file may be older than that.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from ecgstream.worker.unfinished import decoded
 from schemas import codec, topics
 from schemas.bundle import Bundle, Gathered
 from schemas.errors import BadRecordError
-from schemas.records import BacklogEnd, Condition, Control, Lane, Snapshot, SnapshotKind
+from schemas.records import Association, BacklogEnd, Condition, Control, Lane, Snapshot, SnapshotKind
 
 log = structlog.get_logger()
 
@@ -59,15 +60,15 @@ class Backfill(Partition):
             if offset[entry] < self._resume.get(device, 0):
                 rows[entry] = -1
             elif device not in self._running:
-                self._begin(device, *first.get(entry, (0, 0)))
+                self._begin(device, *first.get(entry, (0, 0, 0)))
         wanted = rows >= 0
         self._mark_dirty(rows[wanted], offset[wanted])
         events = self._bank.push(bundle, rows, np.arange(len(records)).repeat(gathered.devices))
         source = self._source(offset, gathered.created_ns.repeat(gathered.devices))
         self._put_out(events, bundle.devices, source)
 
-    def _begin(self, device: str, session: int, sample: int) -> None:
-        """Begin a device's stretch, at a sample of a session."""
+    def _begin(self, device: str, session: int, sample: int, start_ns: int) -> None:
+        """Begin a device's stretch, at a sample of a session, measured at ``start_ns``; all 0: by numbers."""
         self._running.add(device)
         gap = self._live.gap(device, session, sample)
         try:
@@ -77,6 +78,8 @@ class Backfill(Partition):
             state = self._live.last_state(device)
             if state is not None:
                 self._bank.forget(self._bank.restore(device, state))
+                if 0 < start_ns < self._live.worn_since_ns(device):
+                    self._bank.control(Control("", device, 0, 0, 0, "", Association("")))
         except StateError as error:
             log.warning("gap_refused", device=device, session=session, reason=str(error))
             for encoded in gap.controls if gap is not None else ():
@@ -90,12 +93,11 @@ class Backfill(Partition):
                 self.outbox.append(outputs.of_condition(outputs.ended(begun, self.generation)))
 
 
-def _first_packets(bundle: Bundle) -> dict[int, tuple[int, int]]:
-    """Return the session and the first sample of the first packet of each entry that has one."""
+def _first_packets(bundle: Bundle) -> dict[int, tuple[int, int, int]]:
+    """Return session, first sample and start (UTC ns) of the first packet of each entry that has one."""
     p = bundle.packet
-    first: dict[int, tuple[int, int]] = {}
-    for entry, session, sample in zip(
-        p.device.tolist(), p.session.tolist(), p.first_sample.tolist(), strict=True
-    ):
-        first.setdefault(entry, (session, sample))
+    first: dict[int, tuple[int, int, int]] = {}
+    columns = (p.device, p.session, p.first_sample, p.start_ns)
+    for entry, session, sample, start_ns in zip(*(column.tolist() for column in columns), strict=True):
+        first.setdefault(entry, (session, sample, start_ns))
     return first

@@ -7,7 +7,7 @@ once a day only.
 from collections.abc import Iterable
 
 from schemas import codec
-from schemas.records import BacklogEnd, Control, Limits
+from schemas.records import Association, BacklogEnd, Control, Limits
 
 MOST = 64
 """Records kept a device: more than the registry tells at once."""
@@ -20,7 +20,10 @@ class Controls:
         self._of: dict[str, dict[tuple[object, ...], bytes]] = {}
 
     def add(self, control: Control) -> None:
-        """Take a record; one that says the same from the same sample on takes the older one's place."""
+        """Take a record; it takes the place of an older one of the same kind and sample.
+
+        One that is told again stays as it was first told: since when it holds is part of what is known.
+        """
         if not isinstance(control.change, BacklogEnd):
             self._keep(control, codec.encode(control))
 
@@ -28,7 +31,9 @@ class Controls:
         codes = tuple(m.code for m in control.change.limits) if isinstance(control.change, Limits) else ()
         key = (type(control.change).__name__, codes, control.session, control.from_sample)
         kept = self._of.setdefault(control.device, {})
-        kept.pop(key, None)
+        before = kept.pop(key, None)
+        if before is not None and codec.decode_as(Control, before).change == control.change:
+            encoded = before
         kept[key] = encoded
         while len(kept) > MOST:
             del kept[next(iter(kept))]
@@ -36,6 +41,11 @@ class Controls:
     def of(self, device: str) -> tuple[bytes, ...]:
         """Return a device's records, the oldest first."""
         return tuple(self._of.get(device, {}).values())
+
+    def worn_since_ns(self, device: str) -> int:
+        """Return when it was told who wears a device now, UTC ns of who told it; 0: it was not told."""
+        told = (codec.decode_as(Control, encoded) for encoded in reversed(self.of(device)))
+        return next((c.issued_ns for c in told if isinstance(c.change, Association)), 0)
 
     def restore(self, encoded: Iterable[bytes]) -> list[Control]:
         """Take what ``of`` gave back in; return the records."""

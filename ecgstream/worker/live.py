@@ -147,6 +147,10 @@ class Live(Partition):
         row = int(self._rows([device])[0])
         return self._bank.snapshot(row)
 
+    def worn_since_ns(self, device: str) -> int:
+        """See ``Controls.worn_since_ns``."""
+        return self._controls.worn_since_ns(device)
+
     def filled(self, device: str, session: int, sample: int) -> None:
         """Forget the gaps of a device up to a sample of a session; session 0: all."""
         kept = self._gaps.get(device, [])

@@ -46,6 +46,18 @@ def drip(handler: Handler) -> None:
             return
 
 
+def slow(handler: Handler) -> None:
+    """Take the page, and answer late, but in time."""
+    handler.server.receiver.over.wait(0.2)  # type: ignore[attr-defined]
+    status(200)(handler)
+
+
+def twice(handler: Handler) -> None:
+    """Answer once too often."""
+    status(200)(handler)
+    status(500)(handler)
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 

@@ -15,7 +15,7 @@ from schemas.records import AlertState, Lane, Phase, Priority
 from tests.alerts.timeline import LATE_S, SECOND, SESSION, Timeline
 
 ONSET, UPDATE, END = Phase
-ACTIVE, LATCHED, ENDED, ACKNOWLEDGED, LATE = AlertState
+ACTIVE, LATCHED, ENDED, ACKNOWLEDGED, LATE, CHECK, SILENCED = AlertState
 HOUR = 3600.0
 
 

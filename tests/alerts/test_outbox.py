@@ -11,7 +11,7 @@ from alerts.notify import NotifyError, Reason
 from alerts.outbox import Outbox
 from alerts.retry import LONGEST_S, delay_s
 from schemas.records import Alert, AlertState, Notification, NotificationState, Phase
-from tests.alerts.timeline import LATE_S, SECOND, SESSION, Timeline
+from tests.alerts.timeline import SECOND, SESSION, Timeline
 
 DUE, SENT, FAILED = NotificationState
 AWAY = NotifyError(Reason.UNREACHABLE, retryable=True)
@@ -19,7 +19,7 @@ REFUSED = NotifyError(Reason.REFUSED, retryable=False)
 
 
 def outbox() -> Outbox:
-    return Outbox("webhook", LATE_S, jitter=lambda: 0.0)
+    return Outbox(lambda _: ("webhook",), jitter=lambda: 0.0)
 
 
 def at(s: float) -> int:
@@ -127,3 +127,11 @@ def test_an_alert_that_is_forgotten_takes_its_entries_along() -> None:
 @given(st.integers(1, 10_000), st.floats(0, 1))
 def test_a_delay_is_bounded_and_never_nothing(attempts: int, jitter: float) -> None:
     assert 0.25 <= delay_s(attempts, jitter) <= LONGEST_S
+
+
+def test_a_clock_that_is_set_back_an_hour_puts_no_page_off_by_an_hour() -> None:
+    box = outbox()
+    (entry,) = owed(box, raised())
+    box.tried(entry.key, NotifyError(Reason.TIMEOUT, retryable=True), at(5))
+    assert box.to_try(at(5)) == []
+    assert [one.key for one in box.to_try(at(5 - 3600))] == [entry.key]

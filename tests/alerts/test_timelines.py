@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from alerts.pipeline import Pipeline
+from alerts.pipeline import Pipeline, Rules
 from alerts.priority import JUDGEMENTS, priority_of
 from alerts.state import State
 from schemas.conditions import Code
@@ -14,7 +14,7 @@ from schemas.records import AlertState, Phase, Priority
 from tests.alerts.timeline import LATE_S, SECOND, SESSION, Timeline
 
 ONSET, UPDATE, END = Phase
-ACTIVE, LATCHED, ENDED, ACKNOWLEDGED, LATE = AlertState
+ACTIVE, LATCHED, ENDED, ACKNOWLEDGED, LATE, CHECK, SILENCED = AlertState
 
 
 def test_high_priority_latches() -> None:
@@ -88,10 +88,10 @@ def test_after_a_restart_the_recorded_alerts_are_the_state() -> None:
     for t_s, phase in ((4, ONSET), (5, UPDATE), (9, END)):
         before.at(t_s, phase)
     for recorded in (before.said, before.said[::-1]):  # a paused pager may have written the older one last
-        after = Timeline(Pipeline(State.of(recorded), LATE_S))
+        after = Timeline(Pipeline(State.of(recorded), Rules(LATE_S)))
         assert after.pipeline.state.alerts == before.pipeline.state.alerts
         assert [after.at(t_s, phase) for t_s, phase in ((4, ONSET), (5, UPDATE), (9, END))] == [[], [], []]
-    half = Timeline(Pipeline(State.of(before.said[:2]), LATE_S))
+    half = Timeline(Pipeline(State.of(before.said[:2]), Rules(LATE_S)))
     assert [half.at(t_s, phase) for t_s, phase in ((4, ONSET), (5, UPDATE), (9, END))] == [
         [],
         [],

@@ -8,11 +8,13 @@ from typing import Any
 
 import yaml
 
-from ecgstream.cli import SERVICES, app
+from ecgstream.cli import DEVICES, SERVICES, app
 
 TOP = Path(__file__).resolve().parents[2]
 DEPLOY = TOP / "deploy"
 COMPOSE = DEPLOY / "compose.yaml"
+GATEWAYS = {"gateway", "receive", "import"}
+"""They stand where devices are, and have the same rights at Kafka."""
 ONCE = {"kafka-users", "migrate", "logins", "desk"}
 """What ends by itself."""
 VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
@@ -20,7 +22,7 @@ VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
 
 def services_of_the_cli() -> set[str]:
     """The commands that run for ever: one a service."""
-    return {name for name in app if SERVICES in app[name].group}
+    return {name for name in app if {SERVICES, DEVICES} & set(app[name].group)}
 
 
 def interpolated(text: str, **variables: str) -> str:

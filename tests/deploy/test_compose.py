@@ -11,12 +11,17 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from alerts.link import Links
+from devices.mqtt.client import LONGEST_BYTES, MOST_UNANSWERED
+from devices.mqtt.topics import ROOT
 from ecgstream.broker.access import Service
 from ecgstream.embedded.jars import KAFKA_VERSION
 from ecgstream.settings import PREFIX, Settings
+from ecgstream.web.codes import Codes
 from tests.deploy.composed import (
     COMPOSE,
     DEPLOY,
+    GATEWAYS,
     ONCE,
     TOP,
     compose,
@@ -29,6 +34,7 @@ FILE = compose()
 SERVICES: dict[str, dict[str, Any]] = FILE["services"]
 OURS = {name: s for name, s in SERVICES.items() if s["image"].startswith("ecgstream-")}
 LOADED_BY_THE_IMAGE = {f"{PREFIX}SECRETS", f"{PREFIX}SETTINGS"}
+FILES_OF_SECRETS = {"kafka_ca.pem", "codes", "receive.pem", "devices_ca.pem"}
 CONTAINERFILE = (DEPLOY / "images" / "Containerfile").read_text("utf-8")
 
 
@@ -85,7 +91,7 @@ def test_settings_exist_and_are_accepted(name: str, monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv(key, str(value))
     for target in targets:
         (tmp_path / Path(target).name).write_text(
-            "postgresql://x" if "database" in target else "some-secret-word"
+            "postgresql://x" if "database" in target else "some-secret-word" * 2
         )
     monkeypatch.setenv(f"{PREFIX}SECRETS", str(tmp_path))
     found = Settings()
@@ -101,9 +107,10 @@ def test_what_a_service_gets_of_secrets_is_its_own(name: str) -> None:
         if name == "kafka-users":
             continue  # it makes everybody's password
         setting = Path(target).name
-        assert setting in secret | {"kafka_ca.pem"}
+        assert setting in secret | FILES_OF_SECRETS
         if setting in ("kafka_password", "database"):
-            assert source.endswith(name.removesuffix("-1")), source
+            kind = "gateway" if name in GATEWAYS else name.removesuffix("-1")
+            assert source.endswith(kind), source
 
 
 def test_no_secret_is_in_it() -> None:
@@ -121,7 +128,7 @@ def test_secrets_are_those_that_the_script_makes(tmp_path: Path) -> None:
     wanted = {Path(s["file"]).name for s in FILE["secrets"].values()}
     there = {path.name for path in folder.iterdir()}
     assert wanted <= there
-    assert there - wanted == {"kafka_ca.key", "kafka_cluster_ca.key"}
+    assert there - wanted == {"kafka_ca.key", "kafka_cluster_ca.key", "devices_ca.key"}
     used = {source for service in SERVICES.values() for source in secret_targets(service).values()}
     assert used == set(FILE["secrets"])
 
@@ -130,6 +137,13 @@ def test_every_user_of_kafka_is_made() -> None:
     script = (DEPLOY / "compose" / "kafka-users").read_text("utf-8")
     (users,) = re.findall(r"for service in (.*); do", script)
     assert set(users.split()) == set(Service) - {Service.ADMIN}
+
+
+def test_the_broker_of_devices_lets_each_write_what_a_gateway_reads_and_bounds_it_alike() -> None:
+    rules = (DEPLOY / "compose" / "mosquitto.acl").read_text("utf-8").splitlines()
+    assert {f"topic read {ROOT}/#", f"pattern write {ROOT}/+/%u/#"} <= set(rules)
+    said = (DEPLOY / "compose" / "mosquitto.conf").read_text("utf-8").splitlines()
+    assert {f"max_inflight_messages {MOST_UNANSWERED}", f"max_packet_size {LONGEST_BYTES}"} <= set(said)
 
 
 def made(tmp_path: Path, *hosts: str) -> Path:
@@ -160,7 +174,9 @@ def test_certificates_hold_for_the_names_that_are_used(tmp_path: Path) -> None:
     folder = made(tmp_path, "centre.example.org", "192.0.2.7")
     for name in ("kafka", "localhost", "127.0.0.1", "centre.example.org", "192.0.2.7"):
         assert shakes_hands(folder / "kafka_clients.pem", folder / "kafka_ca.pem", name)
-    assert shakes_hands(folder / "mosquitto.pem", folder / "kafka_ca.pem", "mosquitto")
+    for name in ("mosquitto", "receive"):
+        assert shakes_hands(folder / f"{name}.pem", folder / "kafka_ca.pem", name)
+    assert shakes_hands(folder / "receive.pem", folder / "kafka_ca.pem", "centre.example.org")
     with pytest.raises(ssl.SSLCertVerificationError):
         shakes_hands(folder / "kafka_clients.pem", folder / "kafka_ca.pem", "elsewhere.example.org")
     with pytest.raises(ssl.SSLCertVerificationError):
@@ -191,13 +207,27 @@ def test_logins_are_made_as_the_document_on_access_says() -> None:
     document = (TOP / "docs" / "access.md").read_text("utf-8")
     block = document.partition("### Logins of the services")[2].partition("```sql\n")[2].partition("```")[0]
     role = r"CREATE ROLE (\w+) LOGIN CONNECTION LIMIT (\d+) IN ROLE (\w+);"
-    wanted = [found for found in re.findall(role, block) if found[0] != "web_1"]  # there is no web here yet
+    wanted = re.findall(role, block)
     assert len(wanted) >= 3
     for login, limit, group in wanted:
         assert f"ALTER ROLE {login} LOGIN CONNECTION LIMIT {limit} PASSWORD :'{login[:-2]}';" in made
         assert f"GRANT {group} TO {login};" in made
         for line in re.findall(rf"ALTER ROLE {login} SET .*;", block):
             assert line in made
+
+
+def test_pager_and_web_have_the_key_of_links_and_nobody_else() -> None:
+    have = {name for name, service in SERVICES.items() if "link_key" in secret_targets(service).values()}
+    assert have == {"pager", "web"}
+    told = compose(ECGSTREAM_WEB_URL="https://monitor.example")["services"]
+    assert {told[name]["environment"][f"{PREFIX}WEB_URL"] for name in have} == {"https://monitor.example"}
+
+
+def test_what_is_made_for_the_web_is_of_use_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = made(tmp_path)
+    monkeypatch.setenv(f"{PREFIX}SECRETS", str(folder))
+    assert Links(Settings().link_key.get_secret_value(), "")
+    assert not Codes(folder / "codes").match("li", "428617")  # empty: nobody can answer
 
 
 def test_servers_are_published_on_loopback_only() -> None:
@@ -209,7 +239,7 @@ def test_servers_are_published_on_loopback_only() -> None:
 def test_only_those_who_must_can_get_out() -> None:
     assert FILE["networks"]["inside"] == {"internal": True}
     out = {name for name, service in OURS.items() if "outside" in service["networks"]}
-    assert out == {"pager", "watch"}
+    assert out == {"pager", "watch", "web", "monitor", "receive"}  # the last three: ports are published
 
 
 def test_the_broker_and_database_are_those_of_the_tests() -> None:

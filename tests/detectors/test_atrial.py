@@ -12,7 +12,7 @@ from detectors import atrial
 from detectors.evidence import NAMES
 from detectors.irregularity import FEATURES, SECOND, TURNING, describe
 from detectors.monitor import Monitor
-from detectors.weights import weights
+from detectors.trees import trees
 from schemas import wfdb
 from schemas.conditions import Code
 from tests.detectors import synthetic as syn
@@ -206,9 +206,8 @@ def test_patterns_of_ectopy_show_in_the_features():
     assert breathing[TURNING] < random[TURNING] < bigeminy[TURNING]
 
 
-def test_each_feature_has_its_weight():
-    assert len(FEATURES) == len(set(FEATURES))
-    assert weights("atrial", FEATURES).all()
+def test_each_feature_is_asked():
+    assert set(trees("atrial", FEATURES)["feature"].tolist()) == {-1, *range(len(FEATURES))}
 
 
 def test_real_ventricular_ectopy_is_no_fibrillation():

@@ -131,6 +131,20 @@ def test_what_fails_is_handed_over_again_in_order_before_all_else() -> None:
     assert order == [1, 2, 3, 4]
 
 
+def test_what_is_lost_is_wanted_no_longer_and_the_rest_goes_in_order() -> None:
+    lanes = waiting(*(second("a", n) for n in range(5)))
+    lanes.handed(0, [second("a", 0)])
+    assert [(lanes.wants(n), lanes.may_have_gone(n)) for n in (0, 1)] == [(True, True), (True, False)]
+    lanes.failed()
+    for number in (0, 2):
+        lanes.drop(number)
+    order = []
+    while (number := lanes.next_live()) is not None:
+        lanes.handed(number, [second("a", number)])
+        order.append(number)
+    assert order == [1, 3, 4]
+
+
 # -- a gateway, its crashes, and Kafka, on paper
 
 

@@ -142,6 +142,13 @@ def test_a_file_of_something_else_is_refused(data: bytes) -> None:
         unpack(data)
 
 
+@pytest.mark.parametrize("head", [b'{"version": 1, "as_of_ns": 1e999, "sha256": ""}', b'{"a":' * 100_000])
+def test_a_file_whose_head_cannot_be_meant_is_refused(head: bytes) -> None:
+    line, _, body = pack(Enrolments(), 5).partition(b"\n")
+    with pytest.raises(CacheError):
+        unpack(line[: line.index(b"{")] + head + b"\n" + body)
+
+
 def test_a_file_of_another_version_says_so() -> None:
     line, _, body = pack(Enrolments(), 5).partition(b"\n")
     begin = line.index(b"{")

@@ -68,11 +68,12 @@ class FakePublisher:
     def start(self, patience_s: float) -> None:
         self.started_at.append((self.clock.s, len(self.got)))
 
-    def publish(self, bundles: Sequence[Bundle]) -> None:
+    def publish(self, bundles: Sequence[Bundle]) -> bool:
         assert bundles
         for bundle in bundles:
             self.got.append((self.clock.s, bundle))
             self.clock.s += self.costs_s
+        return True
 
     def refuse(self) -> None:
         self.refused += 1

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from devices import bounds
 from devices import publisher as module
+from devices.bounds import Bounds
 from devices.errors import LineError, SpoolDamagedError
 from devices.publisher import Publisher
 from devices.spool import Spool
 from schemas import codec
-from schemas.records import GatewayStatus
+from schemas.records import GatewayStatus, Refusal
 from tests.devices.lines import FakeLine, Sent, seqs
 from tests.devices.spooling import bundle
 
@@ -134,6 +136,40 @@ def test_how_it_stands_is_told_at_the_start_every_few_seconds_and_at_the_end(spo
     assert seen[-1][1].records == 1
 
 
+def test_while_kafka_is_away_the_spool_stays_within_its_bounds_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "YOUNG_S", -1.0)
+    kafka = Kafka()
+    kafka.is_there = False
+    with (
+        closing(Spool(tmp_path / "gw.spool")) as spool,
+        closing(publisher(spool, kafka, bounds=Bounds(max_bytes=10_000.0))) as p,
+    ):
+        p.publish([bundle(n) for n in range(100)])
+        p.start(0.05)
+        until(lambda: spool.held().bytes <= 10_000)
+        kafka.is_there = True
+        until(lambda: p.settled(0.1))
+    lost = spool.tally.lost
+    assert len(seqs(kafka.log()) + seqs(kafka.log(), "ecg.backfill")) + lost.ecg_s == 100
+    assert seqs(kafka.log()) == [99]
+    said = kafka.statuses()[-1]
+    assert (said.lost_numbers, said.lost_ecg_s) == (lost.numbers, lost.ecg_s)
+    assert said.lost_ns is not None
+
+
+def test_what_can_never_be_taken_is_told_once_kafka_is_there(spool: Spool) -> None:
+    kafka = Kafka()
+    with closing(publisher(spool, kafka)) as p:
+        p.refusals.tell("hl7", "mon-1", "no OBX", b"content")
+        p.start(5.0)
+        until(lambda: [s for s in kafka.log() if s.topic == "ecg.refused"])
+    (sent,) = [s for s in kafka.log() if s.topic == "ecg.refused"]
+    assert (sent.key, sent.partition) == (b"gw", zlib.crc32(b"gw") % PARTITIONS)
+    assert codec.decode_as(Refusal, sent.value).device == "mon-1"
+
+
 def test_a_kafka_that_acknowledges_nothing_counts_as_away(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,13 +177,27 @@ def test_a_kafka_that_acknowledges_nothing_counts_as_away(
     kafka = Kafka()
     said: list[str] = []
     with closing(publisher(spool, kafka)) as p:
-        monkeypatch.setattr(p.standing, "say", lambda *_, away, trouble: said.append(away))
+        monkeypatch.setattr(p.standing, "say", lambda *_, away, **__: said.append(away))
         p.start(5.0)
         kafka.lines[0].at_once = False
         p.publish([bundle(0)])
         until(lambda: "it acknowledges nothing" in said)
         kafka.lines[0].acknowledge()
         until(lambda: p.settled(0.1) and said[-1] == "")
+
+
+def test_a_line_that_says_nothing_for_too_long_is_connected_anew(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HUNG_S", 0.2)
+    kafka = Kafka()
+    with closing(publisher(spool, kafka)) as p:
+        p.start(5.0)
+        kafka.lines[0].at_once = False
+        p.publish([bundle(0)])
+        until(lambda: p.settled(0.1))
+    assert seqs(kafka.log()) == [0]
+    assert kafka.lines[0].closed == [False]
 
 
 def test_acknowledgements_are_made_durable_though_no_device_gives_anything(

@@ -6,53 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from devices import shipper as module
 from devices.backlog import WINDOW
-from devices.bundler import Instant
 from devices.errors import LineError
 from devices.line import Outcome
-from devices.parts import parts_of
 from devices.shipper import Shipper
-from devices.spool import Spool
 from schemas import codec
 from schemas.bundle import Bundle
 from tests.devices.lines import FakeLine, ends, packets, seqs
-from tests.devices.spooling import RATE, SESSION, START_NS, bundle, packet, vital
-
-PARTITIONS = 4
-
-
-class Gateway:
-    """A spool and what ships it; ``restart`` is what a kill and a new start leave of them."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.s = 100.0
-        self.restart()
-
-    def restart(self) -> None:
-        if hasattr(self, "spool"):
-            self.spool._connection.close()  # what is not committed is lost
-        self.spool = Spool(self.path)
-        self.shipper = Shipper(self.spool, gateway="gw", partitions=PARTITIONS)
-
-    def take(self, *bundles: Bundle) -> None:
-        records = [self.spool.put(b.shard, b.created_ns, b.encode(), parts_of(b)) for b in bundles]
-        self.spool.commit()
-        for record in records:
-            self.shipper.take(record)
-
-    def step(self, line: FakeLine, s: float = 0.0) -> float:
-        self.s += s
-        return self.shipper.step(line, Instant(self.s, START_NS))  # type: ignore[arg-type]
-
-    def drain(self, line: FakeLine) -> None:
-        line.at_once = True
-        line.acknowledge()
-        for _ in range(10_000):
-            self.step(line, 0.1)
-            if self.spool.is_empty:
-                return
-        raise AssertionError("it comes to no end")
+from tests.devices.shipping import Gateway
+from tests.devices.spooling import RATE, SESSION, bundle, packet, vital
 
 
 @pytest.fixture
@@ -300,3 +263,13 @@ def test_a_disk_that_takes_nothing_does_not_hold_up_the_live_signal(gateway: Gat
     gateway.drain(line)
     assert seqs(line.log) == list(range(30))
     gateway.spool._connection.execute("PRAGMA query_only = 0")
+
+
+def test_a_start_that_takes_long_says_that_it_lives(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_BEAT_RECORDS", 10)
+    gateway.take(*(bundle(n) for n in range(35)))
+    beats: list[None] = []
+    Shipper(gateway.spool, gateway="gw", partitions=4, beat=lambda: beats.append(None))
+    assert len(beats) == 4

@@ -70,9 +70,9 @@ def test_each_trouble_is_expected_and_all_kinds_are_there(beds: dict[str, Source
 
 
 def test_it_is_the_same_every_time_and_quick(beds: dict[str, Source]) -> None:
-    begun = time.monotonic()
+    begun = time.process_time()  # whatever else is at work
     again = ward()
-    assert time.monotonic() - begun < 15
+    assert time.process_time() - begun < 15
     for source in again:
         for a, b in zip(source.sessions, beds[source.device].sessions, strict=True):
             np.testing.assert_array_equal([n.value for n in a.numbers], [n.value for n in b.numbers])

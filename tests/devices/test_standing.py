@@ -1,17 +1,22 @@
 """What a gateway says of itself: early, at once, then once a minute, and when it is over."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from devices.spool import Held
+from devices.spool import Held, Spool
 from devices.standing import Disk, Standing
+from devices.tally import Lost
 from schemas.records import GatewayStatus
+from tests.devices.test_clock import packet
 
 GB = 10**9
 NS = 10**9
 HELD = Held(12, 3_400_000, 77)
+LOST = Lost(40, 2.5, 1.5, 3)
+"""By an earlier process."""
 
 
 class Log:
@@ -32,13 +37,15 @@ class Told:
     def __init__(self) -> None:
         self.log = Log()
         self.disk = Disk(100 * GB, 50 * GB)
-        self.standing = Standing("gw", "1.2", Path("spool"), disk=lambda _: self.disk, log=self.log)
+        self.standing = Standing(
+            "gw", "1.2", Path("spool"), lost=LOST, disk=lambda _: self.disk, log=self.log
+        )
 
     def say(
-        self, now_s: float, *, away: str = "", trouble: str = ""
+        self, now_s: float, *, away: str = "", trouble: str = "", lost: Lost = LOST
     ) -> list[tuple[str, str, dict[str, Any]]]:
         self.log.said.clear()
-        self.standing.say(now_s, HELD, away=away, trouble=trouble)
+        self.standing.say(now_s, HELD, lost, away=away, trouble=trouble)
         return list(self.log.said)
 
 
@@ -95,10 +102,40 @@ def test_a_spool_that_cannot_be_written_is_an_error(told: Told) -> None:
     assert "kept in memory" in text
 
 
-def test_the_record_counts_devices_of_the_last_minute(told: Told) -> None:
+def test_the_record_counts_devices_of_the_last_minute(told: Told, tmp_path: Path) -> None:
     told.standing.hear(["a", "b"], 10 * NS)
     told.standing.hear(["b", "c"], 60 * NS)
     told.standing.refused = 3
-    assert told.standing.status(75 * NS, HELD, 4) == GatewayStatus(
-        "gw", 75 * NS, 2, 12, 3_400_000, 77, 4, 3, 50 * GB, "1.2"
-    )
+    with closing(Spool(tmp_path / "gw.spool")) as spool:
+        spool.tally.lose(LOST)
+        spool.tally.lost_ns = 66
+        assert told.standing.status(75 * NS, HELD, 4, spool.tally) == GatewayStatus(
+            "gw", 75 * NS, 2, 12, 3_400_000, 77, 4, 3, 50 * GB, "1.2", 40, 2.5, 1.5, 3, 66
+        )
+
+
+def test_what_is_lost_is_an_error_until_nothing_more_was_for_a_minute(told: Told) -> None:
+    assert told.say(0) == []
+    more = Lost(41, 2.5, 1.5, 3)
+    ((level, text, figures),) = told.say(5, lost=more)
+    assert (level, figures["lost"]) == ("error", {"numbers": 41, "wave_s": 2.5, "ecg_s": 1.5, "records": 3})
+    assert "data of devices are lost" in text
+    assert told.say(60, lost=more) == []
+    more = Lost(42, 2.5, 1.5, 3)
+    assert [said[0] for said in told.say(64, lost=more)] == []
+    assert [said[0] for said in told.say(70, lost=more)] == ["error"]
+    ((level, text, _),) = told.say(125, lost=more)
+    assert (level, text) == ("info", "nothing more is lost")
+
+
+def test_a_device_whose_clock_is_off_is_said_and_counted(told: Told, tmp_path: Path) -> None:
+    for s in range(200):
+        told.standing.time(packet(s, ahead_s=7.0 if s < 90 else 0.0))
+    assert [(level, figures) for level, _, figures in told.log.said] == [
+        ("warning", {"device": "a", "ahead_s": 6.9}),
+        ("info", {"device": "a"}),
+    ]
+    for s in range(200, 300):
+        told.standing.time(packet(s, ahead_s=7.0))
+    with closing(Spool(tmp_path / "gw.spool")) as spool:
+        assert told.standing.status(75 * NS, HELD, 4, spool.tally).clocks_off == 1

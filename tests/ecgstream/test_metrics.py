@@ -19,7 +19,7 @@ from ecgstream.settings import Settings
 
 LABELS = {
     "service", "version", "partition", "reason", "result", "topic", "table", "priority", "channel", "state",
-    "server", "group", "code", "le",
+    "server", "group", "code", "le", "outcome", "status",
 }  # fmt: skip
 """Each of a bounded set; none of them names a device, a gateway or a patient."""
 

@@ -11,9 +11,10 @@ from devices.enrolment import Enrolments
 from devices.errors import NotAdmittedError
 from devices.shipper import Shipped
 from devices.source import Session, Source, Wave
-from ecgstream import gateway_metrics, play
+from ecgstream import edge, gateway_metrics, play
 from ecgstream.broker.errors import BrokerError
-from ecgstream.play import admit, demo_devices, kafka_is_there
+from ecgstream.edge import kafka_is_there
+from ecgstream.play import admit, demo_devices
 from ecgstream.settings import Settings
 from schemas import mdc
 from schemas.records import Enrolment, GatewayStatus
@@ -73,7 +74,7 @@ def test_the_demo_devices_are_known_without_simulating_them() -> None:
 
 
 def test_a_broker_that_is_away_does_not_keep_a_gateway_from_starting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(play, "KAFKA_PATIENCE_S", 0.0)
+    monkeypatch.setattr(edge, "KAFKA_PATIENCE_S", 0.0)
     assert not kafka_is_there(Settings(kafka="127.0.0.1:1"))
 
 
@@ -81,7 +82,7 @@ def test_a_broker_that_refuses_us_ends_the_gateway_with_what_to_do(monkeypatch: 
     def refuse(*_: Any) -> None:
         raise BrokerError("user gw-1 may not WRITE TOPIC ecg.ingest: an admin must run …")
 
-    monkeypatch.setattr(play, "check", refuse)
+    monkeypatch.setattr(edge, "check", refuse)
     with pytest.raises(SystemExit, match="ecgstream gateway: user gw-1 may not WRITE"):
         kafka_is_there(Settings(kafka="127.0.0.1:1"))
 
@@ -93,13 +94,19 @@ def test_a_gateways_name_names_its_files(name: str) -> None:
 
 
 def test_metrics_are_what_was_counted_since_the_start() -> None:
-    status = GatewayStatus("gw", 5, 8, 12, 3400, 4, 2, 6, 77, "1.2")
+    status = GatewayStatus("gw", 5, 8, 12, 3400, 4, 2, 6, 77, "1.2", 40, 2.5, 1.5, 3, 99, 2)
     for shipped in (Shipped(3, 1000), Shipped(5, 1700)):
         gateway_metrics.show(status, shipped)
     found = {
         name: REGISTRY.get_sample_value(f"ecgstream_gateway_{name}")
         for name in ("bundles_total", "bytes_total", "refused_total", "spooled_records", "disk_free_bytes")
     }
+    lost = [
+        REGISTRY.get_sample_value(f"ecgstream_gateway_lost_{name}_total")
+        for name in ("numbers", "wave_seconds", "ecg_seconds", "records")
+    ]
+    assert lost == [40, 2.5, 1.5, 3]
+    assert REGISTRY.get_sample_value("ecgstream_gateway_clocks_off") == 2
     assert found == {
         "bundles_total": 5,
         "bytes_total": 1700,

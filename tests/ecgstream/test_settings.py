@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from ecgstream.settings import Settings, origin
 
@@ -77,7 +78,7 @@ def test_settings_are_printed_with_their_origin_and_secrets_masked(monkeypatch: 
     assert "hunter2" not in said.stdout
 
 
-@pytest.mark.parametrize("service", ["worker", "sink", "pager", "gateway", "watch"])
+@pytest.mark.parametrize("service", ["worker", "sink", "pager", "web", "gateway", "watch"])
 def test_a_service_without_an_address_says_what_to_do(service: str) -> None:
     said = run(service)
     assert said.returncode != 0
@@ -94,6 +95,34 @@ def test_a_wrong_setting_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(said.stderr.splitlines()) == 1
 
 
+def test_all_services_may_be_told_where_the_web_is_and_the_two_without_its_key_say_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ECGSTREAM_WEB_URL", "https://monitor.example")
+    assert Settings().link_key.get_secret_value() == ""
+    monkeypatch.setenv("ECGSTREAM_KAFKA", "127.0.0.1:9")
+    for service in ("pager", "web"):
+        said = run(service)
+        assert (said.returncode, len(said.stderr.splitlines())) == (1, 1)
+        assert "ECGSTREAM_LINK_KEY" in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("link_key", "k" * 31),
+        ("web_url", "http://monitor.example"),
+        ("web_url", "https://monitor.example/ecg"),
+        ("web_url", "monitor.example"),
+        ("monitor_url", "http://ward.example"),
+    ],
+)
+def test_a_key_that_is_short_or_an_address_that_is_none_is_refused(name: str, value: str) -> None:
+    with pytest.raises(ValidationError, match=name):
+        Settings(**{name: value})
+    assert Settings(link_key="k" * 32, web_url="http://127.0.0.1:8080").web_url
+
+
 COMMANDS = [
     "demo",
     "up",
@@ -101,6 +130,7 @@ COMMANDS = [
     "worker",
     "sink",
     "pager",
+    "web",
     "registry",
     "watch",
     "migrate",
@@ -129,3 +159,24 @@ def test_settings_are_explained_once() -> None:
     assert "--kafka" not in run("worker", "--help").stdout
     said = run("settings").stdout
     assert all(name in said for name in ("kafka", "database", "checkpoint_s", "default"))
+
+
+@pytest.mark.parametrize(
+    "url", ["", "https://grafana.example/path", "http://127.0.0.1:3000", "http://grafana:3000"]
+)
+def test_grafana_is_reached_where_nobody_reads_along(url: str) -> None:
+    assert Settings(grafana_url=url).grafana_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://grafana.example",
+        "https://me:token@grafana.example",
+        "https://grafana.example?verify=false",
+        "grafana.example",
+    ],
+)
+def test_a_token_goes_over_no_open_line(url: str) -> None:
+    with pytest.raises(ValidationError, match="https address"):
+        Settings(grafana_url=url)

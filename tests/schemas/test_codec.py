@@ -68,12 +68,19 @@ conditions = st.builds(
 alerts = st.builds(
     records.Alert, names, names, names, times, names, st.sampled_from(records.Priority),
     st.sampled_from(records.AlertState), counts, times, counts, times, finite, st.none() | times, evidence,
-    times, times, times, st.integers(0, 99), counts, st.none() | times, names, names,
+    times, times, times, st.integers(0, 99), counts, st.none() | times, names, names, facilities,
+    st.booleans(), st.none() | times, st.none() | times, names, names, names,
+    st.integers(0, 9), st.integers(0, 9),
+    st.none() | times,
+    st.lists(st.builds(records.Called, st.integers(0, 9), names), max_size=3).map(tuple),
+    st.lists(st.builds(records.Turn, times, names, names, names), max_size=3).map(tuple),
 )  # fmt: skip
-acknowledgements = st.builds(records.Acknowledgement, names, names, names, names, times)
+acknowledgements = st.builds(
+    records.Acknowledgement, names, names, names, names, times, st.sampled_from(records.Act), finite
+)
 notifications = st.builds(
     records.Notification, names, names, names, names, st.sampled_from(records.NotificationState),
-    st.integers(0, 99), names, times, st.none() | times, st.integers(0, 99),
+    st.integers(0, 99), names, times, st.none() | times, st.integers(0, 99), names,
 )  # fmt: skip
 segments = st.builds(
     records.Segment, names, times, st.sampled_from(records.Lane), counts, times, st.none() | counts,
@@ -88,13 +95,17 @@ snapshots = st.builds(
 )  # fmt: skip
 statuses = st.builds(
     records.GatewayStatus, names, times, st.integers(0, 99), counts, counts, st.none() | times, counts,
-    counts, counts, names,
+    counts, counts, names, counts, finite, finite, counts, st.none() | times,
+    st.integers(0, 99),
 )  # fmt: skip
 digests = st.just(b"") | st.binary(min_size=32, max_size=32)
 enrolments = st.builds(
     records.Enrolment, names, st.sampled_from(["bedside monitor", "床旁监护仪", ""]), facilities,
     st.integers(0, 4095), leads, digests, st.sampled_from(["", "CN=dev-1,O=乡卫生院"]), st.booleans(), times,
 )  # fmt: skip
+refusals = st.builds(
+    records.Refusal, names, times, names, names, names, names, counts, st.binary(max_size=16)
+)
 dead = st.builds(records.DeadLetter, names, st.integers(0, 99), counts, names, st.binary(max_size=50))
 
 
@@ -118,6 +129,7 @@ def same_packet(a: records.Packet, b: records.Packet) -> bool:
         snapshots,
         statuses,
         dead,
+        refusals,
         enrolments,
     )
 )

@@ -19,6 +19,7 @@ from schemas.records import (
     Condition,
     Control,
     Enrolled,
+    GatewayStatus,
     Lane,
     Limit,
     Limits,
@@ -158,6 +159,15 @@ def test_settings_with_news2_are_read_by_a_reader_of_version_3_without_it(news2:
     assert read["change"] == ("ecgstream.Settings", {"category": "ADULT", "paced": True})
 
 
+def test_a_gateway_of_before_has_said_nothing_of_losses() -> None:
+    old = version("GatewayStatus", 1)
+    said = GatewayStatus("gw", 5, 3, 2, 100, None, 0, 1, 10**9, "0.1.0")
+    row = {name: getattr(said, name) for name in (f["name"] for f in old.source["fields"])}
+    out = io.BytesIO()
+    schemaless_writer(out, old.parsed, row)
+    assert codec.decode(old.header + out.getvalue()) == said
+
+
 def test_no_published_schema_file_ever_changes() -> None:
     # Not part of the fingerprint, yet part of the wire: the layout of the columns.
     known = json.loads((Path(__file__).parent / "published.json").read_text())
@@ -194,6 +204,10 @@ def test_conditions_and_trends_of_version_1_are_of_the_live_lane() -> None:
     out = io.BytesIO()
     schemaless_writer(out, old.parsed, values)
     assert codec.decode_as(Trends, old.header + out.getvalue()).lane == Lane.LIVE
+    broken = io.BytesIO()
+    schemaless_writer(broken, old.parsed, values | {"minute_ns": b"half a row"})
+    with pytest.raises(BadRecordError, match="minute_ns is no whole number of rows"):
+        codec.decode(old.header + broken.getvalue())
     phase = Condition("i", "d", "", 1, "ASYSTOLE", Phase.ONSET, 1, 2, 3, 4, 0.5, {}, 5, 0, 6, 7, "v")
     out = io.BytesIO()
     schemaless_writer(out, version("Condition", 1).parsed, codec._shallow(phase))

@@ -59,7 +59,7 @@ def differences(connection: psycopg.Connection) -> list[str]:
         for role, row in table("role").items()
     }
     pairs = (
-        (catalogue.rights(connection), {name: granted(row) for name, row in table("object").items()}),
+        (catalogue.rights(connection), {name: granted(name, row) for name, row in table("object").items()}),
         (catalogue.groups(connection), roles),
     )
     return [
@@ -70,14 +70,14 @@ def differences(connection: psycopg.Connection) -> list[str]:
     ]
 
 
-def granted(row: dict[str, str]) -> dict[str, str]:
-    """Return role to rights, from a row of the document's table."""
-    people = row["people"]
+def granted(name: str, row: dict[str, str]) -> dict[str, str]:
+    """Return role to rights, from a row of the document's table: letters read a view, or call a function."""
+    people, right = row["people"], "E" if name.endswith("()") else "S"
     if people.startswith("everybody: "):
         groups = {"everybody": people.removeprefix("everybody: ")}
     elif set(people.split()) <= set("ckxaos"):
-        groups = {f"ecg_{kind}": "S" for kind in kinds(people)}
-        groups = {"ecg_reader": "S"} if len(groups) == len(Kind) else groups
+        groups = {f"ecg_{kind}": right for kind in kinds(people)}
+        groups = {"ecg_reader": right} if len(groups) == len(Kind) else groups
     else:
         groups = {"ecg_reader": people}
     others = {role: row[role] for role in (*INFRASTRUCTURE, "own rule")}

@@ -29,6 +29,10 @@ from tests.system.tools import tool
 CONTAINERFILE = DEPLOY / "images" / "Containerfile"
 _KAFKA, _DATABASE = "kafka:9093", "timescaledb:5432/ecgstream"
 _NOBODY = "127.0.0.1:9"
+PAGES = "web:8080"
+"""As whom to ask for what the web shows."""
+LOGIN = "monitor:8090"
+"""As whom to ask for what the monitor shows."""
 _DONE = "/tmp/done"  # noqa: S108 - of the container
 _END_OF_NODE = "# --- The same on all"
 _DOORS = """
@@ -101,6 +105,8 @@ class Composed:
         own = self.folder / "own" / name
         own.mkdir(parents=True, exist_ok=True)
         told |= {"ECGSTREAM_METRICS_HOST": "127.0.0.1", "ECGSTREAM_METRICS_PORT": str(self._port(name))}
+        told |= {"ECGSTREAM_WEB_HOST": "127.0.0.1", "ECGSTREAM_WEB_PORT": str(self._port(PAGES))}
+        told |= {"ECGSTREAM_MONITOR_HOST": "127.0.0.1", "ECGSTREAM_MONITOR_PORT": str(self._port(LOGIN))}
         replaced = {
             "/run/secrets": str(self._here(name)),
             "/var/lib/ecgstream": str(own),
@@ -137,7 +143,7 @@ class Composed:
             env=self._of_database(name),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
         assert done.returncode == 0, f"{name}:\n{done.stdout}{done.stderr}"

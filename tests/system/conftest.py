@@ -6,27 +6,42 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Protocol
 
 import psycopg
 import pytest
+from playwright.sync_api import Browser
 from psycopg.conninfo import conninfo_to_dict
 
 from ecgstream.embedded.errors import ServiceUnavailableError
 from ecgstream.embedded.kafka import EmbeddedKafka
 from ecgstream.embedded.postgres import EmbeddedPostgres
 from tests.system import services
+from tests.system.browser import browser
+from tests.system.mosquitto import Mosquitto
 
 
 class _Service(Protocol):
     def start(self) -> str: ...
 
 
+HANGS_S = 900
+"""No test is timed: what takes so long hangs, on the slowest machine too."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever stands in this folder needs real services."""
+    """Whatever stands in this folder needs real services, and the time that they take."""
     for item in items:
         if item.path.is_relative_to(os.path.dirname(__file__)):  # noqa: PTH120
             item.add_marker(pytest.mark.system)
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(HANGS_S))
+
+
+def given(address: str) -> str | None:
+    """Return a service that runs already; tests beside each other have services of their own."""
+    return None if "PYTEST_XDIST_WORKER" in os.environ else os.environ.get(address)
 
 
 def lacking(why: Exception) -> None:
@@ -50,24 +65,42 @@ def started(service: _Service) -> str:
     raise why
 
 
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A real browser, for a module's tests."""
+    with ExitStack() as stack:
+        try:
+            found = stack.enter_context(browser())
+        except ServiceUnavailableError as error:
+            lacking(error)
+        yield found
+
+
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A broker's bootstrap address."""
-    given = os.environ.get(services.KAFKA)
-    if given:
-        yield given
+    if there := given(services.KAFKA):
+        yield there
         return
     broker = EmbeddedKafka(tmp_path_factory.mktemp("kafka"))
     yield started(broker)
     broker.stop()
 
 
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A broker of MQTT, as compose has it."""
+    broker = Mosquitto(tmp_path)
+    started(broker)
+    yield broker
+    broker.stop()
+
+
 @pytest.fixture(scope="session")
 def timescale_url() -> Iterator[str]:
     """A TimescaleDB superuser's URL (Apache edition)."""
-    given = os.environ.get(services.TIMESCALE)
-    if given:
-        yield given
+    if there := given(services.TIMESCALE):
+        yield there
         return
     server = services.Timescale()
     yield started(server)

@@ -27,7 +27,8 @@ def an_alert_is_acknowledged_at_the_desk(
     assert (told.returncode, told.stdout, told.stderr) == (
         1,
         "",
-        "ecgstream: user sink-1 may not WRITE TOPIC ecg.acknowledgements: "
+        "ecgstream: user sink-1 may not READ TOPIC ecg.roster, WRITE TOPIC ecg.acknowledgements, "
+        "WRITE TOPIC ecg.roster: "
         "an admin must run `ecgstream kafka grant desk sink-1`\n",
     )
     return True

@@ -18,12 +18,15 @@ from typing import Any
 from kafka import KafkaProducer
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 
-from alerts.notify import Webhook
+from alerts.channels.webhook import Webhook
+from alerts.contacts import Contacts
+from alerts.pipeline import Rules
 from alerts.state import State
 from ecgstream.clients import consumer, producer
 from ecgstream.member import Member
+from ecgstream.pager.channels import Channels
+from ecgstream.pager.pages import Pages
 from ecgstream.pager.recorded import read
-from ecgstream.pager.sender import Sender
 from ecgstream.pager.service import Pager
 from ecgstream.settings import Settings
 from ecgstream.topics import create_topics
@@ -35,11 +38,13 @@ from tests.alerts.receiver import Receiver
 
 SECOND = 1_000_000_000
 SESSION = time.time_ns()
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 PARTITION = 3
 
 
-def condition(device: str, phase: Phase, t_s: int, code: str = "ASYSTOLE") -> Condition:
+def condition(
+    device: str, phase: Phase, t_s: int, code: str = "ASYSTOLE", begin_ns: int = SESSION
+) -> Condition:
     return Condition(
         id=event_id(device, SESSION, code, 0),
         device=device,
@@ -48,9 +53,9 @@ def condition(device: str, phase: Phase, t_s: int, code: str = "ASYSTOLE") -> Co
         code=code,
         phase=phase,
         onset_sample=0,
-        onset_ns=SESSION,
+        onset_ns=begin_ns,
         sample=250 * t_s,
-        time_ns=SESSION + t_s * SECOND,
+        time_ns=begin_ns + t_s * SECOND,
         delay_s=float(t_s),
         evidence={"pause_s": float(t_s)},
         published_ns=time.time_ns(),  # so that it is not late, however slow the test
@@ -123,11 +128,14 @@ class Ward:
 
     def pager(self, url: str = "", sender: Any = None, clock_ns: Callable[[], int] = time.time_ns) -> Pager:
         group = f"pager-{self.name}"
+        channels = Channels(Contacts({}, {}), Webhook(url, timeout_s=1.0) if url else None)
         return Pager(
             Member(consumer(self.settings, group, partition_assignment_strategy=[RangePartitionAssignor])),
             producer(self.settings) if sender is None else sender,
             lambda partitions: read(self.settings, partitions),
-            Sender(Webhook(url, timeout_s=1.0).send) if url else None,
+            Rules(late_s=120.0),
+            Pages(channels.senders(), channels.budgets),
+            channels.of,
             clock_ns=clock_ns,
         )
 

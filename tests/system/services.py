@@ -1,7 +1,8 @@
 """The real parts of the tests: install, start and stop them.
 
     python -m tests.system.services install               Kafka's jars, TimescaleDB (and a Python 3.13),
-                                                          buildah, what checks deploy/ (tools)
+                                                          buildah, Chromium, Mosquitto, what checks
+                                                          deploy/ (tools)
     python -m tests.system.services run -- pytest …       start them, run the command, stop them
     python -m tests.system.services start | stop | status the same by hand
     python -m tests.system.services python313 -- ARGS     pytest ARGS under Debian 13's Python 3.13
@@ -30,6 +31,7 @@ from ecgstream.embedded.errors import ServiceUnavailableError
 from ecgstream.embedded.jars import cache_directory, kafka_classpath, kafka_is_here
 from ecgstream.embedded.kafka import EmbeddedKafka
 from ecgstream.embedded.process import lock_directory, tail
+from tests.system.browser import install_browser
 from tests.system.images import install_buildah
 from tests.system.python313 import python313
 from tests.system.timescale import INSTALL, Timescale, install_timescale, say, sweep, timescale_is_here
@@ -120,7 +122,7 @@ def stop() -> int:
     kept = _kept()
     if kept and "pid" in kept:
         os.kill(int(kept["pid"]), signal.SIGTERM)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while _kept() is not None:
             if time.monotonic() > deadline:
                 raise ServiceUnavailableError(f"process {kept['pid']} does not stop")
@@ -142,7 +144,7 @@ def status() -> int:
 def install() -> int:
     """Install everything that is not here; what cannot be had hinders nothing else."""
     lacking = []
-    for one in (kafka_classpath, install_timescale, install_buildah, install_tools):
+    for one in (kafka_classpath, install_timescale, install_buildah, install_tools, install_browser):
         try:
             one()
         except ServiceUnavailableError as error:

@@ -35,7 +35,7 @@ from tests.system.made import (
 )
 from tests.system.people import person
 
-PATIENCE_S = 30.0
+PATIENCE_S = 180.0
 
 
 class Stream:
@@ -49,6 +49,7 @@ class Stream:
         create_topics(self.settings)
         migrate(database_url)
         self.producer = KafkaProducer(bootstrap_servers=kafka, acks="all")
+        self.sent: dict[TopicPartition, int] = {}
         self.begin_here()
 
     def begin_here(self) -> None:
@@ -63,9 +64,10 @@ class Stream:
         return f"{self.name}-{n}"
 
     def send(self, topic: topics.Topic, value: bytes | None, partition: int = 0) -> int:
-        return (
-            self.producer.send(topic.name, value, key=self.name.encode(), partition=partition).get(10).offset
-        )
+        sending = self.producer.send(topic.name, value, key=self.name.encode(), partition=partition)
+        offset: int = sending.get(10).offset
+        self.sent[TopicPartition(topic.name, partition)] = offset
+        return offset
 
     @contextmanager
     def sink(self, **more: Any) -> Iterator[Sink]:
@@ -106,6 +108,18 @@ def work(sink: Sink, until: Callable[[], bool]) -> None:
         sink.step()
 
 
+def work_off(sink: Sink, stream: Stream) -> None:
+    """Work until all that was sent is committed: of two topics, either may be the last."""
+    for where, offset in stream.sent.items():
+        work(sink, lambda: committed(sink, where) > offset)  # noqa: B023 - at once
+
+
+def take_all(sink: Sink, stream: Stream) -> None:
+    """Work until all that was sent is read, written or not."""
+    for where, offset in stream.sent.items():
+        work(sink, lambda: (sink._next.get(where) or committed(sink, where)) > offset)  # noqa: B023 - at once
+
+
 def work_beyond(sink: Sink, **offsets: int) -> None:
     """Work until what lies behind an offset of each topic is committed (in partition 0)."""
     for name, offset in offsets.items():
@@ -144,4 +158,4 @@ def send_all(stream: Stream, packets: range = range(25)) -> None:
     stream.send(topics.SEGMENTS, encode(segment(device)))
     for phase, sample in ((Phase.ONSET, 2000), (Phase.UPDATE, 2250), (Phase.END, 2500)):
         stream.send(topics.CONDITIONS, encode(condition(device, phase, sample)))
-    stream.last_alert = stream.send(topics.ALERTS, encode(alert(device, AlertState.ACTIVE, 5, 1)))
+    stream.send(topics.ALERTS, encode(alert(device, AlertState.ACTIVE, 5, 1)))

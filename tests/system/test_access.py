@@ -46,6 +46,7 @@ KEYS: dict[str, tuple[LiteralString, LiteralString]] = {
     "trends_hourly": ("device, time", "trend_hour"),
     "conditions": ("device, onset", "condition"),
     "alerts": ("device, onset", "alert"),
+    "judgements": ("device, onset", "judgement"),
     "devices": ("device", "device"),
     "device_health": ("device", "device"),
     "patients": ("patient", "patient"),
@@ -134,6 +135,7 @@ def test_views_are_barriers_and_read_as_their_owner(owner: psycopg.Connection) -
         "positions",
         "changes",
         "credentials",
+        "walls",
     }
     assert {(tuple(options), by) for _, options, by in rows} == {(("security_barrier=true",), "ecg_views")}
 

@@ -69,7 +69,7 @@ def test_an_account_by_logins_that_are_nobodys_superuser(server: As, registry: p
         with pytest.raises(psycopg.OperationalError):
             li.execute("SELECT 1")
     people.enable(registry, "li", "test")
-    with connect(server("web_1"), autocommit=True) as web:
+    with connect(server("monitor_1"), autocommit=True) as web:
         assert people.check_password(web, "li", PASSWORD)
         web.execute("SET ROLE person_li")
         assert web.execute("SELECT account FROM api.people").fetchall() == [("li",)]

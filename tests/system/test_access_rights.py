@@ -38,7 +38,7 @@ SERVICES = {
     "ecg_sink": "sink_1",
     "ecg_registry": "registry_1",
     "ecg_housekeeping": "housekeeping_1",
-    "ecg_web": "web_1",
+    "ecg_web": "monitor_1",
 }
 
 

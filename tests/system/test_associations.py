@@ -164,7 +164,6 @@ class Wearing(RuleBasedStateMachine):
         assert times == sorted(set(times))
 
 
-@pytest.mark.timeout(300)
 def test_it_is_always_what_was_said_last_and_earlier_beliefs_stay_known(url: str) -> None:
     with registry(url) as connection:
         machine = type("Wearing", (Wearing,), {"connection": connection})

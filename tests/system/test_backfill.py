@@ -50,7 +50,6 @@ def gaps(settings: Settings) -> list[str]:
     return [s.device for s in found if s.device and (s.kind is SnapshotKind.GAP or s.lane is Lane.BACKFILL)]
 
 
-@pytest.mark.timeout(300)
 def test_a_backlog_is_filled_in_though_the_worker_is_killed(workers: Workers) -> None:
     settings = workers.settings
     log = Log(settings, SECONDS)

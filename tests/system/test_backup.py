@@ -84,6 +84,12 @@ def filled(url: str) -> World:
     with connect(url) as owner:
         insert(owner, "session", device="d-own", session=1, origin_ns=5)
         insert(owner, "told", device="d-own", what="enrolment", digest=b"x")
+        owner.execute(
+            "INSERT INTO ecg.wall (account, name, facility, sectors, key_digest, until, said_by)"
+            " SELECT p.account, 'room 3', p.facility, 8, %s, now() + interval '1 day', p.account"
+            " FROM ecg.position AS p ORDER BY p.account LIMIT 1",
+            (bytes(32),),
+        )
     with closing(Writer(connect(url, role="ecg_sink"))) as writer:
         writer.write([rows.OF[topics.TRENDS.name](made.trend("d-own").encode())], ())
         writer.note({("ecg.trends", 0): 1})

@@ -13,12 +13,12 @@ from ecgstream.bench.run import machine
 from ecgstream.settings import Settings
 from ecgstream.topics import create_topics
 
+pytestmark = pytest.mark.alone
 SIZES = pipeline.Sizes(
     device_seconds=20_000, of_records=1000, of_neurokit=40, turns=1, latency_devices=40, latency_s=10
 )
 
 
-@pytest.mark.timeout(400)
 def test_the_pipelines_figures(
     timescale_url: str, kafka: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -44,7 +44,6 @@ def test_the_pipelines_figures(
     assert "| 600 | 2 |" in file.read_text()
 
 
-@pytest.mark.timeout(300)
 def test_the_restores_figures(kafka: str) -> None:
     found = restore.run(Settings(), devices=120, life_s=60)
     assert found["records_written"] == 120 * 9

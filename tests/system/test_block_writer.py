@@ -26,7 +26,7 @@ from schemas.records import MISSING
 from tests.system.made import RATE, SECOND, SESSION, packet
 
 DEVICE = "dev-1"
-PATIENCE_S = 30.0
+PATIENCE_S = 180.0
 DAY_S = 86_400
 
 

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 
@@ -32,7 +31,6 @@ def in_sync(bootstrap: str) -> set[int]:
         admin.close()
 
 
-@pytest.mark.timeout(180)
 def test_a_cluster_takes_records_while_a_broker_is_away(tmp_path: Path) -> None:
     three = cluster(tmp_path / "a cluster")
     try:

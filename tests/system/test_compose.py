@@ -7,19 +7,21 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from alerts.link import Links
 from ecgstream.embedded.errors import ServiceUnavailableError
 from tests.deploy.composed import COMPOSE, DEPLOY, ONCE, compose, interpolated
-from tests.system.composed_centre import Composed
+from tests.system.composed_centre import PAGES, Composed
 from tests.system.conftest import lacking
 from tests.system.tools import tool
 
-STAY = ("registry", "worker-1", "pager", "sink", "watch")
-PATIENCE_S = 120.0
+STAY = ("registry", "worker-1", "pager", "web", "monitor", "sink", "watch")
+PATIENCE_S = 180.0
 
 
 def needed(name: str) -> str:
@@ -68,7 +70,7 @@ def centre(tmp_path: Path, timescale_url: str, new_database: Callable[[str], str
     finally:
         found.stop()
         with psycopg.connect(url, autocommit=True) as connection:
-            for login in ("sink_1", "registry_1", "watch_1", "housekeeping_1"):
+            for login in ("sink_1", "registry_1", "watch_1", "housekeeping_1", "monitor_1"):
                 if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [login]).rowcount:
                     connection.execute(f"DROP OWNED BY {login}; DROP ROLE {login}")  # type: ignore[arg-type]
 
@@ -83,7 +85,6 @@ def start_kafka(centre: Composed) -> None:
         lacking(why)  # outside of the handler, so that the report says one thing
 
 
-@pytest.mark.timeout(400)
 def test_what_it_starts_comes_up_and_goes_down(centre: Composed) -> None:
     start_kafka(centre)
     for name in ("kafka-users", "migrate", "logins"):
@@ -102,6 +103,9 @@ def test_what_it_starts_comes_up_and_goes_down(centre: Composed) -> None:
     for name in STAY:
         assert centre.ask(name, "/health")[0] == 200
         assert "ecgstream_build_info" in centre.ask(name, "/metrics")[1]
+    link = Links((centre.secrets / "link_key").read_text().strip(), "").to(str(uuid4()), "li")
+    # Its own link, of an alert that there is not; and somebody else's.
+    assert (centre.ask(PAGES, link)[0], centre.ask(PAGES, f"{link}x")[0]) == (410, 404)
     # Done again, as at every start, it changes nothing that runs.
     for name in ("kafka-users", "migrate", "logins"):
         centre.once(name)
@@ -110,7 +114,6 @@ def test_what_it_starts_comes_up_and_goes_down(centre: Composed) -> None:
     assert centre.stop() == dict.fromkeys(STAY, 0)
 
 
-@pytest.mark.timeout(200)
 def test_a_login_may_do_its_services_work_and_no_more(centre: Composed) -> None:
     for name in ("migrate", "logins"):
         centre.once(name)
@@ -129,7 +132,6 @@ def test_a_login_may_do_its_services_work_and_no_more(centre: Composed) -> None:
                 connection.execute(may_not)  # type: ignore[arg-type]
 
 
-@pytest.mark.timeout(200)
 def test_housekeeping_is_done_and_seen_to_be_done(centre: Composed) -> None:
     for name in ("migrate", "logins"):
         centre.once(name)

@@ -58,7 +58,7 @@ def rows(url: str, query: str) -> list[tuple[Any, ...]]:
 
 
 def wait_until_waiting(url: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     waiting = (
         "SELECT FROM pg_locks JOIN pg_database AS d ON d.oid = database AND datname = current_database()"
     )
@@ -133,7 +133,7 @@ def test_who_changes_the_tree_waits_for_who_does_so_now(facility: Command, file:
             "--database",
             facility.url,
         ]
-        ran.append(subprocess.run(command, check=False, timeout=100, capture_output=True).returncode)
+        ran.append(subprocess.run(command, check=False, timeout=300, capture_output=True).returncode)
 
     with connect(facility.url) as connection:
         facility_store.lock(connection)
@@ -380,7 +380,7 @@ def test_as_a_program(facility: Command, file: Path) -> None:
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "ecgstream", "facility", *words]
         return subprocess.run(
-            command, capture_output=True, encoding="utf-8", timeout=60, check=False,
+            command, capture_output=True, encoding="utf-8", timeout=300, check=False,
             env={"ECGSTREAM_DATABASE": facility.url, "ECGSTREAM_ACCOUNT": "sun_ops", "PATH": ""},
         )  # fmt: skip
 

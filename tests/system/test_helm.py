@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from ecgstream.cli import app
 from ecgstream.embedded.errors import ServiceUnavailableError
 from ecgstream.settings import PREFIX, Settings
-from tests.deploy.composed import DEPLOY, services_of_the_cli
+from tests.deploy.composed import DEPLOY, GATEWAYS, services_of_the_cli
 from tests.system.conftest import lacking
 from tests.system.tools import tool
 
@@ -40,7 +40,12 @@ VALUES: dict[str, dict[str, Any]] = {
         "worker": {"scale": {"enabled": True, "min": 4}},
         "podMonitor": {"enabled": True},
         "prometheusRule": {"enabled": True},
-        "settings": {"lost_link_s": "15", "keep_traces_days": "365"},
+        "receive": {"enabled": True, "repository": "example.org/ecgstream-gateway"},
+        "settings": {
+            "lost_link_s": "15",
+            "keep_traces_days": "365",
+            "web_url": "https://monitor.example",
+        },
         "nodeSelector": {"for": "ecgstream"},
         "tolerations": [{"key": "for", "operator": "Equal", "value": "ecgstream", "effect": "NoSchedule"}],
         "priorityClassName": "patients",
@@ -49,6 +54,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "a ward": {
         "worker": {"replicas": 1},
         "pager": {"replicas": 1},
+        "web": {"replicas": 1},
         "sink": {"replicas": 1},
         "networkPolicy": {"enabled": False},
         "migrate": {"enabled": False},
@@ -59,9 +65,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no image": ({"image": {"repository": ""}}, "repository"),
     "a value that nobody knows": ({"worker": {"replica": 3}}, "replica"),
     "a secret in the clear": ({"settings": {"database": "postgresql://me:word@db/x"}}, "'database'"),
+    "a key in the clear": ({"settings": {"link_key": "k" * 32}}, "'link_key'"),
     "more workers than partitions": ({"kafka": {"partitions": 4}, "worker": {"replicas": 5}}, "no work"),
     "more by lag than partitions": ({"worker": {"scale": {"max": 33}}}, "no work"),
     "a second registry": ({"registry": {"replicas": 2}}, "registry"),
+    "a receiver without an image": ({"receive": {"enabled": True}}, "receive.repository"),
     "an image that changes": ({"image": {"tag": "latest"}}, "tag"),
 }
 Manifest = dict[str, Any]
@@ -147,11 +155,12 @@ def test_a_field_that_does_not_exist_is_noticed(manifests: list[Manifest]) -> No
 
 def test_every_service_of_the_centre_runs_and_is_probed(manifests: list[Manifest]) -> None:
     found = pods(manifests)
-    lasting = services_of_the_cli() - {"gateway"}  # gateways run in hospitals, not in the centre
-    assert lasting <= set(found)
+    lasting = services_of_the_cli() - (GATEWAYS - {"receive"})  # they run in hospitals, not in the centre
+    assert lasting - {"receive"} <= set(found)
     for service, pod in found.items():
         (container,) = pod["containers"]
-        assert container["args"] == [service]
+        assert container["args"][0] == service
+        assert len(container["args"]) == 1 or service == "receive"
         assert container["args"][0] in app
         probes = {key for key in container if key.endswith("Probe")}
         assert probes == (
@@ -251,12 +260,49 @@ def test_a_selector_never_changes_with_a_version(manifests: list[Manifest]) -> N
         assert set(selector) <= {f"app.kubernetes.io/{key}" for key in ("name", "instance", "component")}
 
 
-def test_nobody_reaches_a_service_but_who_reads_metrics(manifests: list[Manifest]) -> None:
+@pytest.mark.parametrize("name", ["web", "monitor"])
+def test_what_people_open_is_a_service_of_the_ports_that_its_pods_name(
+    manifests: list[Manifest], name: str
+) -> None:
+    (service,) = (
+        m for m in manifests if m["kind"] == "Service" and m["metadata"]["name"] == f"centre-{name}"
+    )
+    (pod,) = (m for m in manifests if m["kind"] == "Deployment" and m["metadata"]["name"] == f"centre-{name}")
+    labels = pod["spec"]["template"]["metadata"]["labels"]
+    assert service["spec"]["selector"].items() <= labels.items()
+    (container,) = pod["spec"]["template"]["spec"]["containers"]
+    listens = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert [port["targetPort"] for port in service["spec"]["ports"]] == [name]
+    assert listens[name] == getattr(Settings(), f"{name}_port")
+    told = {e["name"]: e.get("value") for e in container["env"]}
+    assert told[f"{PREFIX}{name.upper()}_HOST"] == "0.0.0.0"  # noqa: S104 - of the pod
+    assert told.get(f"{PREFIX}CODES") == ("/run/secrets/codes" if name == "web" else None)
+
+
+def test_what_a_receiver_has_answered_outlives_its_pod(manifests: list[Manifest]) -> None:
+    claims = {m["metadata"]["name"] for m in manifests if m["kind"] == "PersistentVolumeClaim"}
+    receivers = [
+        m for m in manifests if m["metadata"]["name"] == "centre-receive" and m["kind"] == "Deployment"
+    ]
+    assert len(receivers) == len(claims)
+    for receiver in receivers:
+        pod = receiver["spec"]["template"]["spec"]
+        (data,) = (v for v in pod["volumes"] if v["name"] == "data")
+        assert {data["persistentVolumeClaim"]["claimName"]} == claims
+        assert receiver["spec"]["strategy"] == {"type": "Recreate"}
+        assert pod["containers"][0]["image"] == "example.org/ecgstream-gateway:0.1.0-rc1"
+
+
+def test_nobody_reaches_a_service_but_who_reads_metrics_and_takes_people_in(
+    manifests: list[Manifest],
+) -> None:
     policies = {m["metadata"]["name"]: m["spec"] for m in manifests if m["kind"] == "NetworkPolicy"}
     for service in pods(manifests) if policies else ():
         spec = policies[f"centre-{service}"]
         assert spec["policyTypes"] == ["Ingress", "Egress"]
-        (ingress,) = spec["ingress"]
-        assert ingress["ports"] == [{"protocol": "TCP", "port": "metrics"}]
+        found = {ingress["ports"][0]["port"]: ingress["from"] for ingress in spec["ingress"]}
+        assert set(found) == {"metrics"} | ({service} & {"web", "monitor", "receive"})
+        assert len(found) == len(spec["ingress"])
+        assert len({str(whence) for whence in found.values()}) == len(found)
         ports = {p["port"] for rule in spec["egress"] for p in rule["ports"]}
         assert (443 in ports) == (service in ("pager", "watch"))

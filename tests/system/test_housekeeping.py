@@ -206,10 +206,12 @@ class Past:
         ran = {"lane": "LIVE", "from_sample": n, "from_ns": ns(at), "time": at, "to_sample": n + 1}
         insert(owner, "segment", **of, **ran, to_ns=ns(at) + 1, start="COLD", settings="{}", **by)
         alert(owner, device, at, "ENDED")
+        said = {"alert": uuid.uuid4(), "verdict": "false", "said_by": "li"}
+        insert(owner, "judgement", device=device, onset=at, **said)
 
     def times(self) -> dict[str, set[datetime]]:
         """Return of when there is something, a table."""
-        columns = {"condition": "onset", "alert": "onset"}
+        columns = dict.fromkeys(("condition", "alert", "judgement"), "onset")
         return {
             name: {at for (at,) in self.house.rows(f"SELECT {columns.get(name, 'time')} FROM ecg.{name}")}  # noqa: S608
             for name in ALL
@@ -238,7 +240,7 @@ def test_nothing_is_deleted_unless_it_is_said(house: House) -> None:
     said = house.keep()
     assert house.everything() == before
     assert said[1] == "trace        kept for ever"
-    assert len(said) == 10
+    assert len(said) == 11
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -247,7 +249,7 @@ def test_each_kind_goes_when_it_is_its_time_and_nothing_else(house: House, kind:
     before = past.times()
     house.keep(kept(**{kind: 100}))
     goes = {"traces": ["trace"], "beats": ["beat"], "vitals": ["vital"], "trends": ["trend"]}
-    goes |= {"hours": ["trend_hour"], "events": ["segment", "condition", "alert"]}
+    goes |= {"hours": ["trend_hour"], "events": ["segment", "condition", "alert", "judgement"]}
     assert past.times() == before | {name: {YOUNG} for name in goes[kind]}
     after = house.everything()
     house.keep(kept(**{kind: 100}))
@@ -281,7 +283,8 @@ def test_what_an_open_alert_points_at_stays(house: House) -> None:
         left = {name: of - {YOUNG} for name, of in past.times().items()}
         assert {name for name, of in left.items() if of == {*inside}} == {"trace", "beat", "vital"}
         assert {name for name, of in left.items() if of == {onset}} == {"condition", "alert"}
-        assert {name for name, of in left.items() if not of} == {"trend", "trend_hour", "segment"}
+        gone = {"trend", "trend_hour", "segment", "judgement"}
+        assert {name for name, of in left.items() if not of} == gone
         of_b = "SELECT count(*) FROM ecg.trace WHERE device = 'b' AND time < '2026-05-01'"
         assert house.rows(of_b) == [(0,)]
     assert [line for line in house.keep(everything) if "MB" in line] == []

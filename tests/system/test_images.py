@@ -14,7 +14,7 @@ from tests.system.conftest import lacking
 from tests.system.images import Images, buildah_is_here
 from tests.system.timescale import timescale_is_here
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 _PACKAGES = """
 import importlib.metadata as m, json

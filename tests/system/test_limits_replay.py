@@ -164,7 +164,7 @@ class Play:
             )
 
     def wait_for(self, what: Callable[[], Any]) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while not what():
             assert time.monotonic() < deadline, self._workers.read_text()[-3000:]
             time.sleep(0.1)
@@ -199,7 +199,6 @@ def kill(worker: subprocess.Popen[bytes]) -> None:
     worker.wait()
 
 
-@pytest.mark.timeout(240)
 def test_changes_hold_from_their_place_in_the_log_however_often_the_worker_is_killed(play: Play) -> None:
     detectors.warm_up()
     whole = log_with({CHANGED_S: CONTROLS})

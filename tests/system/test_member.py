@@ -13,7 +13,7 @@ from ecgstream.clients import consumer
 from ecgstream.member import Member
 from ecgstream.settings import Settings
 
-PATIENCE_S = 30.0
+PATIENCE_S = 180.0
 
 
 def poll_until_assigned(member: Member, wanted: set[TopicPartition]) -> None:
@@ -71,7 +71,11 @@ def test_a_rebalance_that_outlasts_a_poll_ends_and_rereads_what_was_not_committe
 
 
 def test_partitions_that_were_held_in_the_middle_of_what_was_fetched_are_read_on(kafka: str) -> None:
-    """All that kafka-python had fetched of them is put aside, and must be taken up again."""
+    """All that kafka-python had fetched of them is put aside, and must be taken up again.
+
+    Nothing is committed, so a rebalance (a busy broker tells late of partitions) begins each one anew: what
+    was read is forgotten then, as every service does.
+    """
     name = f"member-{uuid.uuid4().hex}"
     first, second, third = where = [TopicPartition(name, n) for n in range(3)]
     admin = KafkaAdminClient(bootstrap_servers=kafka)
@@ -79,6 +83,7 @@ def test_partitions_that_were_held_in_the_middle_of_what_was_fetched_are_read_on
     producer = KafkaProducer(bootstrap_servers=kafka, acks="all")
     member = Member(consumer(Settings(kafka=kafka, session_timeout_s=6), name, max_poll_records=10))
     seen: dict[TopicPartition, list[int]] = {partition: [] for partition in where}
+    held: list[TopicPartition] = []
 
     def send(partition: TopicPartition, count: int) -> None:
         for _ in range(count):
@@ -89,22 +94,26 @@ def test_partitions_that_were_held_in_the_middle_of_what_was_fetched_are_read_on
         deadline = time.monotonic() + PATIENCE_S
         while not until():
             assert time.monotonic() < deadline, seen
-            for partition, records in member.poll(0.1)[1].items():
+            member.hold(held)
+            revoked, found = member.poll(0.1)
+            for partition in revoked:
+                seen[partition].clear()
+            for partition, records in found.items():
                 seen[partition] += [record.offset for record in records]
 
     try:
         member.join([name])
         poll_until_assigned(member, set(where))
-        for held in ([first], [first, second]):
-            send(held[-1], 35)
-            read(lambda: bool(seen[held[-1]]))  # noqa: B023 - at once
-            assert len(seen[held[-1]]) < 35  # the rest lies in the consumer
-            member.hold(held)
+        for one in (first, second):
+            send(one, 35)
+            read(lambda: bool(seen[one]))  # noqa: B023 - at once
+            assert len(seen[one]) < 35  # the rest lies in the consumer
+            held.append(one)
             send(third, 5)
-            read(lambda: len(seen[third]) == 5 * len(held))  # noqa: B023 - at once
-        member.hold(set())
-        read(lambda: len(seen[first]) == len(seen[second]) == 35)
-        assert seen == {first: list(range(35)), second: list(range(35)), third: list(range(10))}
+            read(lambda: len(seen[third]) == 5 * len(held))
+        held.clear()
+        wanted = {first: list(range(35)), second: list(range(35)), third: list(range(10))}
+        read(lambda: seen == wanted)
     finally:
         member.leave()
         producer.close()

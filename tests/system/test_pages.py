@@ -67,7 +67,6 @@ def codes(n: int) -> str:
     return ("ASYSTOLE", "SPO2_LOW", "LEAD_OFF")[n % 3]
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_pager_that_is_killed_loses_no_page_and_repeats_none(ward: Ward, tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311
@@ -144,7 +143,7 @@ def alert(ward: Ward, *words: str) -> subprocess.CompletedProcess[str]:
         env=clean | {"ECGSTREAM_KAFKA": ward.settings.kafka},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 
@@ -155,7 +154,6 @@ def listed(ward: Ward, *words: str) -> dict[str, dict[str, Any]]:
     return {row["condition"]: row for row in json.loads(said.stdout)}
 
 
-@pytest.mark.timeout(240)
 def test_an_alert_is_seen_and_acknowledged_without_a_database(ward: Ward, tmp_path: Path) -> None:
     device = ward.device()
     with Receiver() as receiver:
@@ -188,7 +186,6 @@ def test_an_alert_is_seen_and_acknowledged_without_a_database(ward: Ward, tmp_pa
             assert pager.end() == 0
 
 
-@pytest.mark.timeout(180)
 def test_an_acknowledgement_without_a_pager_is_kept_until_there_is_one(ward: Ward, tmp_path: Path) -> None:
     with Receiver() as receiver:
         with serving(ward.pager(receiver.url)):
@@ -197,7 +194,7 @@ def test_an_acknowledgement_without_a_pager_is_kept_until_there_is_one(ward: War
         id_ = ward.written()[0].id
         said = alert(ward, "acknowledge", id_, "--by", "li", "--reason", "seen")
         assert said.returncode == 0
-        assert said.stderr.startswith("written down, but the pager has not answered yet")
+        assert said.stderr.startswith("written down; the pager has not answered yet")
         with serving(ward.pager(receiver.url)):
             until(lambda: ward.alerts() == {ward.device(): AlertState.ACKNOWLEDGED})
 

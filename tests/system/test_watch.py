@@ -158,7 +158,6 @@ def faults(kafka: str, tmp_path: Path, receiver: Receiver) -> Iterator[Faults]:
         made.kafka.stop()
 
 
-@pytest.mark.timeout(400)
 def test_every_fault_is_told_in_time_and_its_end_and_nothing_else(faults: Faults) -> None:
     receiver, centre = faults.receiver, faults.centre
     for service in SERVICES:

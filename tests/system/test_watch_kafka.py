@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -14,14 +16,21 @@ from kafka.errors import KafkaError
 
 from ecgstream import __version__, clients
 from ecgstream.broker.errors import BrokerError
+from ecgstream.duty_roster import publish
 from ecgstream.member import Member
 from ecgstream.settings import Settings
 from ecgstream.topics import create_topics
+from ecgstream.watch import alarms, run
+from ecgstream.watch.book import Book
+from ecgstream.watch.clock import AwakeClock
 from ecgstream.watch.kafka import BrokerDisksLook, CopiesLook, GatewaysLook, LogLook
+from ecgstream.watch.rules import Rules
+from ecgstream.watch.rules.limits import Limits
 from ecgstream.watch.rules.pipeline import PAGER, SINK, WORKERS
 from ecgstream.watch.sight import Log
 from schemas import codec, topics
 from schemas.records import GatewayStatus
+from tests.alerts.roster.rosters import roster, weekly
 
 L = TypeVar("L", LogLook, CopiesLook, BrokerDisksLook, GatewaysLook)
 CONDITIONS, INGEST, GATEWAYS = (t.name for t in (topics.CONDITIONS, topics.INGEST, topics.GATEWAYS))
@@ -52,7 +61,7 @@ def looks() -> Iterator[Looks]:
 
 
 def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 180
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -170,3 +179,48 @@ def test_a_reader_that_connects_anew_does_not_hear_the_old_again(
     send(settings, GATEWAYS, codec.encode(other), 4, other.gateway.encode())
     until(lambda: other.gateway in look(2.0).of)
     assert look(3.0).of[status.gateway].heard_s == 1.0
+
+
+@pytest.fixture
+def rosters(settings: Settings) -> Iterator[Callable[..., None]]:
+    """Publishes rosters; other tests follow the same topic, and find none afterwards."""
+
+    def tell(*shifts: dict[str, object]) -> None:
+        publish(settings, roster(weekly=list(shifts)), "li")
+
+    yield tell
+    send(settings, topics.ROSTER.name, None, 0, b"roster")
+
+
+def test_a_hole_in_the_roster_that_was_published_is_told_until_it_is_filled(
+    settings: Settings, rosters: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "ROSTER_S", 0.2)
+    monkeypatch.setattr(alarms, "CLEAR_S", 0.5)
+    clock, book, stop = AwakeClock(), Book(tmp_path / "book.json"), threading.Event()
+    eyes = run.Eyes(settings, clock)
+    watch = run.Watch(eyes, Rules(Limits()), book, clock, tells=True)
+    (duty,) = (probe for probe in eyes.all() if probe.name == "duty")
+    thread = threading.Thread(target=duty.run, args=(stop,))
+
+    def told(number: int) -> list[str]:
+        until(lambda: watch.step() or len(book.pages()) >= number)
+        assert {page.condition for page in book.pages()} <= {"ROSTER_HOLE"}
+        return [page.what for page in book.pages()]
+
+    thread.start()
+    try:
+        until(lambda: duty.seen is not None)
+        assert told(0) == []  # no roster, no hole
+        rosters(weekly("li", "08:00", "07:00"))
+        assert set(told(1)) == {"RAISED"}
+        assert "from " in book.pages()[0].text or " now, " in book.pages()[0].text
+        raised = len(book.pages())
+        rosters(weekly("li", "08:00", "08:00"))
+        assert told(2 * raised)[raised:] == ["ENDED"] * raised
+        send(settings, topics.ROSTER.name, b"nonsense", 0, b"roster")
+        assert told(2 * raised + 1)[-1] == "RAISED"
+        assert "cannot be read (BadRecordError)" in book.pages()[-1].text
+    finally:
+        stop.set()
+        thread.join()

@@ -43,7 +43,6 @@ def send(settings: Settings, folder: Path) -> None:
         play(sources(SIGNAL_S, PARTITIONS), publisher, speed=SPEED, flush_s=0.5 / SPEED)
 
 
-@pytest.mark.timeout(240)
 def test_workers_that_join_and_leave_find_what_one_pass_finds(workers: Workers, tmp_path: Path) -> None:
     settings = workers.settings
     first = workers.start("a")

@@ -75,7 +75,6 @@ def assert_as_one_pass(settings: Settings) -> None:
     assert (sorted(made - expected), sorted(expected - made)) == ([], []), "beats too many, and too few"
 
 
-@pytest.mark.timeout(300)
 def test_a_frozen_owner_ends_itself_and_changes_nothing(workers: Workers, log: Log) -> None:
     frozen = workers.start("a")
     log.send(40)
@@ -95,7 +94,6 @@ def test_a_frozen_owner_ends_itself_and_changes_nothing(workers: Workers, log: L
     assert_as_one_pass(workers.settings)
 
 
-@pytest.mark.timeout(300)
 def test_compaction_keeps_a_silent_devices_snapshot_whatever_a_former_owner_appends(
     workers: Workers, log: Log
 ) -> None:
@@ -131,7 +129,6 @@ def test_compaction_keeps_a_silent_devices_snapshot_whatever_a_former_owner_appe
     assert (now.offset, now.generation) > (before.offset, before.generation)
 
 
-@pytest.mark.timeout(300)
 def test_states_of_another_version_are_rebuilt_from_the_log(workers: Workers, log: Log) -> None:
     settings = workers.settings
     worker = workers.start("a")
@@ -162,7 +159,6 @@ def test_states_of_another_version_are_rebuilt_from_the_log(workers: Workers, lo
     assert (split[0], anew[1]) == (0, None)
 
 
-@pytest.mark.timeout(300)
 def test_a_log_that_is_gone_is_an_alarm_and_a_new_beginning(workers: Workers, log: Log) -> None:
     settings = workers.settings
     worker = workers.start("a")

@@ -28,7 +28,7 @@ INSTALL = "python -m tests.system.services install"
 _PACKAGES = ("postgresql-17", "postgresql-17-timescaledb", "python3", "python3-venv", "ca-certificates")
 _PROGRAMS = "/usr/lib/postgresql/17/bin"
 _CONTROL = "usr/share/postgresql/17/extension/timescaledb.control"
-_START_PATIENCE_S = 60.0
+_START_PATIENCE_S = 180.0
 _PORT_TRIES = 5
 
 

@@ -4,7 +4,9 @@ promtool            Prometheus' own, of Debian's package, which is unpacked rath
                     start a server
 compose             the loader of Docker Compose (compose-go), built from its Go module
 helm                Helm itself, built from its Go module
-psql, systemd-analyze   Debian's packages, where they are not here
+psql, systemd-analyze, mosquitto, mosquitto_pub
+                    Debian's packages, where they are not here; where systemd runs, that of mosquitto starts a
+                    broker on loopback
 MirrorMaker 2       Apache Kafka's, from the Maven registry (``mirror_classpath``)
 """
 
@@ -25,11 +27,20 @@ HELM = "helm.sh/helm/v3/cmd/helm@v3.22.0"
 COMPOSE = "github.com/compose-spec/compose-go/v2/cmd@v2.16.2"
 MIRROR = ("org.apache.kafka:connect-mirror:4.3.0", "org.slf4j:slf4j-simple:1.7.36")
 """The newest that the registry has; it speaks with brokers of any version since 2.1."""
-_OF_DEBIAN = {"psql": "postgresql-client", "systemd-analyze": "systemd"}
+_OF_DEBIAN = {
+    "psql": "postgresql-client",
+    "systemd-analyze": "systemd",
+    "mosquitto": "mosquitto",
+    "mosquitto_pub": "mosquitto-clients",
+}
 
 
 def _folder() -> Path:
     return cache_directory() / "tools"
+
+
+def _which(name: str) -> str | None:
+    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")  # where servers lie
 
 
 def _built(module: str) -> Path:
@@ -48,7 +59,7 @@ def tool(name: str) -> str:
         "compose": _built(COMPOSE),
         "helm": _built(HELM),
     }
-    found = str(places[name]) if name in places and places[name].exists() else shutil.which(name)
+    found = str(places[name]) if name in places and places[name].exists() else _which(name)
     if found is None or (name in places and found != str(places[name])):
         raise ServiceUnavailableError(f"{name} is not installed: {INSTALL}")
     return found
@@ -61,7 +72,7 @@ def install_tools() -> None:
             _build(module)
     _unpack_prometheus()
     _fetch_mirror()
-    lacking = [package for program, package in _OF_DEBIAN.items() if shutil.which(program) is None]
+    lacking = [package for program, package in _OF_DEBIAN.items() if _which(program) is None]
     if lacking and os.geteuid() != 0:
         raise ServiceUnavailableError(f"{', '.join(lacking)} not installed; as root: {INSTALL}")
     if lacking:

@@ -29,7 +29,7 @@ from schemas.bundle import Bundle
 from schemas.topics import Topic
 
 GARBAGE = b"no record of ours"
-PATIENCE_S = 90.0
+PATIENCE_S = 180.0
 START_NS = 1_790_000_000_000_000_000
 
 

@@ -28,7 +28,7 @@ PAUSE_S = 3.0
 JOIN_S = 1.0
 VENTRICULAR = ("VT", "VFL", "VF", "VFIB", "VFL/VF")
 _FIBRILLATING = ("VFL", "VF", "VFIB", "VFL/VF")
-_RUNS = ("HGEA",)
+RUNS = ("HGEA",)
 _UNSURE = ("NOISE", "NOD", "HGEA")
 CODES = {
     "ventricular": (Code.VENTRICULAR_FIBRILLATION, Code.VENTRICULAR_TACHYCARDIA),
@@ -66,9 +66,7 @@ def look(path: Path) -> OfRecord:
     af = merged(truth.spans(said, "AFIB"), join)
     kinds = {
         "ventricular": compare(kept, told["ventricular"], rate, excused=short),
-        "ventricular_but_hgea": compare(
-            kept, told["ventricular"], rate, [*short, *truth.spans(said, *_RUNS)]
-        ),
+        "ventricular_but_hgea": compare(kept, told["ventricular"], rate, [*short, *truth.spans(said, *RUNS)]),
         "vf": compare([s for s in vf if s[1] - s[0] >= least], told["vf"], rate, excused=all_vt),
         "af": compare(af, merged(_rhythm(found, said, wfdb.AFIB), join), rate, truth.spans(said, "AFL")),
         "pause": compare(_pauses(said), told["pause"], rate, excused=truth.spans(said, *_UNSURE, "ASYS")),

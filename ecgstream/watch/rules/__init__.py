@@ -21,6 +21,7 @@ from ecgstream.watch.rules.pipeline import (
     SinkStalled,
     Stalled,
 )
+from ecgstream.watch.rules.roster import RosterRule
 from ecgstream.watch.rules.servers import Brokers, CopiesRule, Database
 from ecgstream.watch.sight import Sight
 
@@ -42,6 +43,7 @@ class Rules:
             SinkStalled(),
             GatewayRule(),
             Disks(limits),
+            RosterRule(),
         )
 
     def judge(self, sight: Sight, now_s: float) -> Verdict:

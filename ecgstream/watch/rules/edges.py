@@ -1,5 +1,6 @@
 """Rules of the edges: gateways, and disks that fill up."""
 
+import math
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -8,6 +9,8 @@ from ecgstream.watch.rules.limits import (
     FRESH_S,
     GATEWAY_FALLING_S,
     GATEWAY_FREE_BYTES,
+    GATEWAY_LOST_BEFORE_S,
+    GATEWAY_LOST_S,
     GATEWAY_OLD_S,
     GATEWAY_SILENT_S,
     RETURN_S,
@@ -25,17 +28,22 @@ class _Heard:
         self.last = first
         self.silent_s = silent_s
         self.oldest = NotFalling(GATEWAY_OLD_S)
+        is_new = first.lost_s is not None and first.lost_s < GATEWAY_LOST_BEFORE_S
+        self.lost_s = 0.0 if is_new else math.inf
+        """How long ago it was heard that something was lost."""
 
     def hear(self, gateway: Gateway, step_s: float) -> None:
         if gateway.heard_s == self.last.heard_s:
             self.silent_s += step_s
             return
         self.oldest.see(gateway.oldest_s, gateway.heard_s - self.last.heard_s)
+        is_more = gateway.lost != self.last.lost and gateway.lost_s is not None
+        self.lost_s = 0.0 if is_more else self.lost_s + gateway.heard_s - self.last.heard_s
         self.last, self.silent_s = gateway, 0.0
 
 
 class GatewayRule:
-    """Gateways that say nothing, or that do not get rid of what they hold, or whose disk fills up.
+    """Gateways that say nothing, do not get rid of what they hold, lose some of it, or whose disk fills up.
 
     While Kafka is away they can say nothing to anybody, and that time does not count.
     """
@@ -43,6 +51,7 @@ class GatewayRule:
     speaks_of: ClassVar[tuple[Topic, ...]] = (
         (Code.GATEWAY_SILENT, "gateway"),
         (Code.GATEWAY_BEHIND, "gateway"),
+        (Code.GATEWAY_LOSES, "gateway"),
         (Code.DISK_NEARLY_FULL, "gateway"),
     )
 
@@ -91,6 +100,19 @@ def _of(name: str, heard: _Heard) -> Iterator[Finding]:
         )
         evidence = {"oldest_s": last.oldest_s, "bundles": float(last.spooled)}
         yield Finding(Code.GATEWAY_BEHIND, "gateway", name, heard.oldest.stood_s, text, evidence)
+    if heard.lost_s < GATEWAY_LOST_S:
+        of = {
+            "numbers": "numbers",
+            "ecg_s": "s of ECG",
+            "wave_s": "s of other waves",
+            "records": "bad records",
+        }
+        said = ", ".join(f"{last.lost.get(figure, 0.0):.0f} {what}" for figure, what in of.items())
+        text = (
+            f"Gateway {name} has lost data of its devices, since it began: {said}. Its spool is full or too "
+            "old, or its disk damages what it keeps. Its log says which."
+        )
+        yield Finding(Code.GATEWAY_LOSES, "gateway", name, 0.0, text, dict(last.lost))
     if last.disk_free is not None and last.disk_free < GATEWAY_FREE_BYTES:
         text = (
             f"The disk of gateway {name} has {last.disk_free / 1e9:.2f} GB left for what Kafka does not "

@@ -21,6 +21,10 @@ SINK_S = 60.0
 GATEWAY_SILENT_S = 30.0
 GATEWAY_OLD_S = 60.0
 GATEWAY_FALLING_S = 15.0
+GATEWAY_LOST_S = 600.0
+"""How long a loss is told: by then somebody has seen it, or it goes on."""
+GATEWAY_LOST_BEFORE_S = 3600.0
+"""How old a loss may be by the gateway's clock that is told when a gateway is first heard."""
 RETURN_S = 60.0
 """How much longer gateways may be silent after an outage of Kafka: clients come back one after the other."""
 GATEWAY_FREE_BYTES = 1_000_000_000

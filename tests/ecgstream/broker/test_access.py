@@ -19,12 +19,14 @@ def test_only_the_pager_writes_pages_and_only_the_registry_enrols() -> None:
     assert writers[topics.ALERTS.name] == {Service.PAGER}
     assert writers[topics.ENROLMENT.name] == {Service.REGISTRY}
     assert writers[topics.NOTIFICATIONS.name] == {Service.PAGER}
-    assert writers[topics.ACKNOWLEDGEMENTS.name] == {Service.DESK}
+    assert writers[topics.ACKNOWLEDGEMENTS.name] == {Service.DESK, Service.WEB, Service.MONITOR}
+    assert writers[topics.ROSTER.name] == {Service.DESK, Service.WEB}
     assert writers[topics.INGEST.name] == {Service.GATEWAY, Service.REGISTRY}
     assert writers[topics.BACKFILL.name] == writers[topics.GATEWAYS.name] == {Service.GATEWAY}
+    assert writers[topics.REFUSED.name] == {Service.GATEWAY}
     others = (
         *(topics.ALERTS, topics.NOTIFICATIONS, topics.ACKNOWLEDGEMENTS, topics.ENROLMENT, topics.INGEST),
-        *(topics.BACKFILL, topics.GATEWAYS),
+        *(topics.BACKFILL, topics.GATEWAYS, topics.ROSTER, topics.REFUSED),
     )
     results = set(writers) - {t.name for t in others}
     assert all(writers[name] == {Service.WORKER} for name in results)
@@ -35,6 +37,7 @@ def test_a_gateway_writes_what_it_receives_and_reads_who_is_enrolled() -> None:
         Right("WRITE", "TOPIC", "ecg.ingest"),
         Right("WRITE", "TOPIC", "ecg.backfill"),
         Right("WRITE", "TOPIC", "ecg.gateways"),
+        Right("WRITE", "TOPIC", "ecg.refused"),
         Right("READ", "TOPIC", "ecg.enrolment"),
     }
 
@@ -50,7 +53,7 @@ def test_only_admins_touch_the_cluster_and_they_touch_no_record() -> None:
 
 def test_the_watch_sees_everything_that_stands_still_and_reads_of_no_patient() -> None:
     watch = ACCESS[Service.WATCH]
-    assert watch.reads == (topics.GATEWAYS,)
+    assert watch.reads == (topics.GATEWAYS, topics.ROSTER)
     assert (watch.writes, watch.group) == ((), "")
     assert {t.name for t in watch.topics} == {t.name for t in topics.ALL}
     assert set(watch.sees_groups) == {a.group for a in ACCESS.values() if a.group} == set(FOLLOWED)

@@ -74,3 +74,14 @@ def test_a_page_nobody_would_have_had_is_extra_and_one_that_says_something_else_
 def test_pages_judged_elsewhere_are_left_out() -> None:
     away = [post("a", condition="LINK_LOST"), post("b", device="far")]
     assert pages.judge(away, [], but={"LINK_LOST", "far"}) == pages.Judgement()
+
+
+def test_that_it_is_over_may_be_told_or_not_but_once_and_of_what_was_told() -> None:
+    over = post("o", alert="alert of a", what="CLEARED")
+    assert pages.judge([post("a"), over], [post("a")]) == pages.Judgement()
+    assert pages.judge([post("a")], [post("a"), over]) == pages.Judgement()
+    again = post("x", alert="alert of a", what="CLEARED")
+    assert len(pages.judge([post("a"), over], [post("a"), over, again]).duplicated) == 2
+    (extra,) = pages.judge([post("a")], [post("a"), post("o", what="CLEARED")]).extra
+    assert extra == "page CLEARED of d ASYSTOLE (alert of o)"
+    assert pages.without_page([post("o", what="CLEARED")], {"alert of o": "a lost link"}) == ["a lost link"]

@@ -113,5 +113,7 @@ def test_alerts_and_pages_that_are_not_as_they_must_be_are_found() -> None:
     assert (len(wrong), len(lost)) == (0, 1)
     wrong, lost = judge_alerts(conditions, late, {"ASYSTOLE": "RAISED"})
     assert (len(wrong), len(lost)) == (1, 0)
+    joined = rows("alert", id="ASYSTOLE", state=AlertState.LATE, joined="another")
+    assert judge_alerts(conditions, joined, {}) == ([], [])
     assert "has no alert" in judge_alerts(conditions, {}, {})[0][0]
     assert "has no condition" in judge_alerts({}, late, {})[0][0]

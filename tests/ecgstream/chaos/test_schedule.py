@@ -108,3 +108,37 @@ def test_a_fault_at_one_gateway_does_not_delay_the_alarms_of_another() -> None:
     faults = [Fault(Kind.PAUSE, "gw-1", 20.0, 20.0), Fault(Kind.KILL_GATEWAY, "gw-2", 20.0, 0.0)]
     assert delay_s(faults, "gw-2", 1.0) == 12.0
     assert delay_s(faults, "gw-3", 1.0) == 0.0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("times", [1.0, 2.5])
+def test_on_a_slow_machine_faults_strike_the_same_signals(seed: int, times: float) -> None:
+    pace = PACE.slower(times)
+    for found in plan(seed, 24, CAST, PACE):
+        slower = found.slower(times)
+        struck_s = [(f.at_s * PACE.speed, f.end_s * PACE.speed) for f in found.faults]
+        assert [(f.at_s * pace.speed, f.end_s * pace.speed) for f in slower.faults] == [
+            pytest.approx(span_s) for span_s in struck_s
+        ]
+        assert [(f.kind, f.target) for f in slower.faults] == [(f.kind, f.target) for f in found.faults]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_pager_is_killed_more_often_where_that_is_asked_for_and_all_bounds_hold(seed: int) -> None:
+    rounds = plan(seed, 200, CAST, PACE, pager_kills=100)
+    kills = [len(r.of(Kind.KILL_PAGER)) for r in rounds]
+    assert len(faults_of(rounds)) == 300
+    assert min(kills) >= 6
+    assert sum(kills) >= 100 + 200 // len(Kind)
+    assert all(broken_bounds(r.faults, CAST, PACE.speed) == [] for r in rounds)
+
+
+def test_more_than_there_is_time_for_is_refused() -> None:
+    with pytest.raises(ValueError, match="find no room"):
+        plan(1, 13, CAST, Pace(PACE.signal_s / 8, PACE.speed))
+
+
+def test_there_are_as_many_rounds_as_kills_alone_need() -> None:
+    rounds = plan(1, 0, CAST, PACE, pager_kills=95)
+    assert [len(r.faults) for r in rounds] == [11, 12, 12, 12, 12, 12, 12, 12]
+    assert all(r.of(Kind.KILL_PAGER) == r.faults for r in rounds)

@@ -10,11 +10,11 @@ import pytest
 
 from ecgstream import desk
 from ecgstream.commands import alert as command
-from schemas.records import Alert, AlertState, Phase, Priority
+from schemas.records import Act, Alert, AlertState, Phase, Priority
 from tests.alerts.timeline import SECOND, SESSION, Timeline
 from tests.system.command import Command
 
-ACTIVE, LATCHED, ENDED, ACKNOWLEDGED, LATE = AlertState
+ACTIVE, LATCHED, ENDED, ACKNOWLEDGED, LATE, CHECK, SILENCED = AlertState
 
 TAKEN = {"acknowledged_by": "li", "reason": "at the bedside", "acknowledged_ns": SESSION}
 
@@ -122,11 +122,12 @@ def test_who_acknowledges_is_told_what(
 ) -> None:
     asked: list[tuple[str, str, str]] = []
 
-    def acknowledge(settings: object, of: Alert, by: str, reason: str) -> Alert:
+    def say_of(settings: object, of: Alert, by: str, reason: str, act: Act, silent_s: float) -> Alert:
+        assert (act, silent_s) == (Act.ACKNOWLEDGE, 0.0)
         asked.append((of.id, by, reason))
         return replace(of, state=ACKNOWLEDGED, acknowledged_by=by, reason=reason, acknowledged_ns=SESSION)
 
-    monkeypatch.setattr(desk, "acknowledge", acknowledge)
+    monkeypatch.setattr(desk, "say_of", say_of)
     _, said = ecgstream_alert("acknowledge", "5555", "--by", "li", "--reason", " at the\nbedside ")
     assert asked == [("55555555-a", "li", "at the bedside")]
     assert said == ("acknowledged at 2023-11-14T22:13:20.000Z: Asystole on dev-1, 2023-11-14T22:13:21.000Z\n")
@@ -136,15 +137,15 @@ def test_the_account_may_come_from_the_environment(
     ecgstream_alert: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ECGSTREAM_ACCOUNT", "wang")
-    monkeypatch.setattr(desk, "acknowledge", lambda *_: None)
+    monkeypatch.setattr(desk, "say_of", lambda *_: None)
     _, said = ecgstream_alert("acknowledge", "5555", "--reason", "seen")
-    assert said.startswith("written down, but the pager has not answered yet")
+    assert said.startswith("written down; the pager has not answered yet")
 
 
 def test_what_needs_no_acknowledgement_is_said(
     ecgstream_alert: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk, "acknowledge", lambda *_: pytest.fail("nothing is to be written"))
+    monkeypatch.setattr(desk, "say_of", lambda *_: pytest.fail("nothing is to be written"))
     _, said = ecgstream_alert("acknowledge", "1111", "--by", "li", "--reason", "seen")
     assert said.startswith("nothing to acknowledge: SpO2 below its limit on mon-1")
     _, said = ecgstream_alert("acknowledge", "33333333-a", "--by", "wang", "--reason", "seen")
@@ -155,9 +156,43 @@ def test_who_was_first_is_told_to_the_second(
     ecgstream_alert: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = alert("55555555-a", ACKNOWLEDGED, acknowledged_by="li", reason="mine", acknowledged_ns=SESSION)
-    monkeypatch.setattr(desk, "acknowledge", lambda *_: first)
+    monkeypatch.setattr(desk, "say_of", lambda *_: first)
     _, said = ecgstream_alert("acknowledge", "5555", "--by", "wang", "--reason", "seen")
     assert said.startswith("acknowledged already by li (mine) at ")
+
+
+def test_who_cannot_come_is_told_that_others_are_called(
+    ecgstream_alert: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "say_of", lambda _, of, *words: of if words[2] is Act.REJECT else None)
+    _, said = ecgstream_alert("reject", "5555", "--by", "li", "--reason", "in theatre")
+    assert said.startswith("rejected; the next on duty are called now")
+
+
+def test_who_wants_silence_is_told_until_when(
+    ecgstream_alert: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def say_of(settings: object, of: Alert, by: str, reason: str, act: Act, silent_s: float) -> Alert:
+        assert (act, silent_s) == (Act.SILENCE, 90.0)
+        return replace(of, state=SILENCED, silenced_until_ns=SESSION + 90 * SECOND)
+
+    monkeypatch.setattr(desk, "say_of", say_of)
+    _, said = ecgstream_alert("silence", "5555", "--by", "li", "--reason", "on my way", "--for", "90")
+    assert said.startswith("silenced until 2023-11-14T22:14:50.000Z; then people are called again: Asystole")
+
+
+def test_an_alert_shows_what_became_of_it(ecgstream_alert: Command, known: dict[str, Alert]) -> None:
+    t = Timeline()
+    t.at(4, Phase.ONSET)
+    t.acknowledge(30, "li", "at the bedside")
+    known[t.said[-1].id] = t.said[-1]
+    out, said = ecgstream_alert("show", t.said[-1].id[:8])
+    assert "!!! Asystole on dev-1" in said
+    assert [line.split()[1:] for line in out.splitlines()[1:]] == [
+        ["ACTIVE", "the", "pager"],
+        ["CALLED", "the", "pager"],
+        ["ACKNOWLEDGED", "li", "at", "the", "bedside"],
+    ]
 
 
 def test_without_an_address_it_says_so(monkeypatch: pytest.MonkeyPatch, ecgstream_alert: Command) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from detectors.output import CONDITION, END, ONSET, UPDATE
+from ecgstream.evaluate.paged import Told
 from ecgstream.evaluate.played import Played
 from ecgstream.evaluate.report import flat
 from ecgstream.evaluate.suite import NothingToEvaluateError, evaluate
@@ -20,9 +21,11 @@ from ecgstream.evaluate.trials import (
     NEVER,
     Alarm,
     Outcome,
+    Page,
     Rate,
     Trial,
     alarm_row,
+    first_page,
     look,
     rate_row,
     told_after_s,
@@ -79,6 +82,37 @@ def test_an_alarm_that_never_comes_is_missed_however_soon_the_others_were() -> N
     assert json.dumps(row)
 
 
+def told(condition: str, decided_s: float, paged_s: float | None, *, high: bool = True) -> Told:
+    return Told(condition, high, 20.0, decided_s, NEVER, paged_s)
+
+
+def test_the_first_call_for_an_alarm_or_one_like_it_counts() -> None:
+    calls = [
+        told("ASYSTOLE", 21.0, 21.0),
+        told(VT.name, 24.0, 24.5),
+        told(VF.name, 23.0, None),
+        told(VF.name, 18.0, 19.0),
+        told(VF.name, 26.0, 26.5),
+    ]
+    first = first_page(calls, 20.0, WITHIN)
+    assert first is not None
+    assert (first.at_s, first.told.condition) == (24.5, VT.name)
+    assert first_page(calls, 30.0, WITHIN) is None
+
+
+@pytest.mark.parametrize(
+    ("page", "in_time"),
+    [
+        (told(VT.name, 29.0, 30.0), True),
+        (told(VT.name, 30.0, 30.1), False),
+        (told("HEART_RATE_HIGH", 60.0, 63.0, high=False), True),
+        (told("HEART_RATE_HIGH", 24.0, 27.1, high=False), False),
+    ],
+)
+def test_high_priority_pages_by_its_onset_and_the_rest_by_its_decision(page: Told, in_time: bool) -> None:
+    assert Page(page.paged_s or 0.0, page).is_in_time(20.0) is in_time
+
+
 def test_a_rate_counts_from_when_it_must_be_right() -> None:
     right = (2.0, played(rates=[10.0, 20.0, 80.0, 80.9]))
     row = rate_row(Rate(80.0), [right])
@@ -116,6 +150,8 @@ def test_a_trial_goes_through_the_detectors_in_short_and_in_long_packets() -> No
     short, long = found.rows["0.25_s"], found.rows["1_s"]
     assert 4.0 < short["median_s"] <= short["worst_s"] <= 5.0
     assert short["median_s"] <= long["median_s"] <= long["worst_s"] <= 6.0
+    assert short["median_s"] <= short["page_median_s"] <= short["page_worst_s"] <= 10.0
+    assert short["paged_in_time"]
     assert found == look(Trial("still", "t", rhythms.asystole, 2, wanted))
 
 

@@ -10,11 +10,14 @@ from typing import Any
 from kafka import TopicPartition
 from kafka.errors import KafkaTimeoutError
 
+from alerts.channels.budget import Budget
 from alerts.notify import NotifyError, Page
+from alerts.pipeline import Rules
 from alerts.state import State
 from ecgstream.pager import recorded
+from ecgstream.pager.pages import Pages
 from ecgstream.pager.recorded import Entry
-from ecgstream.pager.sender import Tried
+from ecgstream.pager.sender import Draw, Tried
 from ecgstream.pager.service import Pager
 from schemas import topics
 from schemas.codec import decode, encode
@@ -50,6 +53,7 @@ class World:
         self.log: dict[TopicPartition, list[Record]] = defaultdict(list)
         self.committed: dict[TopicPartition, tuple[int, str]] = {}
         self.received: list[Page] = []
+        self.received_ns: list[int] = []
         self.acts: list[str] = []
         self.cuts: dict[int, bool] = {}
         self.refused: set[str] = set()
@@ -98,8 +102,12 @@ class World:
 
     def send(self, page: Page) -> NotifyError | None:
         answer = self.answers.pop(0) if self.answers else None
-        self.act("page", lambda: None if answer else self.received.append(page))
+        self.act("page", lambda: None if answer else self._receive(page))
         return answer
+
+    def _receive(self, page: Page) -> None:
+        self.received.append(page)
+        self.received_ns.append(self.now_ns)
 
     # -- what is left of it
 
@@ -212,16 +220,16 @@ class FakeSender:
 
     def __init__(self, world: World, room: int = 16) -> None:
         self._world = world
-        self.room = room
+        self.limit = room
         self._done: list[Tried] = []
 
-    def has_room(self) -> bool:
-        return len(self._done) < self.room
+    def room(self) -> int:
+        return max(0, self.limit - len(self._done))
 
     def holds(self, key: str) -> bool:
         return any(tried.page.key == key for tried in self._done)
 
-    def offer(self, page: Page, due_ns: int, partition: int) -> None:
+    def offer(self, page: Page, due_ns: int, partition: int, draw: Draw) -> None:
         self._done.append(Tried(page, partition, self._world.send(page)))
 
     def keep_only(self, partitions: Collection[int]) -> None:
@@ -244,6 +252,8 @@ class Process:
         *,
         batch: int = 3,
         room: int = 16,
+        channel: bool = True,
+        per_minute: int = 1_000_000,
         signal_ns: Callable[[int], int] = lambda wall_ns: wall_ns,
     ) -> None:
         self.world = world
@@ -252,9 +262,12 @@ class Process:
         self.sender = FakeSender(world, room)
         member: Any = self.member
         producer: Any = FakeProducer(world)
-        sender: Any = self.sender
+        senders: Any = {"webhook": self.sender} if channel else {}
+        pages = Pages(senders, {"webhook": Budget(per_minute)}, monotonic_ns=lambda: world.now_ns)
         clock = {"clock_ns": lambda: world.now_ns, "signal_ns": signal_ns}
-        self.pager = Pager(member, producer, world.entries, sender, late_s=120, **clock)
+        self.pager = Pager(
+            member, producer, world.entries, Rules(late_s=120), pages, lambda _: ("webhook",), **clock
+        )
 
     def settle(self, seconds: int = 30) -> None:
         """Work through the log, then let time pass, so that whatever waits or is tried again is over."""

@@ -10,7 +10,7 @@ from tests.ecgstream.pager.fake_kafka import SECOND, Process, World, live_throug
 from tests.ecgstream.pager.stories import STORY, acknowledgement, states, world
 
 END = Phase.END
-ACTIVE, LATCHED, ENDED, _, _ = AlertState
+ACTIVE, LATCHED, ENDED, *_ = AlertState
 
 
 def later(found: World, seconds: float) -> None:
@@ -83,7 +83,7 @@ def test_what_is_open_or_still_to_be_told_is_not_forgotten() -> None:
         "SPO2_LOW dev-1": ENDED,
         "LEAD_OFF dev-1": ACTIVE,
     }
-    process.sender.room = 16
+    process.sender.limit = 16
     process.settle()
     assert len(found.told()) == 2
 

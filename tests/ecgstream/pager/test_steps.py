@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from kafka import TopicPartition
 from prometheus_client import REGISTRY
 
+from alerts.clear import SETTLED_S
 from alerts.notify import NotifyError, Reason
 from alerts.told import Told
 from ecgstream.pager import service
@@ -22,7 +24,7 @@ from tests.ecgstream.pager.fake_kafka import SECOND, PowerCutError, Process, Wor
 from tests.ecgstream.pager.stories import AWAY, STORY, acknowledgement, states, story, world
 
 ONSET, UPDATE, END = Phase
-ACTIVE, LATCHED, ENDED, ACKNOWLEDGED, LATE = AlertState
+ACTIVE, LATCHED, ENDED, ACKNOWLEDGED, LATE, CHECK, SILENCED = AlertState
 DUE, SENT, FAILED = NotificationState
 HOUR = 3600
 REFUSED = NotifyError(Reason.REFUSED, retryable=False)
@@ -52,8 +54,7 @@ def test_alerts_come_before_the_log_before_the_commit_before_the_page() -> None:
 
 def test_without_a_channel_nothing_is_owed() -> None:
     found = world(4, condition(4, ONSET))
-    process = Process(found)
-    process.pager._pages.sender = None
+    process = Process(found, channel=False)
     process.settle()
     assert found.acts == ["alert ACTIVE", "commit"]
 
@@ -63,8 +64,14 @@ def test_without_a_channel_nothing_is_owed() -> None:
 
 def outcome(found: World) -> tuple[dict[str, Alert], dict[str, str], set[NotificationState]]:
     """What must be the same, whatever happened on the way; not when it was, nor from which repeat."""
+    timeless: dict[str, Any] = {"raised_ns": 0, "updated_ns": 0, "offset": 0}
     alerts = {
-        id_: replace(a, raised_ns=0, updated_ns=0, offset=0, acknowledged_ns=a.acknowledged_ns and 1)
+        id_: replace(
+            a,
+            acknowledged_ns=a.acknowledged_ns and 1,
+            history=tuple(replace(turn, at_ns=0) for turn in a.history),
+            **timeless,
+        )
         for id_, a in found.alerts().items()
     }
     return alerts, found.told(), set(found.notifications().values())
@@ -96,6 +103,30 @@ def test_a_power_cut_before_or_behind_any_act_changes_nothing(act: int, behind: 
     assert live_through(found) == 2
     assert outcome(found) == outcome(undisturbed())
     # At most the page that was under way comes twice, and with the key that it had.
+    assert len(found.received) <= len(found.told()) + 1
+
+
+def live_until_it_is_over(found: World, cuts: dict[int, bool]) -> None:
+    """Live on until those who were called have been told; ``cuts``: by acts from now on."""
+    found.now_ns += round(SETTLED_S) * SECOND
+    found.cuts = {len(found.acts) + act: behind for act, behind in cuts.items()}
+    live_through(found)
+
+
+@pytest.mark.parametrize("behind", [False, True], ids=["before", "behind"])
+@pytest.mark.parametrize("act", range(6))
+def test_a_power_cut_around_the_word_that_it_is_over_changes_nothing(act: int, behind: bool) -> None:
+    found, peaceful = undisturbed(), undisturbed()
+    before = len(peaceful.acts)
+    live_until_it_is_over(peaceful, {})
+    assert peaceful.acts[before:] == ["alert ENDED", "log DUE", "page", "log SENT"]
+    live_until_it_is_over(found, {act: behind})
+    assert outcome(found) == outcome(peaceful)
+    assert sorted(found.told().values()) == [
+        "CLEARED SPO2_LOW dev-1",
+        "RAISED ASYSTOLE dev-1",
+        "RAISED SPO2_LOW dev-1",
+    ]
     assert len(found.received) <= len(found.told()) + 1
 
 
@@ -161,6 +192,8 @@ def test_whatever_crashes_and_is_read_again_alerts_and_pages_are_the_same(
             for id_ in sorted(found.alerts()):
                 found.acknowledgement(Acknowledgement(f"ack {id_}", id_, "li", "seen", 0))
             live_through(found, batch=batch)
+        found.now_ns += round(SETTLED_S) * SECOND  # what is over is told
+        live_through(found, batch=batch)
         results.append(outcome(found))
     assert results[0] == results[1]
     alerts, told, log_states = results[0]
@@ -169,6 +202,8 @@ def test_whatever_crashes_and_is_read_again_alerts_and_pages_are_the_same(
         paged = f"RAISED {alert.condition} {alert.device}" in told.values()
         assert paged or alert.priority is Priority.LOW or alert.state in (LATE, ENDED)
     assert all(alert.state is not ACTIVE for alert in alerts.values()) or not acknowledged
+    over = {f"{a.condition} {a.device}" for a in alerts.values() if a.priority is Priority.MEDIUM}
+    assert {what.partition(" ")[2] for what in told.values() if what.startswith("CLEARED")} <= over
 
 
 # -- rebalances
@@ -236,14 +271,14 @@ def test_records_of_a_partition_that_is_not_ours_are_left_to_its_owner() -> None
 def test_a_dead_channel_delays_no_alert_and_drops_no_page() -> None:
     found = world(4, *(condition(4, ONSET, device=f"dev-{n}") for n in range(60)))
     process = Process(found)
-    process.sender.room = 0
+    process.sender.limit = 0
     process.settle()
     assert len(found.alerts()) == 60
     assert found.committed[CONDITIONS][0] == 60
     assert set(found.notifications().values()) == {DUE}
     assert REGISTRY.get_sample_value("ecgstream_pager_open_alerts") == 60
     assert (REGISTRY.get_sample_value("ecgstream_pager_oldest_due_seconds") or 0) > 20
-    process.sender.room = 16
+    process.sender.limit = 16
     process.settle()
     assert len(found.received) == len(found.told()) == 60
     assert set(found.notifications().values()) == {SENT}
@@ -257,11 +292,24 @@ def test_the_most_urgent_is_sent_first_then_what_is_due_for_longer() -> None:
     process.settle(1)
     found.condition(condition(4, ONSET, device="high-2"))
     process.settle(1)
-    process.sender.room = 3
+    process.sender.limit = 3
     process.settle(1)
     assert [page.device for page in found.received][:2] == ["high-1", "high-2"]
     process.settle()
     assert len(found.received) == 7
+
+
+def test_that_something_is_over_waits_for_whatever_is_not() -> None:
+    found = undisturbed()
+    found.now_ns += round(SETTLED_S) * SECOND
+    process = Process(found, room=0)
+    process.settle(1)
+    assert DUE in found.notifications().values()
+    found.condition(condition(SETTLED_S + 40, ONSET, "HEART_RATE_HIGH", SETTLED_S + 36, device="dev-2"))
+    process.settle(1)
+    process.sender.limit = 16
+    process.settle(1)
+    assert [page.what for page in found.received[-2:]] == ["RAISED", "CLEARED"]
 
 
 def test_what_no_retry_can_help_is_given_up_and_counted_and_the_others_go_on() -> None:
@@ -278,8 +326,7 @@ def test_what_no_retry_can_help_is_given_up_and_counted_and_the_others_go_on() -
 
 def test_an_alert_of_a_pager_without_a_channel_is_told_once_there_is_one() -> None:
     found = world(4, condition(4, ONSET))
-    process = Process(found)
-    process.pager._pages.sender = None
+    process = Process(found, channel=False)
     process.settle()
     Process(found).settle()
     assert list(found.told().values()) == ["RAISED ASYSTOLE dev-1"]
@@ -312,7 +359,7 @@ def test_who_acknowledges_before_the_page_could_be_sent_is_named_on_it() -> None
     process.settle()
     found.acknowledgement(acknowledgement())
     process.settle()
-    process.sender.room = 16
+    process.sender.limit = 16
     process.settle()
     assert "acknowledged by li" in found.received[0].text
 

@@ -143,7 +143,7 @@ def test_what_is_not_seen_though_a_broker_answers_makes_blind(clock: Clock, tmp_
     database.seen = Contact(clock())
     assert all_.unseen(60.0) == []  # Kafka is away, and that is seen
     b.seen = Contact(clock())
-    assert all_.unseen(60.0) == ["log", "copies", "gateways"]
+    assert all_.unseen(60.0) == ["log", "copies", "gateways", "duty"]
     clock.now_s += 61
     log.seen = Log(clock() - 10, {}, {})
-    assert all_.unseen(60.0) == ["copies", "gateways"]
+    assert all_.unseen(60.0) == ["copies", "gateways", "duty"]

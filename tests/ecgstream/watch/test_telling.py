@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from alerts.notify import NotifyError, Page, Reason, Webhook
+from alerts.channels.webhook import Webhook
+from alerts.notify import NotifyError, Page, Reason
 from ecgstream.watch.alarms import Alarms
 from ecgstream.watch.book import Book
 from ecgstream.watch.clock import AwakeClock

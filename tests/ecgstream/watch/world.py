@@ -6,11 +6,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from alerts.notify import Page
+from alerts.roster.model import Roster
 from ecgstream.watch.alarms import Alarms
+from ecgstream.watch.roster import ahead
 from ecgstream.watch.rules import Rules
 from ecgstream.watch.rules.limits import Limits
 from ecgstream.watch.rules.pipeline import FOLLOWED, PAGER, SINK, WORKERS
-from ecgstream.watch.sight import Contact, Copies, Disk, Gateway, Gateways, Group, Log, Sight, Spot
+from ecgstream.watch.sight import (
+    Contact,
+    Copies,
+    Disk,
+    Duty,
+    Gateway,
+    Gateways,
+    Group,
+    Hole,
+    Log,
+    Sight,
+    Spot,
+)
 from schemas import topics
 
 INGEST, STATUS, CONDITIONS, BEATS = (
@@ -33,6 +47,8 @@ class World:
     thin: int = 0
     gateways: dict[str, Gateway] = field(default_factory=dict)
     disks: dict[str, Disk] = field(default_factory=dict)
+    roster: Roster | None = None
+    unread: str = ""
     told: list[tuple[float, str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -68,7 +84,11 @@ class World:
             self.copies,
             dict(self.disks),
             self.heard,
+            Duty(self.now_s, self.holes(), self.unread),
         )
+
+    def holes(self) -> list[Hole]:
+        return [] if self.roster is None else ahead(self.roster, round(self.now_s * NS))
 
     def go_on(self, seconds: float, *each: Callable[[], None]) -> None:
         """Let time pass; ``each`` happens every second of it."""

@@ -23,8 +23,9 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 
 {{/*
 What every pod has in common. (dict "root" $ "service" "sink" "args" (list "sink") "resources" …), and where it holds:
-"serves" it answers on the metrics' port, "static" it has a static name in Kafka's group, "before" it runs before the
-release is there. Without a user at Kafka it is told nothing of Kafka.
+"serves" it answers on the metrics' port, "people" it answers people, "listens" it hears devices, "claim" what it keeps
+lies on a volume of its own, "image" it is another one, "static" it has a static name in Kafka's group, "before" it runs
+before the release is there. Without a user at Kafka it is told nothing of Kafka.
 */}}
 {{- define "ecgstream.pod" -}}
 {{- $root := .root -}}
@@ -58,7 +59,7 @@ securityContext:
 terminationGracePeriodSeconds: 30
 containers:
   - name: {{ $service }}
-    image: {{ include "ecgstream.image" $root | quote }}
+    image: {{ .image | default (include "ecgstream.image" $root) | quote }}
     imagePullPolicy: {{ $root.Values.image.pullPolicy }}
     args: {{- toYaml .args | nindent 6 }}
     securityContext:
@@ -82,6 +83,12 @@ containers:
       {{- if not .serves }}
       - {name: ECGSTREAM_METRICS_PORT, value: "0"}
       {{- end }}
+      {{- if .people }}
+      - {name: ECGSTREAM_{{ $service | upper }}_HOST, value: "0.0.0.0"}
+      {{- end }}
+      {{- if eq $service "web" }}
+      - {name: ECGSTREAM_CODES, value: /run/secrets/codes}
+      {{- end }}
       {{- if .static }}
       # Its static name: started again under it, a worker has its partitions back at once.
       - name: ECGSTREAM_WORKER
@@ -90,6 +97,9 @@ containers:
     {{- if .serves }}
     ports:
       - {name: metrics, containerPort: 9464}
+      {{- with .people | default .listens }}
+      - {name: {{ $service }}, containerPort: {{ . }}}
+      {{- end }}
     # It reads back its devices before it is ready: minutes, where the log was not compacted lately.
     startupProbe:
       httpGet: {path: /health, port: metrics}
@@ -116,7 +126,11 @@ volumes:
   - name: tmp
     emptyDir: {sizeLimit: 256Mi}
   - name: data
+    {{- if .claim }}
+    persistentVolumeClaim: {claimName: {{ .claim }}}
+    {{- else }}
     emptyDir: {sizeLimit: 256Mi}
+    {{- end }}
   - name: secrets
     projected:
       defaultMode: 0440

@@ -1,0 +1,84 @@
+"""``ecgstream alert budget``: how many alerts call people, how soon they answer, and how many were false."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from ecgstream import budget as counting
+from ecgstream.budget import Counted
+from ecgstream.commands.common import Json, SettingsFlags, clear_errors, print_json, say, show
+from ecgstream.registry.errors import RegistryError
+from ecgstream.settings import Settings
+from ecgstream.store.connection import connect
+
+
+def budget(
+    *,
+    days: Annotated[Literal[1, 7, 30], Parameter(help="of how many days, 24 hours each.")] = 30,
+    json: Json = False,
+    settings: SettingsFlags = None,
+) -> None:
+    """Count alerts by condition and facility, and how many of what called people was judged false.
+
+    It reads as the person whose login the database address has (`ecgstream person sql-login`), and counts
+    what that person sees: the same as Alarms, Statistics in the monitor.
+
+    For instance:
+
+        ecgstream alert budget --days 7
+    """
+    with clear_errors():
+        url = (settings or Settings()).database.get_secret_value()
+        if not url:
+            raise RegistryError("no database address")
+        with connect(url, name="ecgstream alert budget") as connection:
+            if not connection.info.user.startswith("person_"):
+                raise RegistryError(
+                    "people see alerts, services do not: the database address must be of a person's own login"
+                    " (`ecgstream person sql-login`)"
+                )
+            found = counting.counted(connection, days, datetime.now(UTC))
+    if json:
+        print_json(found.told())
+        return
+    say(
+        f"at most {counting.MOST_FALSE_PERCENT:g} % of what pages people may be false, the aim is"
+        f" {counting.AIM_FALSE_PERCENT:g} %; {found.whole.bed_days:.1f} bed-days of ECG"
+    )
+    rows = [_row("all", found.whole), *(_row(one.of, one) for one in found.conditions)]
+    if len(found.facilities) > 1:
+        rows += [_row(f"at {one.of or 'not known'}", one) for one in found.facilities]
+    show(rows, json=False)
+
+
+def _row(name: str, one: Counted) -> dict[str, object]:
+    return {
+        "alerts of": name,
+        "n": one.alerts,
+        "paged": one.paged,
+        "a bed-day": _told(one.pages_per_bed_day),
+        "answered s (median)": _told(one.median_s),
+        "(90 %)": _told(one.ninetieth_s),
+        "true": one.true,
+        "false": one.false,
+        "unclear": one.unclear,
+        "not judged": one.not_judged,
+        "false of judged pages": _share(one),
+    }
+
+
+def _told(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
+
+
+def _share(one: Counted) -> str:
+    """Return the share of false ones with its exact 95 % interval, and where it stands.
+
+    >>> _share(Counted("", 9, 9, 1.0, None, None, 3, 1, 0, 3, 1))
+    '25.0 % (0.6 to 80.6 %), within'
+    """
+    if one.false_percent is None or one.false_interval is None:
+        return "-"
+    low, high = one.false_interval
+    return f"{one.false_percent:.1f} % ({low:.1f} to {high:.1f} %), {one.standing}"

@@ -1,0 +1,1 @@
+"""A Grafana, by its HTTP API: one file a kind of thing."""

@@ -1,0 +1,1 @@
+"""What pages ask of the database, over the views of ``api``, on a connection that reads as one person."""

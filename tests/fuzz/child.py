@@ -1,0 +1,158 @@
+"""One target in a process of its own: what libFuzzer (by atheris) is told, and what is watched beside it.
+
+libFuzzer ends the process at the first fault, and keeps the input. It sees crashes and hangs; memory is
+watched here, after every input, so that the one that took it is known.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import resource
+import struct
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+from tests.fuzz.mutators import mutated
+from tests.fuzz.target import MOST_BYTES, Target, load
+
+_WARM = 200
+"""Inputs behind the seeds that may still make caches grow."""
+_OURS = 0.5
+"""How much of all mutation is ours; the rest is libFuzzer's."""
+_SEEN = struct.Struct("=QQQ")
+
+
+class Seen(NamedTuple):
+    """How many inputs were tried; memory at its highest, bytes: until it was warm, and of all."""
+
+    tried: int = 0
+    warm_bytes: int = 0
+    most_bytes: int = 0
+
+    @property
+    def growth_mb(self) -> float:
+        """How much memory has grown since it was warm."""
+        return (self.most_bytes - self.warm_bytes) / 1e6
+
+
+class Board:
+    """Where a target's process writes how far it is, and its parent reads, also when it has died."""
+
+    def __init__(self) -> None:
+        self._shared = mmap.mmap(-1, _SEEN.size)
+
+    def write(self, seen: Seen) -> None:
+        _SEEN.pack_into(self._shared, 0, *seen)
+
+    def read(self) -> Seen:
+        return Seen(*_SEEN.unpack_from(self._shared, 0))
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """When a target has been tried enough, at the first that comes: seconds, or inputs; 0: without end."""
+
+    seconds: int = 0
+    inputs: int = 0
+
+
+class GrowthError(Exception):
+    """An input with which memory has grown beyond its bound."""
+
+
+class Watched:
+    """A target whose memory is looked at after each input."""
+
+    def __init__(self, target: Target, board: Board, warm: int, offender: str) -> None:
+        self._target = target
+        self._board = board
+        self._warm = warm
+        self._offender = offender
+        self._tried = 0
+        self._warm_bytes = 0
+
+    def __call__(self, data: bytes) -> None:
+        self._tried += 1
+        try:
+            self._target.run(data)
+            self._look()
+        except BaseException:  # libFuzzer keeps what hangs or dies, but not always what raises
+            Path(f"{self._offender}-{sha256(data).hexdigest()[:16]}").write_bytes(data)
+            raise
+
+    def _look(self) -> None:
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        if self._tried <= self._warm:
+            self._warm_bytes = most
+        self._board.write(Seen(self._tried, self._warm_bytes, most))
+        if most - self._warm_bytes > self._target.growth_bytes:
+            raise GrowthError(f"memory has grown by {(most - self._warm_bytes) / 1e6:.0f} MB")
+
+
+def fuzz(name: str, target: Target, folder: Path, offenders: Path, bounds: Bounds, board: Board) -> None:
+    """Fuzz until the bounds, or a fault; this process ends here, with status 0 or another.
+
+    Args:
+        name: of the target.
+        target: what is fuzzed.
+        folder: of this process alone: its corpus, its log, what it writes.
+        offenders: where the input of a fault is written, as ``NAME-crash-…`` or ``NAME-timeout-…``.
+        bounds: when it is enough.
+        board: what is told meanwhile.
+    """
+    import atheris
+
+    _say_into(folder / "log")
+    tempfile.tempdir = str(folder)
+    seeds = [bytes(seed) for seed in target.seeds()]
+    corpus = folder / "corpus"
+    corpus.mkdir()
+    for number, seed in enumerate(seeds):
+        (corpus / f"seed-{number}").write_bytes(seed)
+    _limit_addresses(min(10 * target.growth_bytes, MOST_BYTES))
+
+    def mutate(data: bytes, most: int, number: int) -> bytes:
+        chance = Random(number)  # noqa: S311  libFuzzer's own, so that its seed repeats all
+        if chance.random() > _OURS:
+            return bytes(atheris.Mutate(data, most))
+        return mutated(chance, bytes(data), seeds, target.ways, most) or b"\0"
+
+    told = [
+        f"-max_len={max(target.most, *map(len, seeds))}",
+        f"-timeout={target.hang_s}",
+        f"-artifact_prefix={offenders}/{name}-",
+        "-rss_limit_mb=0",
+        "-print_final_stats=1",
+    ]
+    told += [f"-max_total_time={bounds.seconds}"] if bounds.seconds else []
+    told += [f"-runs={bounds.inputs}"] if bounds.inputs else []
+    watched = Watched(target, board, len(seeds) + _WARM, f"{offenders}/{name}-crash")
+    atheris.Setup([name, *told, str(corpus)], watched, custom_mutator=mutate)
+    atheris.Fuzz()
+
+
+def loaded(names: Sequence[str]) -> dict[str, Target]:
+    """Return targets, with all code of ours that they import made to tell what of it is reached."""
+    import atheris
+
+    with atheris.instrument_imports(include=["alerts", "devices", "schemas"], enable_loader_override=False):
+        return load(names)
+
+
+def _say_into(log: Path) -> None:
+    file = os.open(log, os.O_WRONLY | os.O_CREAT)
+    for stream in (1, 2):
+        os.dup2(file, stream)
+
+
+def _limit_addresses(more_bytes: int) -> None:
+    """Let no input have more than so much: a length that is only declared is not taken for granted."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + more_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
