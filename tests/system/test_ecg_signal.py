@@ -193,11 +193,11 @@ def test_beats_come_with_it(client: httpx.Client) -> None:
 
 
 def test_of_a_device_that_others_wore_too_only_this_patients_samples(client: httpx.Client) -> None:
-    found = waves(asked(client, 60, 120, "/ecg/p-cut", "d-cut"))
+    found = waves(asked(client, 60, 120, "p-cut", "d-cut"))
     counted = indices(found)
     assert min(counted) == round(CUT[0] * RATE)
     assert max(counted) == round(CUT[1] * RATE) - 1
-    assert waves(asked(client, 110, 120, "/ecg/p-cut", "d-cut")) == []
+    assert waves(asked(client, 110, 120, "p-cut", "d-cut")) == []
 
 
 @pytest.mark.parametrize(
