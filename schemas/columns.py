@@ -136,8 +136,8 @@ def read(schema: Schema, records: Sequence[bytes | memoryview]) -> Read:
 class _Plan(NamedTuple):
     """How to read a schema: what of it is looked at for each record, once.
 
-    ``bits``: of an integer, else 0. ``first``: for each column, which of the columns is the first one of the same
-    rows.
+    ``bits``: of an integer, else 0. ``first``: for each column, which of the columns is the first one of the
+    same rows.
     """
 
     name: str
