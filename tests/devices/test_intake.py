@@ -19,11 +19,11 @@ from devices.intake import Intake
 from devices.publisher import Publisher
 from devices.reading import Reading, Stretch
 from devices.sessions import Item
-from devices.spool import Spool
+from devices.spool import Spool, What
 from schemas.bundle import Bundle
 from schemas.codec import decode
 from schemas.errors import BadRecordError
-from schemas.records import Enrolment
+from schemas.records import Control, Enrolment
 from tests.devices.spooling import packet, vital
 
 
@@ -42,22 +42,30 @@ class Taker:
     def __init__(self) -> None:
         self.room = True
         self.is_durable = True
-        self.come: dict[str, bytes] = {}
+        self.known_of: dict[What, dict[str, bytes]] = {"course": {}, "clock": {}}
+        self.marks: list[tuple[int, Control]] = []
         self.flushes: list[list[Bundle]] = []
         self.refused = 0
         self.may_go_on = threading.Event()
         self.may_go_on.set()
         self.error: Exception | None = None
 
-    def courses(self) -> dict[str, bytes]:
-        return dict(self.come)
+    def known(self, what: What) -> dict[str, bytes]:
+        return dict(self.known_of[what])
 
-    def publish(self, bundles: Sequence[Bundle], courses: Mapping[str, bytes]) -> bool:
+    def publish(
+        self,
+        bundles: Sequence[Bundle],
+        known: Mapping[What, Mapping[str, bytes]],
+        marks: Sequence[tuple[int, Control]],
+    ) -> bool:
         assert self.may_go_on.wait(30)
         if self.error:
             raise self.error
         self.flushes.append(list(bundles))
-        self.come |= courses
+        for what, values in known.items():
+            self.known_of[what] |= values
+        self.marks += marks
         return self.is_durable
 
     def refuse(self) -> None:
@@ -260,6 +268,6 @@ def test_what_is_taken_lies_in_a_real_spool_though_kafka_is_away(tmp_path: Path)
         asyncio.run(give())
     with closing(Spool(tmp_path / "gw.spool")) as spool:
         bundles = [decode(spool.read(record.number)) for record in spool.records()]
-        assert spool.courses().keys() == {"b"}
+        assert spool.known("course").keys() == {"b"}
     found = [(p.device, p.seq) for b in bundles if isinstance(b, Bundle) for p in b.packets()]
     assert found == [("a", 0), ("a", 1), ("a", 2), ("b", 0)]

@@ -41,14 +41,14 @@ def test_the_skew_is_that_of_the_newest_packet_at_its_end() -> None:
         packet("a", 8 * SECOND, 11 * SECOND, 500.0, 100.0, 50.0),
     ]
     assert devices(packets, []) == [
-        ("a", "gw-1", 1, 12 * SECOND, 12 * SECOND, -1000.0, None, None),
-        ("b", "gw-1", 2, 20 * SECOND, 20 * SECOND, 11_000.0, None, None),
+        ("a", "gw-1", 1, 12 * SECOND, 12 * SECOND, -1000.0, None, None, None, None),
+        ("b", "gw-1", 2, 20 * SECOND, 20 * SECOND, 11_000.0, None, None, None, None),
     ]
 
 
 def test_vitals_show_a_device_too_but_not_its_clock() -> None:
     vitals = [Vital("c", 3, 4 * SECOND, mdc.SPO2, 97.0)]
-    assert devices([], vitals) == [("c", "gw-1", 3, CREATED, None, None, None, None)]
+    assert devices([], vitals) == [("c", "gw-1", 3, CREATED, None, None, None, None, None, None)]
 
 
 def test_the_newest_charge_that_a_battery_can_have() -> None:
@@ -57,15 +57,17 @@ def test_the_newest_charge_that_a_battery_can_have() -> None:
     vitals.append(Vital("c", 3, 9 * SECOND, mdc.SPO2, 97.0))
     vitals.append(Vital("d", 3, 9 * SECOND, mdc.BATTERY_CHARGE, float("nan")))
     assert devices([], vitals) == [
-        ("c", "gw-1", 3, CREATED, None, None, CREATED, 79.0),
-        ("d", "gw-1", 3, CREATED, None, None, None, None),
+        ("c", "gw-1", 3, CREATED, None, None, CREATED, 79.0, None, None),
+        ("d", "gw-1", 3, CREATED, None, None, None, None, None, None),
     ]
 
 
 @given(st.permutations([(at, start) for at in range(3) for start in range(2)]))
 def test_the_order_of_packets_does_not_matter(order: list[tuple[int, int]]) -> None:
     packets = [packet("a", start, at, 100.0) for at, start in order]
-    assert devices(packets, []) == [("a", "gw-1", 1, 2, 2, (SECOND + 1 - 2) / MILLISECOND, None, None)]
+    assert devices(packets, []) == [
+        ("a", "gw-1", 1, 2, 2, (SECOND + 1 - 2) / MILLISECOND, None, None, None, None)
+    ]
 
 
 SEGMENT = Segment("a", 1, Lane.BACKFILL, 10, 20, None, None, Start.RESTORED, '{"paced": true}', 0, 5, 2, "9")
