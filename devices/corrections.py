@@ -34,10 +34,10 @@ from schemas.records import ClockCorrection, Control, Packet, Vital
 LEAST_S = 1.0
 REMEMBERED = 16
 """Changes, and sessions, of a device of which is known what held: those that may still come again."""
-_KEEP_S = 0.25  # what has moved by less since it was kept is not kept anew
+_KEEP_S, _KEEP_DRIFT_S = 0.25, 0.05  # what has moved by less since it was kept is not kept anew
 _NS = 1_000_000_000
 _NEWEST = ("session", "origin_ns", "first_sample", "next_sample", "end_ns", "ahead_ns")
-_LEAST_NS, _KEEP_NS = round(LEAST_S * _NS), round(_KEEP_S * _NS)
+_LEAST_NS, _KEEP_NS, _KEEP_DRIFT_NS = (round(s * _NS) for s in (LEAST_S, _KEEP_S, _KEEP_DRIFT_S))
 
 
 class Place(NamedTuple):
@@ -188,8 +188,8 @@ class Corrections:
         clock.origin_ns, clock.end_ns = origin_ns, end_ns
         clock.first_sample, clock.next_sample = packet.first_sample, packet.first_sample + first.samples.size
         if (
-            not -_KEEP_NS <= origin_ns - clock.kept_ns[0] <= _KEEP_NS
-            or not -_KEEP_NS <= clock.drift.level_ns - clock.kept_ns[1] <= _KEEP_NS
+            abs(origin_ns - clock.kept_ns[0]) > _KEEP_NS
+            or abs(clock.drift.level_ns - clock.kept_ns[1]) > _KEEP_DRIFT_NS
         ):
             self._changed.add(packet.device)
         packet.start_ns = _time(packet.start_ns - ahead_ns)
@@ -233,11 +233,10 @@ class Corrections:
     def _begun(self, clock: _Clock, packet: Packet, early_ns: int) -> int:
         """Return by how much a clock is ahead with which a session begins, or is come back to."""
         ahead_ns = self._by_now(clock)
-        known_ns = clock.held(packet.session, packet.first_sample)
-        if not 0 <= packet.start_ns - clock.end_ns <= _LEAST_NS:
-            ahead_ns = ahead_ns if known_ns is None else known_ns
-            if (ahead_ns > 0 and early_ns <= _LEAST_NS) or (ahead_ns < 0 and known_ns is None):
-                ahead_ns = 0
+        if packet.session in clock.left:
+            ahead_ns = clock.held(packet.session, packet.first_sample) or 0
+        elif not 0 <= packet.start_ns - clock.end_ns <= _LEAST_NS and (ahead_ns < 0 or early_ns <= _LEAST_NS):
+            ahead_ns = 0
         clock.enter(packet.session)
         clock.doubted = None
         return _at_least(ahead_ns, early_ns)
@@ -260,7 +259,7 @@ class Corrections:
             ahead_ns = min(ahead_ns + step_ns, 0)
         ahead_ns = _at_least(ahead_ns, early_ns)
         if ahead_ns != clock.ahead_ns:
-            clock.drift = Drift()
+            clock.drift, clock.doubted = Drift(), None
         return ahead_ns
 
     def _by_now(self, clock: _Clock) -> int:

@@ -2,10 +2,10 @@
 
 The packets of a clock that runs slow come later and later, by its own times. So do those of a slow line, or
 of a device that cannot send as fast as it measures; but these change by tenths of a second, and back. What
-counts is the least time of each minute. Where that grows by no more than ``FASTEST_S`` from one minute to the
-next, it may be the clock; where it grows by more, nothing is concluded from that minute; where it falls, what
-had been concluded falls with it, at once. So it is a clock that comes to a second: what else is so slow, so
-steady, and does not fall back in half an hour and more, cannot be told from one.
+counts is the least time of each minute. Where that grows by no more than ``FASTEST_S`` a minute, it may be
+the clock; where it grows by more, nothing is concluded from that minute; where it falls, what had been
+concluded falls with it, at once. So it is a clock that comes to a second: what else is so slow, so steady,
+and does not fall back in half an hour and more, cannot be told from one.
 
 ``FASTEST_S`` is 500 ppm, the most that NTP takes a computer's clock to be wrong by (RFC 5905, ``MAXFREQ``).
 """
@@ -15,6 +15,8 @@ from dataclasses import dataclass
 WINDOW_S = 60.0
 FASTEST_S = 0.03
 BEHIND_S = 1.0
+ACROSS = 6
+"""Minutes, at most, of which a growth may be where of those in between nothing was concluded."""
 PATIENCE = 30
 """Minutes of which nothing was concluded, after which it begins anew: the way takes longer now."""
 _NS = 1_000_000_000
@@ -57,7 +59,7 @@ class Drift:
     def _minute(self, least_ns: int) -> int:
         if self.base_ns < 0 or self._strange >= PATIENCE:
             self.base_ns = self.level_ns = least_ns
-        elif least_ns > self.level_ns + _FASTEST_NS:
+        elif least_ns > self.level_ns + _FASTEST_NS * min(1 + self._strange, ACROSS):
             self._strange += 1
             return 0
         self._strange = 0
