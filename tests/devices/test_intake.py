@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -23,8 +24,8 @@ from devices.spool import Spool, What
 from schemas.bundle import Bundle
 from schemas.codec import decode
 from schemas.errors import BadRecordError
-from schemas.records import Control, Enrolment
-from tests.devices.spooling import packet, vital
+from schemas.records import ClockCorrection, Control, Enrolment, Packet
+from tests.devices.spooling import SESSION, packet, vital
 
 
 def enrolled(device: str, shard: int, *, disabled: bool = False) -> Enrolment:
@@ -246,6 +247,40 @@ def test_messages_without_sessions_go_on_behind_a_restart_and_come_once() -> Non
     assert sorted(taken(taker)) == [(1, "a", 0), (1, "a", 1), (1, "a", 2)]
     bundles = [bundle for flush in taker.flushes for bundle in flush]
     assert len({p.session for bundle in bundles for p in bundle.packets()}) == 1
+
+
+def ahead(device: str, n: int, by_s: int) -> Packet:
+    """A second that ends now, of a device whose clock is ahead by so much."""
+    now_ns = time.time_ns()
+    return replace(packet(device, n), start_ns=now_ns + (by_s - 1) * 10**9)
+
+
+def test_the_times_of_a_clock_that_is_ahead_are_corrected_and_marked_also_behind_a_restart() -> None:
+    taker = Taker()
+    number = replace(vital("a", 0), time_ns=time.time_ns() + 7200 * 10**9)
+    assert run(taker, ("a", [ahead("a", 0, 7200), number]), ("b", [ahead("b", 0, 0)])) == [None, None]
+    assert run(taker, ("a", [ahead("a", 1, 7200)])) == [None]
+    bundles = [bundle for flush in taker.flushes for bundle in flush]
+    packets = [p for bundle in bundles for p in bundle.packets()]
+    assert len(packets) == 3
+    for one in packets:
+        assert abs(one.start_ns + 10**9 - one.received_ns) < 10**9
+    (vital_,) = (v for bundle in bundles for v in bundle.vitals())
+    assert abs(vital_.time_ns - packets[0].received_ns) < 10**9
+    ((shard, mark),) = taker.marks
+    assert (shard, mark.device, mark.session, mark.from_sample, mark.issued_by) == (1, "a", SESSION, 0, "gw")
+    assert isinstance(mark.change, ClockCorrection)
+    assert mark.change.ahead_ns == pytest.approx(7200e9, abs=1e9)
+
+
+def test_a_message_of_a_device_whose_clock_is_ahead_is_corrected_behind_its_session() -> None:
+    taker = Taker()
+    begun_ns, channels = ahead("a", 0, 7200).start_ns, message(0).stretches[0].channels
+    sent = [replace(message(n), stretches=(Stretch(begun_ns + n * 10**9, channels),)) for n in range(2)]
+    assert readings(taker, *sent) == [None, None]
+    found = [p for flush in taker.flushes for bundle in flush for p in bundle.packets()]
+    assert [p.session for p in found] == [begun_ns, begun_ns]
+    assert all(p.start_ns < p.received_ns for p in found)
 
 
 def test_of_messages_that_are_gathered_the_bad_one_alone_is_refused() -> None:

@@ -10,14 +10,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecgstream.store import events, tables
-from ecgstream.store.rows import OF, of_bundle
+from ecgstream.store.rows import OF, of_bundle, of_control
 from ecgstream.store.tables import Row
 from schemas import mdc, topics
 from schemas.batches import Trends
 from schemas.bundle import Bundle
 from schemas.codec import encode
 from schemas.errors import BadRecordError
-from schemas.records import Channel, Lane, Packet, Segment, Start, Vital
+from schemas.records import (
+    Association,
+    Channel,
+    ClockCorrection,
+    Control,
+    Lane,
+    Packet,
+    Segment,
+    Start,
+    Vital,
+)
 
 MILLISECOND = 1_000_000
 SECOND = 1000 * MILLISECOND
@@ -68,6 +78,17 @@ def test_the_order_of_packets_does_not_matter(order: list[tuple[int, int]]) -> N
     assert devices(packets, []) == [
         ("a", "gw-1", 1, 2, 2, (SECOND + 1 - 2) / MILLISECOND, None, None, None, None)
     ]
+
+
+def test_a_correction_of_a_clock_is_a_row_and_the_devices_newest() -> None:
+    mark = Control("i", "a", 7, 250, 5 * SECOND, "gw-1", ClockCorrection(-3 * SECOND))
+    assert of_control(mark) == {
+        tables.CLOCK_CORRECTION: [("a", 7, 250, 5 * SECOND, -3 * SECOND, "gw-1")],
+        tables.DEVICE: [
+            ("a", "gw-1", 7, 5 * SECOND, None, None, None, None, 5 * SECOND, -3 * SECOND),
+        ],
+    }
+    assert of_control(replace(mark, change=Association("P-1"))) == {}
 
 
 SEGMENT = Segment("a", 1, Lane.BACKFILL, 10, 20, None, None, Start.RESTORED, '{"paced": true}', 0, 5, 2, "9")
