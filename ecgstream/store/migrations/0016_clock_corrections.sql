@@ -35,8 +35,9 @@ LEFT JOIN ecg.device AS d ON d.device = w.device;
 -- What goes on at a device now, and who wears it.
 CREATE OR REPLACE VIEW api.device_health WITH (security_barrier) AS
 SELECT w.device, w.facility, w.disabled, a.patient, a.place_kind, a.place, d.gateway, d.session,
-       ecg.at_ns(d.first_seen_ns) AS first_seen, ecg.at_ns(d.last_seen_ns) AS last_seen, d.own_skew_ms AS skew_ms, d.battery_percent,
-       d.rhythm, coalesce(open.alerts, 0) AS open_alerts, coalesce(open.high, 0) AS open_high
+       ecg.at_ns(d.first_seen_ns) AS first_seen, ecg.at_ns(d.last_seen_ns) AS last_seen, d.own_skew_ms AS skew_ms,
+       d.battery_percent, d.rhythm, coalesce(open.alerts, 0) AS open_alerts, coalesce(open.high, 0) AS open_high,
+       d.clock_ahead_ns / 1e6::double precision AS corrected_ms
 FROM (SELECT e.device, e.facility, e.disabled FROM ecg.enrolment AS e
       WHERE e.facility IN (SELECT p.facility FROM ecg.my_place AS m JOIN ecg.placement AS p ON p.path <@ m.path
                            WHERE m.kind IN ('clinic', 'cardiologist', 'auditor', 'service'))
