@@ -6,8 +6,9 @@ wrong, and by the least that this shows:
 * *Ahead*: nothing comes before it was measured. A packet that ends more than ``LEAST_S`` after it came shows
   that the clock is ahead by at least as much.
 * *Set back*: within a session samples are counted. A packet that begins more than ``LEAST_S`` before where
-  the count puts it shows that the clock was set back by as much. One that begins later may stand behind a
-  pause. It counts only where a clock had been set back and now is seen to be ahead: it was set forward.
+  the count puts it shows that the clock was set back by as much; behind a hole more than that, since a count
+  is no better than its crystal. One that begins later may stand behind a pause. It counts only where a clock
+  had been set back and now is seen to be ahead: it was set forward.
 * *Slow*: see ``devices.drift``.
 
 A correction holds until one of these shows another, by at least ``LEAST_S``. A session that begins where the
@@ -34,6 +35,8 @@ from schemas.records import ClockCorrection, Control, Packet, Vital
 LEAST_S = 1.0
 REMEMBERED = 16
 """Changes, and sessions, of a device of which is known what held: those that may still come again."""
+CRYSTAL = 1e-3
+"""By how much a device's samples may be more or less than it says, of a hole."""
 _KEEP_S, _KEEP_DRIFT_S = 0.25, 0.05  # what has moved by less since it was kept is not kept anew
 _NS = 1_000_000_000
 _NEWEST = ("session", "origin_ns", "first_sample", "next_sample", "end_ns", "ahead_ns")
@@ -176,7 +179,7 @@ class Corrections:
                 or clock.jumped_ns != self._jumped_ns
                 or clock.doubted is not None
             ):
-                ahead_ns = self._looked(clock, packet.received_ns, step_ns, early_ns)
+                ahead_ns = self._looked(clock, packet, step_ns, early_ns)
         late_ns = ahead_ns - early_ns
         behind_ns = clock.drift.hear(packet.received_ns, late_ns)
         if 0 < behind_ns <= late_ns + _LEAST_NS:
@@ -241,19 +244,20 @@ class Corrections:
         clock.doubted = None
         return _at_least(ahead_ns, early_ns)
 
-    def _looked(self, clock: _Clock, now_ns: int, step_ns: int, early_ns: int) -> int:
+    def _looked(self, clock: _Clock, packet: Packet, step_ns: int, early_ns: int) -> int:
         """Return by how much a clock is ahead within a session, where something may have changed.
 
         Args:
             clock: as it was.
-            now_ns: by the gateway's clock.
-            step_ns: how much later the packet begins than its samples say.
+            packet: that shows it.
+            step_ns: how much later it begins than its samples say.
             early_ns: how much later it ends than it came.
         """
         ahead_ns = self._by_now(clock)
         if clock.doubted is not None:
-            ahead_ns = _doubted(clock, ahead_ns, now_ns, ahead_ns - early_ns)
-        if step_ns < -_LEAST_NS:
+            ahead_ns = _doubted(clock, ahead_ns, packet.received_ns, ahead_ns - early_ns)
+        hole_s = (packet.first_sample - clock.next_sample) / packet.channels[0].rate
+        if step_ns < -_LEAST_NS - round(max(hole_s, 0.0) * CRYSTAL * _NS):
             ahead_ns += step_ns
         elif step_ns > _LEAST_NS and early_ns > ahead_ns + _LEAST_NS and ahead_ns < 0:
             ahead_ns = min(ahead_ns + step_ns, 0)

@@ -20,9 +20,16 @@ LEAD = Channel(mdc.LEADS["II"], 0, 0, float(RATE), 200.0, np.zeros(RATE, np.int1
 
 @dataclass
 class Device:
-    """Measures seconds; ``now_s``: what it truly is, s since the test began; ``ahead_s``: its clock."""
+    """Measures seconds.
+
+    Attributes:
+        ahead_s: how far its clock is ahead.
+        crystal: samples that it counts for one that it says.
+        now_s: what it truly is, s since the test began.
+    """
 
     ahead_s: float = 0.0
+    crystal: float = 1.0
     now_s: float = 0.0
     session: int = 1
     seq: int = 0
@@ -43,7 +50,7 @@ class Device:
     def miss(self, seconds: int) -> None:
         """Measure nothing, and count what is missing."""
         self.now_s += seconds
-        self.sample += seconds * RATE
+        self.sample += round(seconds * RATE * self.crystal)
 
     def restart(self, seconds: float) -> None:
         self.now_s += seconds

@@ -28,9 +28,11 @@ LIFE = st.lists(
 )
 
 
-@given(LIFE, st.floats(-0.9, 0.9))
-def test_a_clock_that_is_right_is_never_corrected(life: list[tuple[str, float]], ahead_s: float) -> None:
-    device, gateway = Device(ahead_s), Gateway()
+@given(LIFE, st.floats(-0.9, 0.9), st.floats(0.9995, 1.0005))
+def test_a_clock_that_is_right_is_never_corrected(
+    life: list[tuple[str, float]], ahead_s: float, crystal: float
+) -> None:
+    device, gateway = Device(ahead_s, crystal), Gateway()
     sent = device.second()
     for what, seconds in life:
         if what == "second":
