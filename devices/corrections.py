@@ -101,14 +101,7 @@ class _Clock:
 
     def to_bytes(self) -> bytes:
         """Return what must be known to go on."""
-        newest = (
-            self.session,
-            self.origin_ns,
-            self.first_sample,
-            self.next_sample,
-            self.end_ns,
-            self.ahead_ns,
-        )
+        newest = [getattr(self, name) for name in _NEWEST]
         drift = (self.drift.base_ns, self.drift.level_ns)
         return json.dumps([newest, self.places, list(self.left.items()), drift]).encode()
 

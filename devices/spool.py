@@ -28,6 +28,7 @@ from devices.rows import PUT, SELECT, Record, checksum, head_of, record_of
 from devices.tally import Lost, Tally
 
 What = Literal["course", "clock"]
+"""What is known of devices: how far they have come, and their clocks."""
 MAX_UNWRITTEN_BYTES = 32 * 1_048_576
 """What a gateway holds in memory while its disk takes nothing."""
 
@@ -265,7 +266,7 @@ class Spool:
             self._open_gaps -= 1
             self._work.append(("DELETE FROM gap WHERE device = ? AND to_record = ?", (gap.device, gap.end)))
 
-    # -- devices: how far they have come (devices.sessions), what is known of clocks (devices.corrections)
+    # -- what is known of devices (devices.sessions, devices.corrections)
 
     def known(self, what: What) -> dict[str, bytes]:
         """Return what was kept, by device."""
