@@ -146,9 +146,11 @@ class Lanes:
     def resume(self, number: int, parts: Sequence[Part], window: int = WINDOW) -> None:
         """Take the next record of ``restored``."""
         live, _ = self.split(number, parts)
-        if live and len(self._again) < window:
+        if parts and not live:
+            return
+        if len(self._again) < window:
             self._again.append(number)
-        elif live:
+        else:
             self.add(number, live)
 
     def add(self, number: int, parts: Sequence[Part]) -> None:

@@ -14,14 +14,16 @@ from functools import partial
 from typing import Protocol
 
 from devices.bundler import FLUSH_S, Bundler, Instant
+from devices.corrections import Corrections
 from devices.enrolment import Enrolments
 from devices.errors import FullError, NotAdmittedError, SpoolError
 from devices.gateway import Clock, SystemClock
 from devices.reading import Reading
 from devices.sessions import Item, Sessions
+from devices.spool import What
 from schemas.bundle import Bundle
 from schemas.errors import BadRecordError
-from schemas.records import Packet
+from schemas.records import Control, Packet, Vital
 
 URGENT_S = 0.02
 """How long one is gathered for that is waited for: a few connections' worth."""
@@ -38,11 +40,16 @@ class Taker(Protocol):
     def room(self) -> bool:
         """Whether more can be taken."""
 
-    def courses(self) -> dict[str, bytes]:
-        """Return what was published of courses, by device."""
+    def known(self, what: What) -> dict[str, bytes]:
+        """Return what was published of what is known, by device."""
 
-    def publish(self, bundles: Sequence[Bundle], courses: Mapping[str, bytes]) -> bool:
-        """Take bundles, and how far devices have come; return whether that is durable."""
+    def publish(
+        self,
+        bundles: Sequence[Bundle],
+        known: Mapping[What, Mapping[str, bytes]],
+        marks: Sequence[tuple[int, Control]],
+    ) -> bool:
+        """Take bundles, what is known of devices, and marks; return whether that is durable."""
 
     def refuse(self) -> None:
         """Count a packet or number that was not taken."""
@@ -88,7 +95,7 @@ class Intake:
         taker: makes bundles durable, and sends them on.
         enrolments: what is known of devices now.
         flush_s: how long is gathered what nobody is in a hurry for.
-        time: hears of each packet as it comes, for its device's clock.
+        time: hears of each packet as it comes, with its device's own time, for its clock.
         clock: for tests.
     """
 
@@ -108,7 +115,8 @@ class Intake:
         self._flush_s = flush_s
         self._clock = clock or SystemClock()
         self._bundler = Bundler(gateway, flush_s=flush_s)
-        self._sessions = Sessions(taker.courses())
+        self._sessions = Sessions(taker.known("course"))
+        self._corrections = Corrections(gateway, taker.known("clock"))
         self._changed = threading.Condition()
         self._asked: list[_Asked] = []
         self._many = 0
@@ -239,9 +247,10 @@ class Intake:
 
     def _bundles(
         self, asked: Sequence[_Asked], refusals: dict[int, BadRecordError]
-    ) -> tuple[list[Bundle], dict[str, bytes]]:
-        """Return what came as bundles, and how far devices have come."""
+    ) -> tuple[list[Bundle], dict[What, Mapping[str, bytes]], list[tuple[int, Control]]]:
+        """Return what came as bundles, what is known of devices with it, and marks."""
         now = self._clock.now()
+        self._corrections.look(now)
         bundles: list[Bundle] = []
         come = set()
         for number, one in enumerate(asked):
@@ -253,10 +262,18 @@ class Intake:
             if isinstance(one.content, Reading):
                 come.add(one.content.device)
             for item in items:
-                if isinstance(item, Packet):
-                    self._time(item)
-                bundles += self._bundler.add(one.shard, item, now)
-        return bundles + self._bundler.flush(now), {device: self._sessions.kept(device) for device in come}
+                bundles += self._bundler.add(one.shard, self._timed(one, item), now)
+        courses = {device: self._sessions.kept(device) for device in come}
+        clocks, marks = self._corrections.told()
+        return bundles + self._bundler.flush(now), {"course": courses, "clock": clocks}, marks
+
+    def _timed(self, one: _Asked, item: Item) -> Item:
+        """Return a packet or number with its time corrected where its device's clock is wrong."""
+        if isinstance(item, Vital):
+            return self._corrections.number(one.shard, item, one.now.utc_ns)
+        self._time(item)
+        self._corrections.packet(one.shard, item)
+        return item
 
     def _items(self, one: _Asked) -> Sequence[Item]:
         """Return packets and numbers; of a reading that was here before, none."""

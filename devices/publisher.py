@@ -22,7 +22,7 @@ from devices.parts import parts_of
 from devices.refusals import Refusals
 from devices.rows import Record
 from devices.shipper import Shipped, Shipper
-from devices.spool import Spool
+from devices.spool import Spool, What
 from devices.standing import Standing
 from schemas.bundle import Bundle
 from schemas.codec import encode
@@ -125,12 +125,22 @@ class Publisher:
         """Whether more can be taken: see ``Spool``."""
         return self._spool.room
 
-    def courses(self) -> dict[str, bytes]:
-        """Return how far devices have come whose sessions are made here (``devices.sessions``)."""
-        return self._spool.courses()
+    def known(self, what: What) -> dict[str, bytes]:
+        """See ``Spool.known``."""
+        return self._spool.known(what)
 
-    def publish(self, bundles: Sequence[Bundle], courses: Mapping[str, bytes] = MappingProxyType({})) -> bool:
-        """Take bundles, and how far devices have come with them.
+    def publish(
+        self,
+        bundles: Sequence[Bundle],
+        known: Mapping[What, Mapping[str, bytes]] = MappingProxyType({}),
+        marks: Sequence[tuple[int, Control]] = (),
+    ) -> bool:
+        """Take bundles.
+
+        Args:
+            bundles: of what devices have given.
+            known: what is known of these devices with it, by what it is.
+            marks: what goes before, each with the shard of its device.
 
         Returns:
             Whether they are durable: not, where the disk takes nothing now.
@@ -141,13 +151,16 @@ class Publisher:
         self._raise_failure()
         with self._publishing:
             new = []
+            for shard, mark in marks:
+                new.append(self._spool.put(shard, mark.issued_ns, encode(mark), []))
+                self.standing.mark(mark)
             for bundle in bundles:
                 new.append(
                     self._spool.put(bundle.shard, bundle.created_ns, bundle.encode(), parts_of(bundle))
                 )
                 self.standing.hear(bundle.devices, bundle.created_ns)
-            for device, course in courses.items():
-                self._spool.come(device, course)
+            for what, values in known.items():
+                self._spool.keep(what, values)
             return self._hand_over(new)
 
     def publish_past(self, shard: int, bundles: Sequence[Bundle], end: Control | None = None) -> bool:

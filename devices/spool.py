@@ -13,12 +13,12 @@ import sqlite3
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from devices import spool_file
 from devices.backlog import Gap, Part, Plan
@@ -27,6 +27,8 @@ from devices.ledger import Account, Ledger, Mark, Play
 from devices.rows import PUT, SELECT, Record, checksum, head_of, record_of
 from devices.tally import Lost, Tally
 
+What = Literal["course", "clock"]
+"""What is known of devices: how far they have come, and their clocks."""
 MAX_UNWRITTEN_BYTES = 32 * 1_048_576
 """What a gateway holds in memory while its disk takes nothing."""
 
@@ -264,17 +266,18 @@ class Spool:
             self._open_gaps -= 1
             self._work.append(("DELETE FROM gap WHERE device = ? AND to_record = ?", (gap.device, gap.end)))
 
-    # -- the sessions of devices that know none
+    # -- what is known of devices (devices.sessions, devices.corrections)
 
-    def courses(self) -> dict[str, bytes]:
-        """Return how far devices have come, as ``devices.sessions`` has it."""
+    def known(self, what: What) -> dict[str, bytes]:
+        """Return what was kept, by device."""
         with self._lock, self._guarded():
-            return dict(self._connection.execute("SELECT device, value FROM course"))
+            return dict(self._connection.execute(f"SELECT device, value FROM {what}"))  # noqa: S608
 
-    def come(self, device: str, course: bytes) -> None:
-        """Keep how far a device has come."""
+    def keep(self, what: What, known: Mapping[str, bytes]) -> None:
+        """Keep this, by device, instead of what was kept of them."""
         with self._lock:
-            self._work.append(("INSERT OR REPLACE INTO course VALUES (?, ?)", (device, course)))
+            statement = f"INSERT OR REPLACE INTO {what} VALUES (?, ?)"  # noqa: S608
+            self._work += [(statement, row) for row in known.items()]
 
     # -- the play
 

@@ -20,7 +20,7 @@ from devices.errors import SpoolDamagedError, SpoolError
 PATIENCE_S = 5.0
 """How long a process that is being ended may still have the file."""
 _APPLICATION = int.from_bytes(b"ecgs", "big")
-_VERSION = 3
+_VERSION = 4
 _CHECKED_PAGES = 16 * 1024  # 64 MB, a fraction of a second; of larger ones, damage is found where it is read
 _SPARE_PAGES = 16 * 1024  # 64 MB: a busy gateway's file goes up and down by less
 _VACUUM_PAGES = 1024
@@ -72,7 +72,13 @@ CREATE INDEX record_by_level ON record (level, number);
 {ledger.PAST}
 {tally.TABLES}
 """
-_STEPS = (_FIRST, _SECOND, _THIRD)
+_FOURTH = """
+CREATE TABLE clock ( -- what is known of a device's clock (devices/corrections.py)
+    device TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+_STEPS = (_FIRST, _SECOND, _THIRD, _FOURTH)
 """What each version has brought: a new file is made as an old one is brought up."""
 
 

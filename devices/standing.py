@@ -11,7 +11,7 @@ import structlog
 from devices.clock import Clocks
 from devices.spool import Held
 from devices.tally import Lost, Tally
-from schemas.records import GatewayStatus, Packet
+from schemas.records import ClockCorrection, Control, GatewayStatus, Packet
 
 HEARD_S = 60.0
 """A device counts as heard for so long."""
@@ -89,13 +89,15 @@ class Standing:
         if ahead_s is None:
             return
         if ahead_s:
-            self._log.warning(
-                "a device's clock is off; its times are kept as they are",
-                device=packet.device,
-                ahead_s=round(ahead_s, 1),
-            )
+            self._log.warning("a device's clock is off", device=packet.device, ahead_s=round(ahead_s, 1))
         else:
             self._log.info("a device's clock is right again", device=packet.device)
+
+    def mark(self, mark: Control) -> None:
+        """Say what is told of a device's clock: by how much its times are corrected from now on."""
+        if isinstance(mark.change, ClockCorrection):
+            ahead_s = round(mark.change.ahead_ns / _NS, 1)
+            self._log.warning("a device's times are corrected", device=mark.device, ahead_s=ahead_s)
 
     def disk_free(self) -> int:
         """Return how many bytes the spool's disk has left."""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 
 from schemas.errors import BadRecordError
-from schemas.records import Association, Control, Enrolled, Enrolment, Limit, Limits, Packet
+from schemas.records import Association, ClockCorrection, Control, Enrolled, Enrolment, Limit, Limits, Packet
 
 DEVICE_ID = re.compile(r"[!-~]{1,64}")
 _DEVICE_LIST = re.compile(rb"(?:[!-~]{1,64}(?:\n[!-~]{1,64})*)?")
@@ -62,6 +62,8 @@ def check_control(control: Control) -> None:
             _check_limit(limit)
     if isinstance(change, Enrolled):
         _check_place(change.facility, change.leads)
+    if isinstance(change, ClockCorrection) and abs(change.ahead_ns) >= MAX_TIME_NS:
+        raise BadRecordError("ahead_ns out of range")
 
 
 def _check_limit(limit: Limit) -> None:

@@ -132,12 +132,22 @@ class BacklogEnd:
     """The gateway has sent all it has of a gap; on the backfill topic only."""
 
 
-Change = Association | Limits | Settings | Enrolled | BacklogEnd
+@dataclass(frozen=True, slots=True)
+class ClockCorrection:
+    """The gateway takes so much from the device's times from here on: see ``devices.corrections``.
+
+    ``ahead_ns``: the device's own time is the one that its packets and numbers carry, and this.
+    """
+
+    ahead_ns: int
+
+
+Change = Association | Limits | Settings | Enrolled | BacklogEnd | ClockCorrection
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A change that changes results, valid from a stated sample: see ``avro/Control-4.avsc``."""
+    """A change that changes results, valid from a stated sample: see ``avro/Control-5.avsc``."""
 
     id: str
     device: str

@@ -233,8 +233,7 @@ def _parts_of_messages(clock: _Clock, sent: Sequence[bytes], spool: Spool) -> No
             readings = [reading_of(message, UTC) for message in found]
         with clock.part("sessions"):
             items = [item for r in readings for item in sessions.take(r, r.sent_ns or 0, check)]
-            for reading in readings:
-                spool.come(reading.device, sessions.kept(reading.device))
+            spool.keep("course", {reading.device: sessions.kept(reading.device) for reading in readings})
         with clock.part("bundles and spool"):
             _spool(bundler, spool, items)
         with clock.part("answers"):

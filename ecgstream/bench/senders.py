@@ -86,9 +86,15 @@ def packets(device: int, first: int, many: int, session: int) -> list[Packet]:
 
 def messages(many: int) -> Load:
     """Return so many messages of HL7, each a second of four leads."""
-    session, each = time.time_ns(), many // DEVICES
+    each = many // DEVICES
+    session = _begun(each)
     sent = [[_message(one) for one in packets(device, 0, each, session)] for device in range(DEVICES)]
     return Load(sent, DEVICES * each)
+
+
+def _begun(seconds: int) -> int:
+    """Return when so many seconds began that end now: nothing is sent before it was measured."""
+    return time.time_ns() - seconds * _NS
 
 
 def _message(one: Packet) -> bytes:
@@ -98,7 +104,8 @@ def _message(one: Packet) -> bytes:
 
 def bodies(many: int, body: Callable[[Sequence[Packet]], bytes]) -> Load:
     """Return so many packets as bodies of HTTP, in batches."""
-    session, batches = time.time_ns(), max(1, many // DEVICES // A_BATCH)
+    batches = max(1, many // DEVICES // A_BATCH)
+    session = _begun(batches * A_BATCH)
     sent = [
         [body(packets(device, n * A_BATCH, A_BATCH, session)) for n in range(batches)]
         for device in range(DEVICES)
@@ -108,7 +115,8 @@ def bodies(many: int, body: Callable[[Sequence[Packet]], bytes]) -> Load:
 
 def payloads(many: int) -> Load:
     """Return so many packets as payloads of MQTT, each by itself, in Avro."""
-    session, each = time.time_ns(), many // DEVICES
+    each = many // DEVICES
+    session = _begun(each)
     sent = [[write.records([one]) for one in packets(device, 0, each, session)] for device in range(DEVICES)]
     return Load(sent, DEVICES * each)
 

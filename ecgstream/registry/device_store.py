@@ -52,7 +52,7 @@ WHERE NOT EXISTS (SELECT FROM ecg.enrolment AS e WHERE e.device = s.device) ORDE
 
 _STATUS: LiteralString = """,
     clock_timestamp(), e.key_digest IS NOT NULL, nullif(e.placed_since, '-infinity'),
-    to_timestamp(d.last_seen_ns / 1e9), d.skew_ms, d.battery_percent, to_timestamp(d.battery_ns / 1e9),
+    to_timestamp(d.last_seen_ns / 1e9), d.own_skew_ms, d.battery_percent, to_timestamp(d.battery_ns / 1e9),
     a.patient
 FROM ecg.enrolment AS e
 LEFT JOIN ecg.device AS d ON d.device = e.device

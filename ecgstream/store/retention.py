@@ -45,6 +45,10 @@ _NO_EVIDENCE: LiteralString = """NOT EXISTS (
 _FOLLOWED: LiteralString = """EXISTS (
     SELECT FROM ecg.rhythm AS n WHERE n.device = t.device
     AND (n.session, n.sample) > (t.session, t.sample) AND n.time <= %(cut)s)"""
+# So does a correction.
+_SUCCEEDED: LiteralString = """EXISTS (
+    SELECT FROM ecg.clock_correction AS n WHERE n.device = t.device
+    AND n.since_ns > t.since_ns AND n.time <= %(cut)s)"""
 _NO_OPEN_ALERT: LiteralString = """NOT EXISTS (
     SELECT FROM ecg.alert AS a WHERE a.id = t.id AND a.state <> 'ENDED')"""
 
@@ -58,6 +62,7 @@ TABLES = (
     Table("segment", "keep_events_days", slice=365 * DAY, but="ecg.at_ns(t.to_ns) < %(cut)s"),
     Table("condition", "keep_events_days", "onset", 30 * DAY, _NO_OPEN_ALERT),
     Table("alert", "keep_events_days", "onset", 365 * DAY, "t.state = 'ENDED'"),
+    Table("clock_correction", "keep_events_days", slice=365 * DAY, but=_SUCCEEDED),
     Table("judgement", "keep_events_days", "onset", 365 * DAY),
 )
 

@@ -19,7 +19,7 @@ from schemas.bundle import Bundle
 from schemas.codec import decode_as
 from schemas.conditions import Code
 from schemas.errors import BadRecordError
-from schemas.records import Alert, Condition, Lane, Segment
+from schemas.records import Alert, ClockCorrection, Condition, Control, Lane, Segment
 
 _LETTERS = {ord(letter): letter for letter in wfdb.BEATS}
 Rows = dict[Table, list[Row]]
@@ -51,8 +51,19 @@ def _devices(bundle: Bundle) -> list[Row]:
             skew_ns, skew_ms = seen_ns, (end_ns - seen_ns) / 1e6
         battery = (bundle.created_ns, charges[device][1]) if device in charges else (None, None)
         name = bundle.devices[device]
-        rows.append((name, bundle.gateway, its_session, seen_ns, skew_ns, skew_ms, *battery))
+        rows.append((name, bundle.gateway, its_session, seen_ns, skew_ns, skew_ms, *battery, None, None))
     return rows
+
+
+def of_control(control: Control) -> Rows:
+    """Return what is stored of a control record: by how much a device's times are corrected."""
+    change = control.change
+    if not isinstance(change, ClockCorrection):
+        return {}
+    device, session, at_ns, by = control.device, control.session, control.issued_ns, control.issued_by
+    seen = (device, by, session, at_ns, None, None, None, None, at_ns, change.ahead_ns)
+    mark = (device, session, control.from_sample, at_ns, change.ahead_ns, by)
+    return {tables.DEVICE: [seen], tables.CLOCK_CORRECTION: [mark]}
 
 
 def _newest_packets(bundle: Bundle) -> dict[int, tuple[int, int, int]]:

@@ -158,23 +158,46 @@ DEVICE = Table(
         "skew_ms": "double precision",
         "battery_ns": "bigint",
         "battery_percent": "real",
+        "clock_ns": "bigint",
+        "clock_ahead_ns": "bigint",
     },
     f"""
     INSERT INTO ecg.device AS t (device, gateway, session, first_seen_ns, last_seen_ns, skew_ns, skew_ms,
-        battery_ns, battery_percent)
+        battery_ns, battery_percent, clock_ns, clock_ahead_ns)
     SELECT DISTINCT ON (device) device, gateway, session, min(seen_ns) OVER (PARTITION BY device), seen_ns,
         first_value(skew_ns) OVER skew, first_value(skew_ms) OVER skew,
-        first_value(battery_ns) OVER battery, first_value(battery_percent) OVER battery
+        first_value(battery_ns) OVER battery, first_value(battery_percent) OVER battery,
+        first_value(clock_ns) OVER clock, first_value(clock_ahead_ns) OVER clock
     FROM stage_device
     WINDOW skew AS (PARTITION BY device ORDER BY skew_ns DESC NULLS LAST, skew_ms DESC),
-        battery AS (PARTITION BY device ORDER BY battery_ns DESC NULLS LAST, battery_percent DESC)
+        battery AS (PARTITION BY device ORDER BY battery_ns DESC NULLS LAST, battery_percent DESC),
+        clock AS (PARTITION BY device ORDER BY clock_ns DESC NULLS LAST, clock_ahead_ns DESC)
     ORDER BY device, seen_ns DESC, session DESC, gateway DESC
     ON CONFLICT (device) DO UPDATE SET
         first_seen_ns = least(t.first_seen_ns, excluded.first_seen_ns),
         {_newest("last_seen_ns", "session", "gateway")},
         {_newest("skew_ns", "skew_ms")},
-        {_newest("battery_ns", "battery_percent")}
+        {_newest("battery_ns", "battery_percent")},
+        {_newest("clock_ns", "clock_ahead_ns")}
     """,  # noqa: S608 - our own names
+)
+
+CLOCK_CORRECTION = Table(
+    "clock_correction",
+    {
+        "device": "text",
+        "session": "bigint",
+        "from_sample": "bigint",
+        "since_ns": "bigint",
+        "ahead_ns": "bigint",
+        "gateway": "text",
+    },
+    """
+    INSERT INTO ecg.clock_correction (device, session, from_sample, since_ns, time, ahead_ns, gateway)
+    SELECT device, session, from_sample, since_ns, ecg.at_ns(since_ns), ahead_ns, gateway
+    FROM stage_clock_correction ORDER BY device, session, from_sample, since_ns
+    ON CONFLICT DO NOTHING
+    """,
 )
 
 # Devices get the newest of all their rhythms that are stored: it does not matter in which order these came.
@@ -266,4 +289,4 @@ BLOCK_KEY = Table(
     """,  # noqa: S608 - our own names
 )
 
-MEASURED = (DEVICE, VITAL, BEAT, RHYTHM, TREND)
+MEASURED = (DEVICE, CLOCK_CORRECTION, VITAL, BEAT, RHYTHM, TREND)

@@ -16,7 +16,7 @@ from ecgstream.worker.snapshots import VERSION, Keys, Saved, identity
 from ecgstream.worker.unfinished import decoded
 from schemas import codec, topics
 from schemas.bundle import Bundle, Gathered
-from schemas.records import Control, Enrolled, Lane, Snapshot, SnapshotKind
+from schemas.records import ClockCorrection, Control, Enrolled, Lane, Snapshot, SnapshotKind
 
 log = structlog.get_logger()
 
@@ -52,8 +52,8 @@ class Live(Partition):
 
     def _control(self, record: Record, control: Control) -> None:
         self._note_links(self._links.advance(record.log_ms), record.offset, record.log_ms)
-        if record.offset < self._resume.get(control.device, 0):
-            return
+        if record.offset < self._resume.get(control.device, 0) or isinstance(control.change, ClockCorrection):
+            return  # how a gateway has come to a device's times changes no result
         (row,) = rows = self._rows([control.device])
         self._controls.add(control)
         if isinstance(control.change, Enrolled):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -19,12 +20,12 @@ from devices.intake import Intake
 from devices.publisher import Publisher
 from devices.reading import Reading, Stretch
 from devices.sessions import Item
-from devices.spool import Spool
+from devices.spool import Spool, What
 from schemas.bundle import Bundle
 from schemas.codec import decode
 from schemas.errors import BadRecordError
-from schemas.records import Enrolment
-from tests.devices.spooling import packet, vital
+from schemas.records import ClockCorrection, Control, Enrolment, Packet
+from tests.devices.spooling import SESSION, packet, vital
 
 
 def enrolled(device: str, shard: int, *, disabled: bool = False) -> Enrolment:
@@ -42,22 +43,30 @@ class Taker:
     def __init__(self) -> None:
         self.room = True
         self.is_durable = True
-        self.come: dict[str, bytes] = {}
+        self.known_of: dict[What, dict[str, bytes]] = {"course": {}, "clock": {}}
+        self.marks: list[tuple[int, Control]] = []
         self.flushes: list[list[Bundle]] = []
         self.refused = 0
         self.may_go_on = threading.Event()
         self.may_go_on.set()
         self.error: Exception | None = None
 
-    def courses(self) -> dict[str, bytes]:
-        return dict(self.come)
+    def known(self, what: What) -> dict[str, bytes]:
+        return dict(self.known_of[what])
 
-    def publish(self, bundles: Sequence[Bundle], courses: Mapping[str, bytes]) -> bool:
+    def publish(
+        self,
+        bundles: Sequence[Bundle],
+        known: Mapping[What, Mapping[str, bytes]],
+        marks: Sequence[tuple[int, Control]],
+    ) -> bool:
         assert self.may_go_on.wait(30)
         if self.error:
             raise self.error
         self.flushes.append(list(bundles))
-        self.come |= courses
+        for what, values in known.items():
+            self.known_of[what] |= values
+        self.marks += marks
         return self.is_durable
 
     def refuse(self) -> None:
@@ -240,6 +249,40 @@ def test_messages_without_sessions_go_on_behind_a_restart_and_come_once() -> Non
     assert len({p.session for bundle in bundles for p in bundle.packets()}) == 1
 
 
+def ahead(device: str, n: int, by_s: int) -> Packet:
+    """A second that ends now, of a device whose clock is ahead by so much."""
+    now_ns = time.time_ns()
+    return replace(packet(device, n), start_ns=now_ns + (by_s - 1) * 10**9)
+
+
+def test_the_times_of_a_clock_that_is_ahead_are_corrected_and_marked_also_behind_a_restart() -> None:
+    taker = Taker()
+    number = replace(vital("a", 0), time_ns=time.time_ns() + 7200 * 10**9)
+    assert run(taker, ("a", [ahead("a", 0, 7200), number]), ("b", [ahead("b", 0, 0)])) == [None, None]
+    assert run(taker, ("a", [ahead("a", 1, 7200)])) == [None]
+    bundles = [bundle for flush in taker.flushes for bundle in flush]
+    packets = [p for bundle in bundles for p in bundle.packets()]
+    assert len(packets) == 3
+    for one in packets:
+        assert abs(one.start_ns + 10**9 - one.received_ns) < 10**9
+    (vital_,) = (v for bundle in bundles for v in bundle.vitals())
+    assert abs(vital_.time_ns - packets[0].received_ns) < 10**9
+    ((shard, mark),) = taker.marks
+    assert (shard, mark.device, mark.session, mark.from_sample, mark.issued_by) == (1, "a", SESSION, 0, "gw")
+    assert isinstance(mark.change, ClockCorrection)
+    assert mark.change.ahead_ns == pytest.approx(7200e9, abs=1e9)
+
+
+def test_a_message_of_a_device_whose_clock_is_ahead_is_corrected_behind_its_session() -> None:
+    taker = Taker()
+    begun_ns, channels = ahead("a", 0, 7200).start_ns, message(0).stretches[0].channels
+    sent = [replace(message(n), stretches=(Stretch(begun_ns + n * 10**9, channels),)) for n in range(2)]
+    assert readings(taker, *sent) == [None, None]
+    found = [p for flush in taker.flushes for bundle in flush for p in bundle.packets()]
+    assert [p.session for p in found] == [begun_ns, begun_ns]
+    assert all(p.start_ns < p.received_ns for p in found)
+
+
 def test_of_messages_that_are_gathered_the_bad_one_alone_is_refused() -> None:
     taker = Taker()
     told = readings(taker, message(0), message(1, rate=0.001), message(1), message(3, "b"))
@@ -260,6 +303,6 @@ def test_what_is_taken_lies_in_a_real_spool_though_kafka_is_away(tmp_path: Path)
         asyncio.run(give())
     with closing(Spool(tmp_path / "gw.spool")) as spool:
         bundles = [decode(spool.read(record.number)) for record in spool.records()]
-        assert spool.courses().keys() == {"b"}
+        assert spool.known("course").keys() == {"b"}
     found = [(p.device, p.seq) for b in bundles if isinstance(b, Bundle) for p in b.packets()]
     assert found == [("a", 0), ("a", 1), ("a", 2), ("b", 0)]

@@ -17,7 +17,7 @@ from devices.errors import LineError, SpoolDamagedError
 from devices.publisher import Publisher
 from devices.spool import Spool
 from schemas import codec
-from schemas.records import GatewayStatus, Refusal
+from schemas.records import ClockCorrection, Control, GatewayStatus, Refusal
 from tests.devices.lines import FakeLine, Sent, seqs
 from tests.devices.spooling import bundle
 
@@ -235,6 +235,24 @@ def test_what_an_earlier_process_left_is_sent_first(tmp_path: Path) -> None:
         p.start(5.0)
         until(lambda: p.settled(0.1))
     assert seqs(kafka.log()) == [0, 1]
+
+
+def test_a_mark_goes_before_what_it_is_of_also_behind_a_restart(tmp_path: Path) -> None:
+    """It is of no lane: a gap of its device, and a window full of records before it, do not hold it up."""
+    kafka = Kafka()
+    mark = Control("clock", "a", 7, 250, 5, "gw", ClockCorrection(3_600_000_000_000))
+    with closing(Spool(tmp_path / "gw.spool")) as spool:
+        first = publisher(spool, kafka)
+        for n in range(100):
+            first.publish([bundle(n)], {"clock": {"a": b"known"}}, [(9, mark)] if n in (2, 90) else ())
+    with closing(Spool(tmp_path / "gw.spool")) as spool, closing(publisher(spool, kafka)) as p:
+        assert p.known("clock") == {"a": b"known"}
+        p.start(5.0)
+        until(lambda: p.settled(0.1))
+    live = [codec.decode(sent.value) for sent in kafka.log() if sent.topic == "ecg.ingest"]
+    assert live.count(mark) == 2
+    assert live.index(mark) == 2
+    assert {sent.partition for sent in kafka.log() if sent.topic == "ecg.ingest"} == {9 % PARTITIONS}
 
 
 def test_closing_leaves_no_thread_even_where_it_never_began(spool: Spool) -> None:

@@ -313,7 +313,9 @@ def test_what_another_program_made_is_left_alone(path: Path) -> None:
         assert other.execute("SELECT count(*) FROM theirs").fetchone() == (0,)
 
 
-SECOND = """
+THIRD = "DROP TABLE clock; PRAGMA user_version = 3;"
+SECOND = f"""
+{THIRD}
 DROP TABLE tally; DROP TABLE past; DROP INDEX record_by_level;
 ALTER TABLE record DROP COLUMN level; ALTER TABLE record DROP COLUMN ran_s;
 ALTER TABLE record DROP COLUMN crc; ALTER TABLE body DROP COLUMN crc;
@@ -322,7 +324,7 @@ PRAGMA user_version = 2;
 FIRST = f"{SECOND} DROP TABLE course; PRAGMA user_version = 1;"
 
 
-@pytest.mark.parametrize("before", [FIRST, SECOND])
+@pytest.mark.parametrize("before", [FIRST, SECOND, THIRD])
 def test_an_older_versions_spool_is_brought_up_to_date_with_what_it_holds(path: Path, before: str) -> None:
     with reopened(path) as spool:
         put(spool, 2)
@@ -334,17 +336,20 @@ def test_an_older_versions_spool_is_brought_up_to_date_with_what_it_holds(path: 
             assert (spool.read(first.number), spool.read(second.number)) == (bytes(1000), b"\1" * 1000)
             assert (first.parts, spool.held().bytes) == (parts(0), 2000)
             done(spool, second, is_all=False)  # an old head gets its checksum when it changes
-            spool.come("a", b"course")
+            spool.keep("course", {"a": b"course"})
+            spool.keep("clock", {"a": b"before", "b": b"b"})
+            spool.keep("clock", {"a": b"clock"})
             assert spool.commit()
-            assert spool.courses() == {"a": b"course"}
+            assert spool.known("course") == {"a": b"course"}
+            assert spool.known("clock") == {"a": b"clock", "b": b"b"}
 
 
 def test_a_newer_versions_spool_is_left_alone(path: Path) -> None:
     with reopened(path) as spool:
         put(spool, 1)
     with closing(sqlite3.connect(path)) as newer:
-        newer.execute("PRAGMA user_version = 4")
-    with pytest.raises(SpoolError, match="version 4, not 3: use the newer ecgstream"):
+        newer.execute("PRAGMA user_version = 5")
+    with pytest.raises(SpoolError, match="version 5, not 4: use the newer ecgstream"):
         Spool(path)
     assert list(path.parent.glob("*damaged*")) == []
 

@@ -9,7 +9,7 @@ import pytest
 from devices.spool import Held, Spool
 from devices.standing import Disk, Standing
 from devices.tally import Lost
-from schemas.records import GatewayStatus
+from schemas.records import ClockCorrection, Control, GatewayStatus
 from tests.devices.test_clock import packet
 
 GB = 10**9
@@ -139,3 +139,10 @@ def test_a_device_whose_clock_is_off_is_said_and_counted(told: Told, tmp_path: P
         told.standing.time(packet(s, ahead_s=7.0))
     with closing(Spool(tmp_path / "gw.spool")) as spool:
         assert told.standing.status(75 * NS, HELD, 4, spool.tally).clocks_off == 1
+
+
+def test_a_device_whose_times_are_corrected_is_said(told: Told) -> None:
+    told.standing.mark(Control("i", "a", 7, 250, 5, "gw", ClockCorrection(3_600_000_000_000)))
+    assert told.log.said == [
+        ("warning", "a device's times are corrected", {"device": "a", "ahead_s": 3600.0}),
+    ]

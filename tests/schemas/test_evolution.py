@@ -16,6 +16,7 @@ from schemas.records import (
     Association,
     Category,
     Change,
+    ClockCorrection,
     Condition,
     Control,
     Enrolled,
@@ -131,9 +132,21 @@ def test_a_change_that_a_reader_of_version_1_does_not_know_is_the_one_error(
         knows_the_writer.setattr(codec, "newest", lambda name: version(name, 1))
         with pytest.raises(BadRecordError, match="Control"):
             codec.decode(raw)
-    known = {s.header: s for s in registry._versions() if (s.name, s.version) != ("Control", 4)}
+    known = {s.header: s for s in registry._versions() if s is not newest("Control")}
     monkeypatch.setattr(registry, "_by_header", lambda: known)
     with pytest.raises(BadRecordError, match="a newer ecgstream"):
+        codec.decode(raw)
+
+
+def test_a_correction_of_a_clock_is_read_again_and_is_the_one_error_for_a_reader_of_version_4(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    raw = codec.encode(control(ClockCorrection(-3_600_000_000_000)))
+    assert codec.decode(raw) == control(ClockCorrection(-3_600_000_000_000))
+    with pytest.raises(BadRecordError, match="ahead_ns"):
+        codec.encode(control(ClockCorrection(2**62)))
+    monkeypatch.setattr(codec, "newest", lambda name: version(name, 4))
+    with pytest.raises(BadRecordError, match="Control"):
         codec.decode(raw)
 
 

@@ -274,6 +274,7 @@ def _rows(s: Stretch, at: datetime, n: int) -> Iterator[tuple[str, dict[str, obj
     ran = {"lane": "LIVE", "from_sample": n, "from_ns": ns, "time": at, "start": "COLD", "settings": "{}"}
     yield "segment", {**ran, **by}
     yield "trend", {"minute_ns": ns, "time": at, "code": 147842, "n": 60, "mean": 70, **by}
+    yield "clock_correction", {"from_sample": n, "since_ns": ns, "time": at, "ahead_ns": 1, "gateway": "gw"}
     onset = {
         "onset_sample": n,
         "onset_ns": ns,

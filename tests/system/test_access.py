@@ -47,6 +47,7 @@ KEYS: dict[str, tuple[LiteralString, LiteralString]] = {
     "conditions": ("device, onset", "condition"),
     "alerts": ("device, onset", "alert"),
     "judgements": ("device, onset", "judgement"),
+    "clock_corrections": ("device, time", "clock_correction"),
     "devices": ("device", "device"),
     "device_health": ("device", "device"),
     "patients": ("patient", "patient"),

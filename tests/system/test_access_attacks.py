@@ -193,7 +193,7 @@ def test_nobody_reads_a_base_table_an_inner_view_a_sequence_or_a_chunk(world: Wo
 
 VIEWS = {
     **dict.fromkeys(("trace_blocks", "beats", "rhythms", "vitals", "segments"), "device"),
-    **dict.fromkeys(("trends", "trends_hourly", "trends_daily"), "device"),
+    **dict.fromkeys(("trends", "trends_hourly", "trends_daily", "clock_corrections"), "device"),
     **dict.fromkeys(("conditions", "alerts", "devices", "device_health", "associations"), "device"),
     **dict.fromkeys(("patients", "identifiers", "limits", "shares"), "patient"),
     "facilities": "code",

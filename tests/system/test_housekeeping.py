@@ -206,6 +206,8 @@ class Past:
         ran = {"lane": "LIVE", "from_sample": n, "from_ns": ns(at), "time": at, "to_sample": n + 1}
         insert(owner, "segment", **of, **ran, to_ns=ns(at) + 1, start="COLD", settings="{}", **by)
         alert(owner, device, at, "ENDED")
+        held = {"from_sample": n, "since_ns": ns(at), "time": at, "ahead_ns": 1, "gateway": "gw"}
+        insert(owner, "clock_correction", **of, **held)
         said = {"alert": uuid.uuid4(), "verdict": "false", "said_by": "li"}
         insert(owner, "judgement", device=device, onset=at, **said)
 
@@ -240,7 +242,7 @@ def test_nothing_is_deleted_unless_it_is_said(house: House) -> None:
     said = house.keep()
     assert house.everything() == before
     assert said[1] == "trace        kept for ever"
-    assert len(said) == 11
+    assert len(said) == 12
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -266,7 +268,7 @@ def test_a_dry_run_tells_and_changes_nothing(house: House) -> None:
     done = house.keep(everything)
     assert [line.replace("to delete", "deleted").replace("to make", "made") for line in said] == done
     assert all("older than 2026-02-21" in line for line in done[1:])
-    assert [line[:6] for line in done if " 0 " in line] == ["rhythm"]
+    assert [line[:6] for line in done if " 0 " in line] == ["rhythm", "clock_"]
 
 
 def test_what_an_open_alert_points_at_stays(house: House) -> None:
@@ -285,13 +287,14 @@ def test_what_an_open_alert_points_at_stays(house: House) -> None:
         assert {name for name, of in left.items() if of == {onset}} == {"condition", "alert"}
         gone = {"trend", "trend_hour", "segment", "judgement"}
         assert {name for name, of in left.items() if not of} == gone
+        assert left["clock_correction"] == {onset + DAY}  # it holds until the device's next one
         of_b = "SELECT count(*) FROM ecg.trace WHERE device = 'b' AND time < '2026-05-01'"
         assert house.rows(of_b) == [(0,)]
     assert [line for line in house.keep(everything) if "MB" in line] == []
     with connect(house.url) as owner:
         owner.execute("UPDATE ecg.alert SET state = 'ENDED'")
     house.keep(everything)
-    assert {name for name, of in past.times().items() if of != {YOUNG}} == set()
+    assert {name for name, of in past.times().items() if of != {YOUNG}} == {"clock_correction"}
 
 
 def test_what_still_holds_stays_however_old(house: House) -> None:

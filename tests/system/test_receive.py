@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,15 @@ from devices.reading import Measured, Reading, Stretch
 from ecgstream import clients
 from ecgstream.embedded.kafka import EmbeddedKafka
 from ecgstream.settings import Settings
+from ecgstream.store import rows
+from ecgstream.store.connection import connect
+from ecgstream.store.migrate import migrate
+from ecgstream.store.traces import TraceBuilder
+from ecgstream.store.writer import Writer
 from ecgstream.topics import create_topics
 from schemas import codec, mdc, topics
 from schemas.bundle import Bundle
-from schemas.records import ECG_KIND, Channel, Enrolment, Packet, Vital
+from schemas.records import ECG_KIND, Channel, Control, Enrolment, Packet, Vital
 from schemas.units import MILLIVOLT
 from tests.system.conftest import started
 from tests.system.log import read_log
@@ -284,3 +289,57 @@ def test_nothing_that_was_answered_is_missing_though_the_gateway_is_killed(
         wanted = sorted(int(samples(n * RATE, 1)[0]) for n in range(len(told)))
         assert len(told) >= sender.answered
         assert told == wanted  # each once, though some were sent twice
+
+
+OWN_TIMES = """
+SELECT p.seq, p.ns + coalesce((
+    SELECT c.ahead_ns FROM ecg.clock_correction AS c
+    WHERE c.device = t.device AND c.session = t.session AND c.from_sample <= p.first
+    ORDER BY c.from_sample DESC, c.since_ns DESC LIMIT 1), 0)
+FROM ecg.trace AS t, unnest(t.packet_seq, t.packet_first, t.packet_ns) AS p (seq, first, ns)
+WHERE t.device = 'dev-1' AND t.session = %s ORDER BY 1
+"""
+"""As docs/gateways.md has it."""
+
+
+def fifth(begun_ns: int, session: int, seq: int, ahead_s: int) -> dict[str, Any]:
+    """A fifth of a second of a device whose clock is ahead by so much."""
+    at = packet("dev-1", session, seq)
+    at["channels"][0]["samples"] = samples(seq * RATE // 5, RATE // 5).tolist()
+    return at | {"first_sample": seq * RATE // 5, "start": begun_ns + seq * NS // 5 + ahead_s * NS}
+
+
+def test_a_clock_that_is_set_is_corrected_and_its_own_time_is_found_again(
+    settings: Settings, gateway: Gateway, plain_postgres_url: str, new_database: Callable[[str], str]
+) -> None:
+    session = time.time_ns()
+    begun_ns = session - 2 * NS
+    sent = [
+        fifth(begun_ns, session, n, ahead_s) for n, ahead_s in enumerate([0, 0, 3600, 3600, -1800, -1800])
+    ]
+    assert post(gateway, "/v1/packets", "dev-1", sent[:4]).status_code == 200
+    gateway.kill()
+    gateway.start()
+    for again in (sent[4:], sent):  # the answer to some was lost
+        assert post(gateway, "/v1/packets", "dev-1", again).status_code == 200
+    assert gateway.end() == 0, gateway.log.read_text()
+    builder, url = TraceBuilder(), new_database(plain_postgres_url)
+    migrate(url)
+    writer = Writer(connect(url, role="ecg_sink"))
+    for record in read_log(settings, topics.INGEST):
+        content = codec.decode(record.value)
+        if isinstance(content, Bundle):
+            builder.add(content, (topics.INGEST.name, 0), record.offset)
+            writer.write([rows.of_bundle(content, record.offset)], ())
+            for one in content.packets():
+                if one.session == session:
+                    assert abs(one.start_ns - (begun_ns + one.seq * NS // 5)) < 3 * NS, one.seq
+        elif isinstance(content, Control):
+            writer.write([rows.of_control(content)], ())
+    writer.write([], builder.drain())
+    writer.close()
+    with connect(url) as owner:
+        own = owner.execute(OWN_TIMES, (session,)).fetchall()
+        assert own == [(one["seq"], one["start"]) for one in sent]
+        told = owner.execute("SELECT own_skew_ms FROM ecg.device WHERE device = 'dev-1'").fetchone()
+        assert told == (pytest.approx(-1_800_000, abs=120_000),)

@@ -19,7 +19,7 @@ from ecgstream.store.writer import Writer
 from schemas import mdc, topics
 from schemas.batches import Rhythms
 from schemas.bundle import Bundle
-from schemas.records import Channel, Packet, Vital
+from schemas.records import Channel, ClockCorrection, Control, Packet, Vital
 from schemas.wfdb import RHYTHMS
 from tests.system.made import RATE, SECOND, SESSION
 
@@ -62,7 +62,15 @@ def rhythm(session: int, sample: int, name: str, generation: int = 1) -> Rows:
     return rows.OF[topics.RHYTHMS.name](batch.encode())
 
 
+def corrected(at_ms: int, ahead_ms: int) -> Rows:
+    at_ns = SESSION + at_ms * MILLISECOND
+    change = ClockCorrection(ahead_ms * MILLISECOND)
+    return rows.of_control(Control("i", DEVICE, 1, at_ms, at_ns, "gw-1", change))
+
+
 WORDS = [
+    corrected(900, 3_600_000),
+    corrected(2900, -500),
     bundle(1000, skew_ms=-40),
     bundle(3000, skew_ms=70),
     bundle(3000, skew_ms=90),  # came in one with the one before
@@ -76,15 +84,17 @@ WORDS = [
     rhythm(2, 50, "N"),
 ]
 FOUND = (
-    *("gw-2", 2, SESSION + SECOND, SESSION + 4 * SECOND),
+    *("gw-2", 2, SESSION + 900 * MILLISECOND, SESSION + 4 * SECOND),
     *(SESSION + 3 * SECOND, 90.0, SESSION + 4 * SECOND, 50.0, "AFIB", SESSION + 100),
+    *(-500 * MILLISECOND, -410.0, 2),
 )
 
 
 def found(connection: psycopg.Connection) -> Any:
     return connection.execute(
         "SELECT gateway, session, first_seen_ns, last_seen_ns, skew_ns, skew_ms, battery_ns, battery_percent,"
-        " rhythm, rhythm_ns FROM ecg.device WHERE device = %s",
+        " rhythm, rhythm_ns, clock_ahead_ns, own_skew_ms, (SELECT count(*) FROM ecg.clock_correction)"
+        " FROM ecg.device WHERE device = %s",
         (DEVICE,),
     ).fetchone()
 
@@ -93,7 +103,7 @@ def test_any_order_cut_and_repetition_ends_alike(url: str) -> None:
     chance = random.Random(3)  # noqa: S311 - no secret
     with connect(url, autocommit=True) as reader:
         for turn in range(30):
-            reader.execute("TRUNCATE ecg.device, ecg.rhythm")
+            reader.execute("TRUNCATE ecg.device, ecg.rhythm, ecg.clock_correction")
             words = WORDS + chance.choices(WORDS, k=turn % 4)
             chance.shuffle(words)
             writer = Writer(connect(url, role="ecg_sink"))
@@ -109,11 +119,11 @@ def test_a_rhythm_that_is_corrected_is_followed(url: str) -> None:
     writer = Writer(connect(url, role="ecg_sink"))
     writer.write([bundle(1000, skew_ms=0), rhythm(1, 250, "VT", generation=2)], ())
     with connect(url, autocommit=True) as reader:
-        assert found(reader)[-2] == "VT"
+        assert found(reader)[8] == "VT"
         writer.write([rhythm(1, 250, "N", generation=1)], ())  # of a stale worker
-        assert found(reader)[-2] == "VT"
+        assert found(reader)[8] == "VT"
         writer.write([rhythm(1, 250, "N", generation=3)], ())
-        assert found(reader)[-2] == "N"
+        assert found(reader)[8] == "N"
     writer.close()
 
 
@@ -134,5 +144,5 @@ def test_a_sink_that_waited_for_another_sees_what_that_one_wrote(url: str) -> No
             time.sleep(0.01)
         other.commit()
         older.join(30)
-        assert found(reader)[-2] == "VT"
+        assert found(reader)[8] == "VT"
     writer.close()

@@ -45,7 +45,8 @@ _SUMMARY = f"""SELECT count(*) FILTER (WHERE NOT disabled) AS devices,
 FROM api.device_health"""  # noqa: S608 - text of ours
 
 _DEVICES = """SELECT h.device, h.facility, d.kind, h.place, h.patient, h.gateway, h.last_seen,
-       h.battery_percent, h.skew_ms, h.rhythm, CASE WHEN h.disabled THEN 'yes' END AS disabled
+       h.battery_percent, h.skew_ms, nullif(h.corrected_ms, 0) AS corrected_ms, h.rhythm,
+       CASE WHEN h.disabled THEN 'yes' END AS disabled
 FROM api.device_health AS h LEFT JOIN api.devices AS d ON d.device = h.device
 ORDER BY h.disabled NULLS FIRST, h.last_seen NULLS FIRST, h.device LIMIT 2000"""
 
@@ -112,6 +113,7 @@ BOARD = Board(
                 "last_seen": LAST_SEEN,
                 "battery_percent": BATTERY,
                 "skew_ms": Column(Words("Clock ahead by", "时钟超前"), unit="ms"),
+                "corrected_ms": Column(Words("Times corrected by", "时间已校正"), unit="ms"),
                 "rhythm": RHYTHM,
                 "disabled": Column(Words("Disabled", "已停用"), says={"yes": Words("yes", "是")}),
             },

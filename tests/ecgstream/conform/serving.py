@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import socket
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from zoneinfo import ZoneInfo
 
@@ -38,17 +38,17 @@ class Taker:
         self.vitals: list[Vital] = []
         self.refused = 0
 
-    def courses(self) -> dict[str, bytes]:
+    def known(self, what: object) -> dict[str, bytes]:
         return {}
 
-    def publish(self, bundles: Sequence[Bundle], courses: Mapping[str, bytes]) -> bool:
+    def publish(self, bundles: Sequence[Bundle], known: object, marks: object) -> bool:
         for bundle in bundles:
             self.packets += bundle.packets()
             self.vitals += bundle.vitals()
         return True
 
     def publish_past(self, shard: int, bundles: Sequence[Bundle], end: Control | None = None) -> bool:
-        return self.publish(bundles, {})
+        return self.publish(bundles, {}, ())
 
     def refuse(self) -> None:
         self.refused += 1

@@ -10,14 +10,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecgstream.store import events, tables
-from ecgstream.store.rows import OF, of_bundle
+from ecgstream.store.rows import OF, of_bundle, of_control
 from ecgstream.store.tables import Row
 from schemas import mdc, topics
 from schemas.batches import Trends
 from schemas.bundle import Bundle
 from schemas.codec import encode
 from schemas.errors import BadRecordError
-from schemas.records import Channel, Lane, Packet, Segment, Start, Vital
+from schemas.records import (
+    Association,
+    Channel,
+    ClockCorrection,
+    Control,
+    Lane,
+    Packet,
+    Segment,
+    Start,
+    Vital,
+)
 
 MILLISECOND = 1_000_000
 SECOND = 1000 * MILLISECOND
@@ -41,14 +51,14 @@ def test_the_skew_is_that_of_the_newest_packet_at_its_end() -> None:
         packet("a", 8 * SECOND, 11 * SECOND, 500.0, 100.0, 50.0),
     ]
     assert devices(packets, []) == [
-        ("a", "gw-1", 1, 12 * SECOND, 12 * SECOND, -1000.0, None, None),
-        ("b", "gw-1", 2, 20 * SECOND, 20 * SECOND, 11_000.0, None, None),
+        ("a", "gw-1", 1, 12 * SECOND, 12 * SECOND, -1000.0, None, None, None, None),
+        ("b", "gw-1", 2, 20 * SECOND, 20 * SECOND, 11_000.0, None, None, None, None),
     ]
 
 
 def test_vitals_show_a_device_too_but_not_its_clock() -> None:
     vitals = [Vital("c", 3, 4 * SECOND, mdc.SPO2, 97.0)]
-    assert devices([], vitals) == [("c", "gw-1", 3, CREATED, None, None, None, None)]
+    assert devices([], vitals) == [("c", "gw-1", 3, CREATED, None, None, None, None, None, None)]
 
 
 def test_the_newest_charge_that_a_battery_can_have() -> None:
@@ -57,15 +67,28 @@ def test_the_newest_charge_that_a_battery_can_have() -> None:
     vitals.append(Vital("c", 3, 9 * SECOND, mdc.SPO2, 97.0))
     vitals.append(Vital("d", 3, 9 * SECOND, mdc.BATTERY_CHARGE, float("nan")))
     assert devices([], vitals) == [
-        ("c", "gw-1", 3, CREATED, None, None, CREATED, 79.0),
-        ("d", "gw-1", 3, CREATED, None, None, None, None),
+        ("c", "gw-1", 3, CREATED, None, None, CREATED, 79.0, None, None),
+        ("d", "gw-1", 3, CREATED, None, None, None, None, None, None),
     ]
 
 
 @given(st.permutations([(at, start) for at in range(3) for start in range(2)]))
 def test_the_order_of_packets_does_not_matter(order: list[tuple[int, int]]) -> None:
     packets = [packet("a", start, at, 100.0) for at, start in order]
-    assert devices(packets, []) == [("a", "gw-1", 1, 2, 2, (SECOND + 1 - 2) / MILLISECOND, None, None)]
+    assert devices(packets, []) == [
+        ("a", "gw-1", 1, 2, 2, (SECOND + 1 - 2) / MILLISECOND, None, None, None, None)
+    ]
+
+
+def test_a_correction_of_a_clock_is_a_row_and_the_devices_newest() -> None:
+    mark = Control("i", "a", 7, 250, 5 * SECOND, "gw-1", ClockCorrection(-3 * SECOND))
+    assert of_control(mark) == {
+        tables.CLOCK_CORRECTION: [("a", 7, 250, 5 * SECOND, -3 * SECOND, "gw-1")],
+        tables.DEVICE: [
+            ("a", "gw-1", 7, 5 * SECOND, None, None, None, None, 5 * SECOND, -3 * SECOND),
+        ],
+    }
+    assert of_control(replace(mark, change=Association("P-1"))) == {}
 
 
 SEGMENT = Segment("a", 1, Lane.BACKFILL, 10, 20, None, None, Start.RESTORED, '{"paced": true}', 0, 5, 2, "9")

@@ -22,6 +22,7 @@ from schemas.records import (
     Category,
     Change,
     Channel,
+    ClockCorrection,
     Condition,
     Control,
     DeadLetter,
@@ -161,6 +162,12 @@ def test_restored_anywhere_it_goes_on_as_if_never_stopped(
     after = partition(position, list(saved.values()))
     after.process(records[position:])
     assert kept | rows(after) == expected
+
+
+def test_how_a_gateway_has_corrected_a_clock_changes_nothing() -> None:
+    found = partition()
+    found.process([Record(0, 1000, control("dev-a", ClockCorrection(3_600_000_000_000)))])
+    assert (found.outbox, found.snapshots(), found.position()) == ([], [], 1)
 
 
 def test_a_bank_that_fails_costs_only_the_bundle_that_it_fails_on(
