@@ -19,7 +19,7 @@ from schemas.bundle import Bundle
 from schemas.codec import decode_as
 from schemas.conditions import Code
 from schemas.errors import BadRecordError
-from schemas.records import Alert, Condition, Lane, Segment
+from schemas.records import Alert, BacklogEnd, Condition, Control, Lane, Segment
 
 _LETTERS = {ord(letter): letter for letter in wfdb.BEATS}
 Rows = dict[Table, list[Row]]
@@ -29,8 +29,20 @@ def of_bundle(bundle: Bundle, offset: int) -> Rows:
     """Return the vitals of a bundle, and what it tells of its devices."""
     device, session, time_ns, code, value = (column.tolist() for column in bundle.vital)
     names = [bundle.devices[i] for i in device]
-    vitals = zip(names, session, code, time_ns, value, repeat(0), repeat(offset), strict=False)
+    places = range(len(names))
+    vitals = zip(names, session, code, time_ns, value, places, repeat(0), repeat(offset), strict=False)
     return {tables.DEVICE: _devices(bundle), tables.VITAL: list(vitals)}
+
+
+def of_control(control: Control, value: bytes, offset: int) -> Rows:
+    """Return the row of a control record, which holds it as it travelled (``value``).
+
+    None of the end of a backlog: that changes no result, and where the backlog ends its segment says.
+    """
+    if isinstance(control.change, BacklogEnd):
+        return {}
+    row = (control.device, control.issued_ns, offset, type(control.change).__name__, value)
+    return {tables.CONTROL: [row]}
 
 
 def _devices(bundle: Bundle) -> list[Row]:

@@ -44,6 +44,7 @@ from schemas import topics
 from schemas.bundle import Bundle
 from schemas.codec import decode
 from schemas.errors import BadRecordError
+from schemas.records import Control
 
 GROUP = "sink"
 SIGNALS = (topics.INGEST.name, topics.BACKFILL.name)
@@ -188,8 +189,10 @@ class Sink:
         if source.topic not in SIGNALS:
             return rows.OF[source.topic](record.value)
         content = decode(record.value)
+        if isinstance(content, Control):
+            return rows.of_control(content, record.value, record.offset)
         if not isinstance(content, Bundle):
-            return {}  # a control record, for the worker
+            return {}  # the worker puts it among the dead letters
         self._builder.add(content, source, record.offset, self._clock())
         return rows.of_bundle(content, record.offset)
 
