@@ -142,8 +142,8 @@ def _stretch(from_: str, to: str) -> Stretch:
 def _check_version(wanted: str) -> None:
     if wanted not in (AS_STORED, CURRENT, code.VERSION):
         raise RegistryError(
-            f"these are detectors {code.VERSION}. {text.shown(wanted)} comes with another version of ecgstream:"
-            " run that version's image, or install it in an environment of its own, and replay there"
+            f"these are detectors {code.VERSION}. {text.shown(wanted)} comes with another ecgstream: run its"
+            " image, or install it in an environment of its own, and replay there"
         )
 
 

@@ -22,7 +22,7 @@ _KNOWN_AT_ITS_END = {
     "condition": ("patient", "phase", "end_ns", "evidence"),
     "alert": ("patient", "end_ns"),
 }
-"""What of a finding that lasts is not the same at every time; compared where it has ended within the stretch."""
+"""What of a finding that lasts is not the same at every time: compared where it ended within the stretch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,13 @@ def _difference(
     if not names:
         return None
     return Difference(
-        kind, CHANGED, session, at_ns, key, {n: then[n] for n in sorted(names)}, {n: now[n] for n in sorted(names)}
+        kind,
+        CHANGED,
+        session,
+        at_ns,
+        key,
+        {n: then[n] for n in sorted(names)},
+        {n: now[n] for n in sorted(names)},
     )
 
 
@@ -127,4 +133,3 @@ def _lies_in(segment: Ran, one: Difference) -> bool:
     at_ns = one.at_ns + (59 * 10**9 if one.kind == "trend" else 0)
     begins = segment.from_ns <= at_ns
     return begins and (segment.to_ns is None or one.at_ns < segment.to_ns)
-

@@ -1,8 +1,8 @@
 """A stretch of one device once more, beside what is stored of it.
 
 What was found follows from all that a device sent since its session began, so that a replay runs in from
-there, however short the stretch; of the session before it takes the end, since that a device has begun anew is a
-finding too, and vital signs of a day, which a score may go by. Compared is the stretch alone.
+there, however short the stretch. Of the session before it takes the end, since that a device has begun anew
+is a finding too, and vital signs of a day, which a score may go by. Compared is the stretch alone.
 """
 
 import time
@@ -119,8 +119,8 @@ def _check_versions(device: str, ran: Sequence[Ran], *, any_version: bool) -> No
     others = sorted({one.version for one in ran} - {detectors.VERSION})
     if others and not any_version:
         raise ReplayError(
-            f"{device}: found by detectors {', '.join(others)}, these are {detectors.VERSION}. To see what these"
-            " make of it, add --detectors current; for the same result, replay with that version's image"
+            f"{device}: found by detectors {', '.join(others)}, these are {detectors.VERSION}. To see what"
+            " these make of it, add --detectors current; for the same, replay with that version's image"
         )
 
 
@@ -135,8 +135,8 @@ def _steps(
     end_ns = stretch.until_ns + BEHIND_NS
     if not stored.has_places(connection, device, begin_ns, stretch.until_ns):
         raise ReplayError(
-            f"{device}: its session began {_at(begin_ns)}, and a part of it was stored by a version that did not"
-            " keep what a replay needs. A session that began later can be replayed"
+            f"{device}: its session began {_at(begin_ns)}, and a part of it was stored by a version that did"
+            " not keep what a replay needs. A session that began later can be replayed"
         )
     placed = controls(stored.controls(connection, device, begin_ns, end_ns))
     placed += stored.vitals(connection, device, begin_ns, end_ns)
@@ -171,16 +171,14 @@ class _Order:
                 if step.lane is Lane.LIVE:
                     if step.records[-1].offset < newest:
                         raise ReplayError(
-                            f"{self._device}: two sessions of this stretch lie mixed in the log, or the log was"
-                            " begun anew between them; replay them one by one"
+                            f"{self._device}: two sessions of this stretch lie mixed in the log, or the log"
+                            " was begun anew between them; replay them one by one"
                         )
                     self._newest = max(self._newest, step.records[-1].offset)
                 yield step
 
 
-def _come(
-    connection: psycopg.Connection, device: str, session: int, part: Stretch
-) -> Iterator[list[Came]]:
+def _come(connection: psycopg.Connection, device: str, session: int, part: Stretch) -> Iterator[list[Came]]:
     for come in packets(stored.blocks(connection, device, session, *part)):
         yield [one for one in come if one.packet.start_ns < part.until_ns]
 

@@ -158,13 +158,13 @@ def minute(lanes: Iterable[tuple[int, float | None, float | None, float | None]]
 
     ``lanes``: how many values each has, their mean, the least and the greatest.
     """
-    parts = [(n, *map(number, of)) for n, *of in lanes]
-    means = [(n, mean) for n, mean, *_ in parts if mean is not None]
+    parts = list(lanes)
+    means = [(n, of) for n, mean, _, _ in parts if (of := number(mean)) is not None]
     weight = sum(n for n, _ in means)
-    lows = [low for _, _, low, _ in parts if low is not None]
-    highs = [high for *_, high in parts if high is not None]
+    lows = [of for _, _, low, _ in parts if (of := number(low)) is not None]
+    highs = [of for _, _, _, high in parts if (of := number(high)) is not None]
     return {
-        "n": sum(n for n, *_ in parts),
+        "n": sum(n for n, _, _, _ in parts),
         "mean": float(np.float32(sum(n * mean for n, mean in means) / weight)) if weight else None,
         "low": min(lows, default=None),
         "high": max(highs, default=None),

@@ -1,4 +1,4 @@
-"""What is stored of a stretch, as findings; read through the views of ``api`` as the person whose login it is."""
+"""What is stored of a stretch, as findings; read through the views of ``api`` as whose login it is."""
 
 from typing import Any, LiteralString
 
@@ -13,9 +13,16 @@ _BEGUN: LiteralString = "device = %(device)s AND onset >= %(since)s AND onset < 
 
 def findings(connection: psycopg.Connection, device: str, since_ns: int, until_ns: int) -> Findings:
     """Return what is stored of what happened in a stretch of the device's time."""
-    values = {"device": device, "since": moment(since_ns), "until": moment(until_ns), "left_out": list(LEFT_OUT)}
+    values = {
+        "device": device,
+        "since": moment(since_ns),
+        "until": moment(until_ns),
+        "left_out": list(LEFT_OUT),
+    }
 
-    def rows(columns: LiteralString, view: LiteralString, where: LiteralString, keys: int) -> dict[Key, Values]:
+    def rows(
+        columns: LiteralString, view: LiteralString, where: LiteralString, keys: int
+    ) -> dict[Key, Values]:
         query = f"SELECT {columns} FROM api.{view} WHERE {where}"  # noqa: S608 - our own words
         cursor = connection.execute(query, values, binary=True)
         names = [column.name for column in cursor.description or ()][keys:]

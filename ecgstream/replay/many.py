@@ -1,7 +1,7 @@
 """Replays of several devices, one after the other; ended in between, it goes on where it was.
 
-What a device has given is noted in a file beside the one that is asked for; whoever asks for the same again gets
-the devices that are done from there.
+What a device has given is noted in a file beside the one that is asked for; whoever asks for the same again
+gets the devices that are done from there.
 """
 
 import json
@@ -122,7 +122,9 @@ def run(devices: Iterable[str], replay: Callable[[str], Replayed], work: Work) -
 def words(one: Difference) -> str:
     """Return a difference in a line."""
     at = _iso(one.at_ns)
-    name = one.then.get("code") or one.now.get("code") or one.then.get("condition") or one.now.get("condition")
+    name = (
+        one.then.get("code") or one.now.get("code") or one.then.get("condition") or one.now.get("condition")
+    )
     what = f"{one.kind} {name}" if name else one.kind
     if one.then and one.now:
         changed = ", ".join(f"{n} {one.then[n]} -> {one.now[n]}" for n in one.then)
@@ -139,4 +141,7 @@ def _whole(line: str) -> Told:
 
 
 def _iso(ns: int) -> str:
-    return datetime.fromtimestamp(ns // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{ns % 10**9 // 10**6:03d}Z"
+    return (
+        datetime.fromtimestamp(ns // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        + f".{ns % 10**9 // 10**6:03d}Z"
+    )

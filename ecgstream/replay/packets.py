@@ -1,8 +1,8 @@
 """Packets, as the log held them, from the blocks that are stored of a session. No I/O.
 
-How long a packet was is not stored: it ends where the next one begins, or where samples end. Where samples are
-missing before the next one, it is taken to be as long as the one before it; to the detectors it is the same
-whether samples are missing within a packet or between two.
+How long a packet was is not stored: it ends where the next one begins, or where samples end. Where samples
+are missing before the next one, it is taken to be as long as the one before it; to the detectors it is the
+same whether samples are missing within a packet or between two.
 """
 
 import math
@@ -99,7 +99,7 @@ class _Window:
             return n
         n = min(n, most)
         measured = [
-            math.ceil((np.flatnonzero(samples != MISSING).max(initial=-1) + 1) * rate / of_rate)
+            math.ceil((int(np.flatnonzero(samples != MISSING).max(initial=-1)) + 1) * rate / of_rate)
             for of_rate, samples in self._samples(first, n, rate)
         ]
         return min(n, max(*measured, self._usual, 1))

@@ -1,4 +1,4 @@
-"""What the alert pipeline makes of the conditions that a replay finds: which alerts, and whom they would call.
+"""What the alert pipeline makes of conditions that a replay finds: which alerts, and when people are called.
 
 The clock runs with the signal: a condition comes when the packet that decided it was measured. Nobody is
 called; everybody is on duty; a device stands nowhere, so that no site's storm groups alerts. What people said

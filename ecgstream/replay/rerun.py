@@ -2,7 +2,6 @@
 
 import math
 
-
 from ecgstream.replay.errors import ReplayError
 from ecgstream.replay.findings import Collected
 from ecgstream.replay.log import Step

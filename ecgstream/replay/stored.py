@@ -21,9 +21,9 @@ CONTROLS = timedelta(days=30)
 VITALS = timedelta(days=1)
 """Before a replay begins: no number counts for longer in a score."""
 _BLOCK = (
-    'SELECT device, session, channel, first_sample, code, kind, unit, rate, gain, "offset", high_pass, low_pass,'
-    " notch, n, codec, data, packet_seq, packet_first, packet_ns, packet_lead_off, packet_offset, pace"
-    " FROM api.trace_blocks WHERE device = %s AND time >= %s AND time < %s AND session = %s"
+    'SELECT device, session, channel, first_sample, code, kind, unit, rate, gain, "offset", high_pass,'
+    " low_pass, notch, n, codec, data, packet_seq, packet_first, packet_ns, packet_lead_off, packet_offset,"
+    " pace FROM api.trace_blocks WHERE device = %s AND time >= %s AND time < %s AND session = %s"
     " ORDER BY first_sample, channel"
 )
 
@@ -125,8 +125,8 @@ def vitals(connection: psycopg.Connection, device: str, since_ns: int, until_ns:
         binary=True,
     )
     return [
-        Placed(offset, place, Vital(device, *of, float("nan") if value is None else value))
-        for offset, place, *of, value in rows
+        Placed(offset, place, Vital(device, number, time_ns, code, float("nan") if value is None else value))
+        for offset, place, number, time_ns, code, value in rows
     ]
 
 

@@ -8,7 +8,6 @@ import struct
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import chain
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,20 +88,21 @@ def _packets(blocks: Sequence[Block]) -> Iterator[tuple[bytes, ...]]:
         ordered = sorted(block.packets)
         keys += ordered
         values += map(block.packets.__getitem__, ordered)
-        places = (block.arrived.get(key, UNKNOWN) for key in ordered)
-        arrived.append(_array(list(places)) if block.arrived else _EMPTY)
+        arrived.append(
+            _array([block.arrived.get(key, UNKNOWN) for key in ordered]) if block.arrived else _EMPTY
+        )
     seq, first = _columns(keys)
     start_ns, lead_off = _columns(values)
     longs = [_elements(column, ">i8") for column in (seq, first, start_ns)]
     bools = _elements(lead_off, "i1")
     at = 0
-    for block, places in zip(blocks, arrived, strict=True):
+    for block, its_places in zip(blocks, arrived, strict=True):
         n = len(block.packets)
         head, head_bool = _heads(n)
         begin, end = 12 * at, 12 * (at + n)
         yield (
             *(part for column in longs for part in (head, column[begin:end])),
-            *(head_bool, bools[5 * at : 5 * (at + n)], places),
+            *(head_bool, bools[5 * at : 5 * (at + n)], its_places),
         )
         at += n
 

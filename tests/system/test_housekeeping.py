@@ -205,6 +205,8 @@ class Past:
         insert(owner, "trend_hour", device=device, time=at, code=1, parts=60, n=1, mean=1)
         ran = {"lane": "LIVE", "from_sample": n, "from_ns": ns(at), "time": at, "to_sample": n + 1}
         insert(owner, "segment", **of, **ran, to_ns=ns(at) + 1, start="COLD", settings="{}", **by)
+        said = {"issued_ns": ns(at), "source_offset": 1, "kind": "Limits", "record": b""}
+        insert(owner, "control", device=device, time=at, **said)
         alert(owner, device, at, "ENDED")
         said = {"alert": uuid.uuid4(), "verdict": "false", "said_by": "li"}
         insert(owner, "judgement", device=device, onset=at, **said)
@@ -240,7 +242,7 @@ def test_nothing_is_deleted_unless_it_is_said(house: House) -> None:
     said = house.keep()
     assert house.everything() == before
     assert said[1] == "trace        kept for ever"
-    assert len(said) == 11
+    assert len(said) == 12
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -249,7 +251,7 @@ def test_each_kind_goes_when_it_is_its_time_and_nothing_else(house: House, kind:
     before = past.times()
     house.keep(kept(**{kind: 100}))
     goes = {"traces": ["trace"], "beats": ["beat"], "vitals": ["vital"], "trends": ["trend"]}
-    goes |= {"hours": ["trend_hour"], "events": ["segment", "condition", "alert", "judgement"]}
+    goes |= {"hours": ["trend_hour"], "events": ["segment", "condition", "alert", "judgement", "control"]}
     assert past.times() == before | {name: {YOUNG} for name in goes[kind]}
     after = house.everything()
     house.keep(kept(**{kind: 100}))
@@ -283,7 +285,7 @@ def test_what_an_open_alert_points_at_stays(house: House) -> None:
         left = {name: of - {YOUNG} for name, of in past.times().items()}
         assert {name for name, of in left.items() if of == {*inside}} == {"trace", "beat", "vital"}
         assert {name for name, of in left.items() if of == {onset}} == {"condition", "alert"}
-        gone = {"trend", "trend_hour", "segment", "judgement"}
+        gone = {"trend", "trend_hour", "segment", "judgement", "control"}
         assert {name for name, of in left.items() if not of} == gone
         of_b = "SELECT count(*) FROM ecg.trace WHERE device = 'b' AND time < '2026-05-01'"
         assert house.rows(of_b) == [(0,)]

@@ -67,12 +67,15 @@ def change(device: str, at_s: float, what: Change) -> Sent:
 
 def log(device: str, seconds: int = SECONDS) -> list[Sent]:
     """What a gateway and the teller send: limits, wearer and kind of patient change in mid-stream."""
-    rate = {"high": Limits((Limit(mdc.HEART_RATE, 40.0, 70.0),)), "wide": Limits((Limit(mdc.HEART_RATE, 40.0, 150.0),))}
+    rate = {
+        "high": Limits((Limit(mdc.HEART_RATE, 40.0, 70.0),)),
+        "wide": Limits((Limit(mdc.HEART_RATE, 40.0, 150.0),)),
+    }
     changes = {
-        0: (Enrolled("CN", (), disabled=False), Settings(Category.ADULT, False), Association("P-ONE")),
+        0: (Enrolled("CN", (), disabled=False), Settings(Category.ADULT, paced=False), Association("P-ONE")),
         55: (rate["high"],),
         85: (Association("P-TWO"), rate["wide"]),
-        215: (Settings(Category.PAEDIATRIC, False), rate["high"]),
+        215: (Settings(Category.PAEDIATRIC, paced=False), rate["high"]),
         300: (rate["wide"],),
     }
     live: list[Sent] = []

@@ -49,7 +49,17 @@ class Stored:
             key = (block.channel, block.first_sample)
             of_session[key] = merge(of_session[key], block) if key in of_session else block
         self.ran = [
-            Ran(*key[:1], Lane(key[1]), key[2], v["from_ns"], v["to_sample"], v["to_ns"], Start(v["start"]), {}, "")
+            Ran(
+                *key[:1],
+                Lane(key[1]),
+                key[2],
+                v["from_ns"],
+                v["to_sample"],
+                v["to_ns"],
+                Start(v["start"]),
+                {},
+                "",
+            )
             for key, v in whole.findings().segments.items()
         ]
 
@@ -131,7 +141,9 @@ def test_limits_of_another_kind_find_other_conditions(stored: Stored) -> None:
         found: list[Difference] = differences(stored.then, stored.again(*WHOLE), WHOLE[1])
     finally:
         stored.placed = before
-    assert (MISSING, "HEART_RATE_HIGH") in {(d.what, d.then.get("code")) for d in found if d.kind == "condition"}
+    assert (MISSING, "HEART_RATE_HIGH") in {
+        (d.what, d.then.get("code")) for d in found if d.kind == "condition"
+    }
 
 
 @pytest.mark.parametrize("part", [(20, 60), (95, 125), (140, 200), (225, 262)])
