@@ -18,6 +18,8 @@ from schemas.records import BacklogEnd, Control, Lane, Packet, Vital
 
 TOGETHER = 64
 """Records that are taken in one step."""
+EDGE_NS = 5_000_000_000
+"""How far from its packets a vital sign may be that came with them."""
 _NAME = "replay"
 
 
@@ -42,12 +44,9 @@ class Log:
         self._device = device
         self._late = [s for s in late if s.lane is Lane.BACKFILL]
         self._live: deque[Placed] = deque()
-        self._behind: list[Placed] = []
+        self._doubtful: list[Placed] = []
         for one in placed:
-            if self._is_late(one):
-                self._behind.append(one)
-            else:
-                self._live.append(one)
+            (self._doubtful if self._may_be_late(one) else self._live).append(one)
         self._waiting: list[Came] = []
 
     def steps(self, come: Sequence[Came]) -> Iterator[Step]:
@@ -63,9 +62,10 @@ class Log:
             elif (one.packet.first_sample, one.packet.seq) in in_time:
                 waiting.append(one)
                 if self._waiting:
+                    numbers = self._sorted_out()
                     yield from self._step(waiting)
                     waiting = []
-                    yield from self._backlog()
+                    yield from self._backlog(numbers)
                 elif len(waiting) >= TOGETHER:
                     yield from self._step(waiting)
                     waiting = []
@@ -73,14 +73,35 @@ class Log:
 
     def rest(self) -> Iterator[Step]:
         """Yield what lay behind all packets."""
-        yield from self._backlog()
+        yield from self._backlog(self._sorted_out())
+        self._live = deque(sorted([*self._live, *self._doubtful], key=_in_order))
         yield from self._step([], to_the_end=True)
 
-    def _is_late(self, placed: Placed) -> bool:
+    def _may_be_late(self, placed: Placed) -> bool:
         item = placed.item
         return isinstance(item, Vital) and any(
-            s.from_ns <= item.time_ns and (s.to_ns is None or item.time_ns < s.to_ns) for s in self._late
+            s.from_ns - EDGE_NS <= item.time_ns and (s.to_ns is None or item.time_ns < s.to_ns + EDGE_NS)
+            for s in self._late
         )
+
+    def _sorted_out(self) -> list[Placed]:
+        """Return the vital signs that came with a backlog that is whole; of which lane one is, is not stored.
+
+        It is of the backlog where it has the offset of one of its packets, or lies among them.
+        """
+        sent = {one.offset: one.packet.received_ns for one in self._waiting}
+        late, left, live = [], [], []
+        for one in self._doubtful:
+            at_ns = sent.get(one.offset)
+            if not sent or _time_ns(one) >= max(sent.values()) + EDGE_NS:
+                left.append(one)
+            elif abs(at_ns - _time_ns(one)) < EDGE_NS if at_ns else min(sent) < one.offset < max(sent):
+                late.append(one)
+            else:
+                live.append(one)
+        self._doubtful = left
+        self._live = deque(sorted([*self._live, *live], key=_in_order))
+        return late
 
     def _lies_late(self, packet: Packet) -> bool:
         return any(
@@ -99,19 +120,15 @@ class Log:
         if records:
             yield Step(Lane.LIVE, records, end_ns)
 
-    def _backlog(self) -> Iterator[Step]:
-        """Yield a backlog that is whole."""
+    def _backlog(self, numbers: Sequence[Placed]) -> Iterator[Step]:
+        """Yield a backlog that is whole, with its vital signs."""
         come, self._waiting = self._waiting, []
         if not come:
             return
         come.sort(key=lambda one: one.offset)
         last = come[-1].packet
         segment = next(s for s in reversed(self._late) if s.session == last.session)
-        ends = [s.to_ns for s in self._late if s.session <= last.session and s.to_ns is not None]
-        until_ns = max(ends, default=last.received_ns)
-        placed = [p for p in self._behind if _time_ns(p) < until_ns]
-        self._behind = [p for p in self._behind if _time_ns(p) >= until_ns]
-        records, end_ns = self._records(come, placed)
+        records, end_ns = self._records(come, numbers)
         end = Control(
             "", self._device, segment.session, segment.to_sample or last.first_sample, 0, _NAME, BacklogEnd()
         )
@@ -155,6 +172,10 @@ def _in_time(come: Sequence[Came]) -> set[tuple[int, int]]:
             least = one.offset
             found.add((one.packet.first_sample, one.packet.seq))
     return found
+
+
+def _in_order(placed: Placed) -> tuple[int, int]:
+    return placed.offset, placed.place
 
 
 def _time_ns(placed: Placed) -> int:
