@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,13 +18,17 @@ from ecgstream.commands.flags import Names
 from ecgstream.registry import text
 from ecgstream.registry.errors import RegistryError
 from ecgstream.replay import many, stored
+from ecgstream.replay.around import strip
 from ecgstream.replay.device import Controls, Replayed, Stretch, as_it_was
 from ecgstream.replay.device import replay as replay_one
-from ecgstream.replay.settings import in_force
+from ecgstream.replay.report import OfDevice, Told, page
+from ecgstream.replay.settings import in_force as settings_in_force
 from ecgstream.settings import Settings
 from ecgstream.store.connection import connect
 
 AS_STORED, CURRENT = "", "current"
+_MOST_SAID = 10
+_IN_FORCE = {"then": "limits and settings as they were", "now": "the limits and settings of today"}
 Device = Annotated[Names, Parameter(name="--device", help="which devices; commas between several.")]
 Facility = Annotated[str, Parameter(help="all devices of this facility, and of those below it.")]
 From = Annotated[str, Parameter(name="--from", help="begin, by the device's clock: 2026-07-01T08:00+08:00.")]
@@ -34,6 +39,12 @@ Detectors = Annotated[
 InForce = Annotated[
     Literal["then", "now"],
     Parameter(name="--settings", help="the limits and settings that were in force then, or are now."),
+]
+HtmlFile = Annotated[
+    Path | None,
+    Parameter(
+        name="--html", help="also write which alerts appear, vanish or move, with strips, to this file."
+    ),
 ]
 JsonFile = Annotated[Path | None, Parameter(name="--json", help="also write what was found to this file.")]
 
@@ -47,14 +58,15 @@ def replay(
     detectors: Detectors = AS_STORED,
     in_force: InForce = "then",
     json: JsonFile = None,
+    html: HtmlFile = None,
     settings: SettingsFlags = None,
 ) -> None:
     """Take what is stored through the same code again, and compare what it finds with what it found then.
 
     Beats, rhythms, minutes, conditions, segments and alerts are compared, to the last bit. It reads as the
     person whose login the database address has (`ecgstream person sql-login`), writes to no topic, and calls
-    nobody. Ended in between, the same command goes on where it was, if it has --json. The exit status is 0
-    where all is the same, 2 where something differs, 1 where something could not be replayed.
+    nobody. Ended in between, the same command goes on where it was, if it has --json and no --html. The
+    exit status is 0 where all is the same, 2 where something differs, 1 where something cannot be replayed.
 
     For instance:
 
@@ -67,7 +79,8 @@ def replay(
             devices = list(device) or _devices(connection, facility)
             task = {"from": stretch.since_ns, "to": stretch.until_ns, "detectors": detectors}
             task |= {"settings": in_force, "devices": devices, "installed": code.VERSION}
-            work = many.Work(None if json is None else json.with_name(json.name + ".part"), task)
+            notes = json is not None and html is None
+            work = many.Work(json.with_name(json.name + ".part") if json and notes else None, task)
 
             def one(name: str) -> Replayed:
                 return replay_one(
@@ -78,11 +91,16 @@ def replay(
                     any_version=detectors == CURRENT or in_force == "now",
                 )
 
+            reported: list[OfDevice] = []
             left = [name for name in devices if name not in work.done]
             for replayed in many.run(progress(left, "Replaying"), one, work):
                 if replayed is not None:
                     _say(replayed)
+                    reported.append(OfDevice.of(replayed))
             found = many.joined([work.done[name] for name in devices])
+            if html is not None:
+                told = Told(stretch, code.VERSION, _IN_FORCE[in_force])
+                html.write_text(page(reported, told, partial(strip, connection)), "utf-8")
     if json is not None:
         json.write_text(json_module.dumps(found, indent=2) + "\n", "utf-8")
         work.over()
@@ -126,7 +144,7 @@ def _controls(connection: psycopg.Connection, device: str, which: Literal["then"
     if which == "then":
         return as_it_was
     now_ns = int(datetime.now(UTC).timestamp()) * 10**9
-    return in_force(stored.controls(connection, device, now_ns, now_ns))
+    return settings_in_force(stored.controls(connection, device, now_ns, now_ns))
 
 
 def _stretch(from_: str, to: str) -> Stretch:
@@ -156,9 +174,6 @@ def _say(replayed: Replayed) -> None:
         say(f"  {many.words(one)}")
     if len(replayed.differences) > _MOST_SAID:
         say(f"  … and {len(replayed.differences) - _MOST_SAID:,} more (--json)")
-
-
-_MOST_SAID = 10
 
 
 def _end(found: many.Told) -> None:

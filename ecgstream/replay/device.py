@@ -51,7 +51,7 @@ class Replayed(NamedTuple):
         ran: the segments that have a part in the stretch.
         then, now: what is stored, and what was found.
         differences: between the two.
-        pages: alerts of what was found, with those that began before the stretch left out.
+        pages: alerts of what was found that began, and were decided, in the stretch.
         signal_s, wall_s: how much signal was taken in, the way in included, and how long all of it took.
     """
 
@@ -107,7 +107,7 @@ def replay(
     pages = [
         page
         for page in paged(now.phases, _said(connection, device, stretch))
-        if stretch.since_ns <= page.alert.onset_ns < stretch.until_ns
+        if stretch.since_ns <= page.alert.onset_ns and page.alert.decided_ns < stretch.until_ns
     ]
     now.alerts = {(page.alert.id,): _values(page) for page in pages}
     found = differences(then, now, stretch.until_ns)

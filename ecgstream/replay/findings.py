@@ -20,6 +20,7 @@ from schemas.records import Condition, Phase, Segment
 
 LEFT_OUT = (Code.LINK_LOST.name, Code.RECORDS_LOST.name)
 """Conditions that follow from a broker's clock, or from a log that was lost, and not from signals."""
+MINUTE_NS = 60_000_000_000
 _PHASES = tuple(Phase)
 
 Key = tuple[Any, ...]
@@ -32,7 +33,7 @@ class Findings:
 
     Attributes:
         beats, rhythms: by session and sample.
-        trends: by session, minute and code; both lanes together, as they are read.
+        trends: by session, minute and code, of whole minutes; both lanes together, as they are read.
         conditions: by id.
         segments: by session, lane and first sample.
         alerts: by the condition's id; ``called`` says whether people were called for it.
@@ -95,7 +96,7 @@ class Collected:
     def trends(self, batch: Trends, *, are_open: bool = False) -> None:
         """Take minutes; ``are_open``: that are not over yet, so that the newest may not be stored."""
         for row in batch.rows():
-            if not self._is_inside(row.minute_ns):
+            if not self._since_ns <= row.minute_ns <= self._until_ns - MINUTE_NS:
                 continue
             key = (row.session, row.minute_ns, row.code)
             lanes = self._minutes.setdefault(key, {})

@@ -8,7 +8,12 @@ from ecgstream.replay.findings import LEFT_OUT, Findings, Key, Values, minute
 from ecgstream.replay.stored import moment
 
 _INSIDE: LiteralString = "device = %(device)s AND time >= %(since)s AND time < %(until)s"
-_BEGUN: LiteralString = "device = %(device)s AND onset >= %(since)s AND onset < %(until)s"
+_WHOLE_MINUTE: LiteralString = (
+    "device = %(device)s AND time >= %(since)s AND time <= %(until)s::timestamptz - interval '1 min'"
+)
+_DECIDED: LiteralString = (
+    "device = %(device)s AND onset >= %(since)s AND onset < %(until)s AND decided_ns < %(until_ns)s"
+)
 
 
 def findings(connection: psycopg.Connection, device: str, since_ns: int, until_ns: int) -> Findings:
@@ -17,6 +22,7 @@ def findings(connection: psycopg.Connection, device: str, since_ns: int, until_n
         "device": device,
         "since": moment(since_ns),
         "until": moment(until_ns),
+        "until_ns": until_ns,
         "left_out": list(LEFT_OUT),
     }
 
@@ -31,7 +37,7 @@ def findings(connection: psycopg.Connection, device: str, since_ns: int, until_n
     found = Findings(
         beats=rows("session, sample, time_ns, code, rr_s, hr_bpm", "beats", _INSIDE, 2),
         rhythms=rows("session, sample, time_ns, rhythm", "rhythms", _INSIDE, 2),
-        trends=rows("session, minute_ns, code, n, mean, low, high", "trends", _INSIDE, 3),
+        trends=rows("session, minute_ns, code, n, mean, low, high", "trends", _WHOLE_MINUTE, 3),
         segments=rows(
             "session, lane, from_sample, from_ns, to_sample, to_ns, start, settings", "segments", _INSIDE, 3
         ),
@@ -39,14 +45,14 @@ def findings(connection: psycopg.Connection, device: str, since_ns: int, until_n
             "id::text, told_patient AS patient, session, code, onset_sample, onset_ns, decided_sample,"
             " decided_ns, delay_s, lane, phase, end_ns, evidence",
             "conditions",
-            _BEGUN + " AND code <> ALL(%(left_out)s)",
+            _DECIDED + " AND code <> ALL(%(left_out)s)",
             1,
         ),
         alerts=rows(
             "id::text, told_patient AS patient, session, condition, priority, onset_sample, onset_ns,"
             " decided_sample, decided_ns, delay_s, end_ns",
             "alerts",
-            _BEGUN + " AND condition <> ALL(%(left_out)s)",
+            _DECIDED + " AND condition <> ALL(%(left_out)s)",
             1,
         ),
     )

@@ -166,12 +166,16 @@ def test_limits_of_today_in_place_of_those_of_then(stored: Stream, run: Command,
     """The last limits are wide: of what was above the narrow ones nothing is left."""
     file = tmp_path / "replay.json"
     words = ("replay", "--from", iso(WHOLE.since_ns), "--to", iso(WHOLE.until_ns), "--settings", "now")
-    run(*words, "--device", stored.device(), "--json", file, status=2)
+    report = tmp_path / "replay.html"
+    run(*words, "--device", stored.device(), "--json", file, "--html", report, status=2)
     (found,) = json.loads(file.read_text())["devices"]
     gone = {
         d["then"].get("condition") for d in found["found"] if (d["kind"], d["what"]) == ("alert", MISSING)
     }
     assert "HEART_RATE_HIGH" in gone
+    page = report.read_text()
+    assert 'Heart rate high <span class="what">vanishes' in page
+    assert page.count('<img src="data:image/png;base64,') == page.count("<section>") > 0
 
 
 def test_what_cannot_be_replayed_is_said(stored: Stream, run: Command, auditor: psycopg.Connection) -> None:

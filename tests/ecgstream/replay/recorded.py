@@ -86,8 +86,8 @@ def log(device: str, seconds: int = SECONDS) -> list[Sent]:
         at_s = half / 2
         if at_s >= seconds:
             break
-        if at_s == int(at_s):
-            live += [change(device, at_s, what) for what in changes.pop(int(at_s), ())]
+        for due_s in [due_s for due_s in changes if due_s <= at_s]:
+            live += [change(device, due_s, what) for what in changes.pop(due_s)]
         value, packets = _bundle(device, (e.item for e in emitted))
         if HOLE_S[0] <= at_s < HOLE_S[1]:
             late.append(Sent(topics.BACKFILL, value))
