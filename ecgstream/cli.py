@@ -214,7 +214,6 @@ def watch(*, settings: SettingsFlags = None) -> None:
 _ALONE = {
     "import": "files:import_",
     "receive": "receive:receive",
-    "replay": "replay:replay",
     "settings": "settings:show",
     "simulate-device": "simulate_device:simulate_device",
 }

@@ -10,18 +10,20 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import psycopg
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
 import detectors as code
+from ecgstream.commands.by_name import by_name
 from ecgstream.commands.common import SettingsFlags, clear_errors, progress, say
 from ecgstream.commands.flags import Names
 from ecgstream.registry import text
 from ecgstream.registry.errors import RegistryError
 from ecgstream.replay import many, stored
 from ecgstream.replay.around import strip
-from ecgstream.replay.device import Controls, Replayed, Stretch, as_it_was
+from ecgstream.replay.device import Replayed, Stretch
 from ecgstream.replay.device import replay as replay_one
 from ecgstream.replay.report import OfDevice, Told, page
+from ecgstream.replay.settings import Controls, as_they_were
 from ecgstream.replay.settings import in_force as settings_in_force
 from ecgstream.settings import Settings
 from ecgstream.store.connection import connect
@@ -49,6 +51,11 @@ HtmlFile = Annotated[
 JsonFile = Annotated[Path | None, Parameter(name="--json", help="also write what was found to this file.")]
 
 
+app = App(name="replay", help="What was recorded, through the same code again: is the same found?")
+by_name(app, "replay_what_if:what_if", "what-if", "How many alerts there would have been with other limits.")
+
+
+@app.default
 def replay(
     *,
     device: Device = (),
@@ -76,7 +83,7 @@ def replay(
         stretch = _stretch(from_, to)
         _check_version(detectors)
         with reading(settings) as connection:
-            devices = list(device) or _devices(connection, facility)
+            devices = list(device) or devices_of(connection, facility)
             task = {"from": stretch.since_ns, "to": stretch.until_ns, "detectors": detectors}
             task |= {"settings": in_force, "devices": devices, "installed": code.VERSION}
             notes = json is not None and html is None
@@ -127,7 +134,12 @@ def reading(settings: Settings | None) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-def _devices(connection: psycopg.Connection, facility: str) -> list[str]:
+def devices_of(connection: psycopg.Connection, facility: str) -> list[str]:
+    """Return the devices of a facility, and of those below it.
+
+    Raises:
+        RegistryError: none is named, or none is seen there.
+    """
     if not facility:
         raise RegistryError("which devices? --device or --facility says it")
     rows = connection.execute(
@@ -142,19 +154,25 @@ def _devices(connection: psycopg.Connection, facility: str) -> list[str]:
 
 def _controls(connection: psycopg.Connection, device: str, which: Literal["then", "now"]) -> Controls:
     if which == "then":
-        return as_it_was
+        return as_they_were
     now_ns = int(datetime.now(UTC).timestamp()) * 10**9
     return settings_in_force(stored.controls(connection, device, now_ns, now_ns))
 
 
 def _stretch(from_: str, to: str) -> Stretch:
-    since, until = (
-        int(text.moment(value, what).timestamp() * 1000) * 10**6
-        for value, what in ((from_, "--from"), (to, "--to"))
-    )
+    since, until = moment_ns(from_, "--from"), moment_ns(to, "--to")
     if since >= until:
         raise RegistryError("--to must lie behind --from")
     return Stretch(since, until)
+
+
+def moment_ns(value: str, what: str) -> int:
+    """Return a time that somebody has typed, UTC ns, to the millisecond.
+
+    Raises:
+        RegistryError: it cannot be read.
+    """
+    return int(text.moment(value, what).timestamp() * 1000) * 10**6
 
 
 def _check_version(wanted: str) -> None:

@@ -6,7 +6,7 @@ is a finding too, and vital signs of a day, which a score may go by. Compared is
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -21,7 +21,8 @@ from ecgstream.replay.log import Log, Step
 from ecgstream.replay.packets import Came, packets
 from ecgstream.replay.paged import Paged, paged
 from ecgstream.replay.rerun import Rerun
-from ecgstream.replay.stored import Placed, Ran
+from ecgstream.replay.settings import Controls, as_they_were
+from ecgstream.replay.stored import Ran
 from ecgstream.store.trace_codec import TraceError
 from schemas.errors import BadRecordError
 from schemas.records import Acknowledgement, Lane
@@ -32,9 +33,6 @@ _BEFORE_ALL = -(2**31)
 """An offset; those of records that stand in for others are below 0."""
 _TAIL_NS = 20_000_000_000
 """Of the session before."""
-
-Controls = Callable[[list[Placed]], list[Placed]]
-"""Gives the control records of a replay, from those that there were."""
 
 
 class Stretch(NamedTuple):
@@ -52,6 +50,7 @@ class Replayed(NamedTuple):
         then, now: what is stored, and what was found.
         differences: between the two.
         pages: alerts of what was found that began, and were decided, in the stretch.
+        stretch_s: how much signal there is in the stretch.
         signal_s, wall_s: how much signal was taken in, the way in included, and how long all of it took.
     """
 
@@ -61,13 +60,9 @@ class Replayed(NamedTuple):
     now: Findings
     differences: list[Difference]
     pages: list[Paged]
+    stretch_s: float
     signal_s: float
     wall_s: float
-
-
-def as_it_was(controls: list[Placed]) -> list[Placed]:
-    """Return the control records as they are."""
-    return controls
 
 
 def replay(
@@ -75,7 +70,7 @@ def replay(
     device: str,
     stretch: Stretch,
     *,
-    controls: Controls = as_it_was,
+    controls: Controls = as_they_were,
     any_version: bool = False,
 ) -> Replayed:
     """Replay a stretch of a device, and compare.
@@ -97,8 +92,9 @@ def replay(
     _check_versions(device, ran, any_version=any_version)
     into = Collected(*stretch)
     rerun = Rerun(into)
+    order = _Order(device, stretch)
     try:
-        for step in _steps(connection, device, ran, stretch, controls):
+        for step in _steps(connection, ran, order, controls):
             rerun.take(step)
     except (TraceError, BadRecordError) as error:
         raise ReplayError(f"{device}: what is stored cannot be read: {error}") from None
@@ -112,7 +108,7 @@ def replay(
     now.alerts = {(page.alert.id,): _values(page) for page in pages}
     found = differences(then, now, stretch.until_ns)
     wall_s = time.perf_counter() - begun
-    return Replayed(device, ran, then, now, found, pages, rerun.device_seconds, wall_s)
+    return Replayed(device, ran, then, now, found, pages, order.stretch_s, rerun.device_seconds, wall_s)
 
 
 def _check_versions(device: str, ran: Sequence[Ran], *, any_version: bool) -> None:
@@ -125,9 +121,10 @@ def _check_versions(device: str, ran: Sequence[Ran], *, any_version: bool) -> No
 
 
 def _steps(
-    connection: psycopg.Connection, device: str, ran: Sequence[Ran], stretch: Stretch, controls: Controls
+    connection: psycopg.Connection, ran: Sequence[Ran], order: "_Order", controls: Controls
 ) -> Iterator[Step]:
     """Yield what lay in the log, from the begin of the first session on."""
+    device, stretch = order.device, order.stretch
     first = min(ran, key=lambda one: (one.session, one.from_ns)).session
     whole = [*stored.session(connection, device, first), *(one for one in ran if one.session != first)]
     sessions = {n: [one for one in whole if one.session == n] for n in sorted({one.session for one in whole})}
@@ -141,7 +138,6 @@ def _steps(
     placed = controls(stored.controls(connection, device, begin_ns, end_ns))
     placed += stored.vitals(connection, device, begin_ns, end_ns)
     log = Log(device, whole, sorted(placed, key=lambda one: (one.offset, one.place)))
-    order = _Order(device)
     if (last := stored.before(connection, device, begin_ns, first)) is not None and last.to_ns is not None:
         tail = Stretch(last.to_ns - _TAIL_NS, last.to_ns)
         yield from order.checked(log, _come(connection, device, last.session, tail))
@@ -153,10 +149,12 @@ def _steps(
 
 
 class _Order:
-    """Sees to it that sessions follow each other in the log."""
+    """Sees to it that sessions follow each other in the log, and counts the signal of the stretch."""
 
-    def __init__(self, device: str) -> None:
-        self._device = device
+    def __init__(self, device: str, stretch: Stretch) -> None:
+        self.device = device
+        self.stretch = stretch
+        self.stretch_s = 0.0
         self._newest = _BEFORE_ALL
 
     def checked(self, log: Log, slices: Iterator[list[Came]]) -> Iterator[Step]:
@@ -167,15 +165,20 @@ class _Order:
         """
         newest = self._newest
         for come in slices:
+            inside = (one.packet for one in come if self._is_inside(one.packet.start_ns))
+            self.stretch_s += sum((packet.received_ns - packet.start_ns) / 1e9 for packet in inside)
             for step in log.steps(come):
                 if step.lane is Lane.LIVE:
                     if step.records[-1].offset < newest:
                         raise ReplayError(
-                            f"{self._device}: two sessions of this stretch lie mixed in the log, or the log"
+                            f"{self.device}: two sessions of this stretch lie mixed in the log, or the log"
                             " was begun anew between them; replay them one by one"
                         )
                     self._newest = max(self._newest, step.records[-1].offset)
                 yield step
+
+    def _is_inside(self, time_ns: int) -> bool:
+        return self.stretch.since_ns <= time_ns < self.stretch.until_ns
 
 
 def _come(connection: psycopg.Connection, device: str, session: int, part: Stretch) -> Iterator[list[Came]]:

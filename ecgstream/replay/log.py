@@ -140,18 +140,18 @@ class Log:
         made: list[Record] = []
         packets: dict[int, list[Packet]] = {}
         vitals: dict[int, list[Vital]] = {}
-        controls: dict[int, Control] = {}
+        controls: dict[int, list[Control]] = {}
         for one in come:
             packets.setdefault(one.offset, []).append(one.packet)
         for found in placed:
             if isinstance(found.item, Control):
-                controls[found.offset] = found.item
+                controls.setdefault(found.offset, []).append(found.item)
             else:
                 vitals.setdefault(found.offset, []).append(found.item)
         end_ns = 0
         for offset in sorted(packets.keys() | vitals.keys() | controls.keys()):
             if offset in controls:
-                made.append(Record(offset, 0, codec.encode(controls[offset])))
+                made += [Record(offset, 0, codec.encode(control)) for control in controls[offset]]
                 continue
             its, numbers = packets.get(offset, []), vitals.get(offset, [])
             # When it was sent: as soon as all of it was measured.

@@ -16,7 +16,7 @@ from psycopg.conninfo import make_conninfo
 import detectors
 from alerts.pipeline import Pipeline, Rules
 from alerts.state import Event, State
-from ecgstream.commands.replay import replay as command
+from ecgstream.commands.replay import app as command
 from ecgstream.replay.compare import CHANGED, MISSING, NEW
 from ecgstream.replay.device import Replayed, Stretch, replay
 from ecgstream.replay.errors import ReplayError
@@ -24,9 +24,10 @@ from ecgstream.store.connection import connect
 from schemas import codec, topics
 from schemas.records import Condition
 from tests.ecgstream.replay.recorded import SECONDS, START_NS, Worker, log
+from tests.system.access_world import insert
 from tests.system.command import Command
 from tests.system.conftest import fresh_database
-from tests.system.people import person
+from tests.system.people import ROOT, person
 from tests.system.sink_stream import Stream, take_all
 
 WHOLE = Stretch(START_NS - 10**9, START_NS + (SECONDS - 70) * 10**9)
@@ -76,7 +77,7 @@ def login(stored: Stream) -> str:
 @pytest.fixture
 def run(login: str, capsys: pytest.CaptureFixture[str]) -> Command:
     app = App(name="ecgstream")
-    app.command(command, name="replay")
+    app.command(command)
     return Command(app, login, capsys)
 
 
@@ -174,8 +175,29 @@ def test_limits_of_today_in_place_of_those_of_then(stored: Stream, run: Command,
     }
     assert "HEART_RATE_HIGH" in gone
     page = report.read_text()
-    assert 'Heart rate high <span class="what">vanishes' in page
+    assert 'Heart rate above its limit <span class="what">vanishes' in page
     assert page.count('<img src="data:image/png;base64,') == page.count("<section>") > 0
+
+
+def test_how_many_alerts_there_would_be_with_other_limits(
+    stored: Stream, run: Command, tmp_path: Path
+) -> None:
+    enrolled = {"device": stored.device(), "kind": "monitor", "facility": ROOT, "shard": 0}
+    with connect(stored.url, role="ecg_registry") as registry:
+        insert(registry, "enrolment", **enrolled, key_digest=bytes(32), changed_by="test")
+    file = tmp_path / "burden.json"
+    words = ("replay", "what-if", "--facility", ROOT, "--days", "0.01", "--to", iso(WHOLE.until_ns))
+    out, said = run(*words, "--limit", "hr=off:off,spo2=off:off", "--json", file)
+    found = json.loads(file.read_text())
+    by_name = {row["alerts of"]: (row["then"], row["now"]) for row in found["burden"]}
+    assert by_name["HEART_RATE_HIGH"][0] > 0
+    assert by_name["HEART_RATE_HIGH"][1] == 0
+    assert by_name["VENTRICULAR_TACHYCARDIA"][0] == by_name["VENTRICULAR_TACHYCARDIA"][1] > 0
+    assert found["bed_days"] * 86400 == pytest.approx(255, abs=16)
+    assert "bed-days of ECG" in said
+    assert out.startswith("alerts of")
+    assert "cannot be meant" in run.refused(*words, "--limit", "hr=1:2")
+    assert "is none, as spo2=86:off is" in run.refused(*words, "--limit", "beer=1:2")
 
 
 def test_what_cannot_be_replayed_is_said(stored: Stream, run: Command, auditor: psycopg.Connection) -> None:
