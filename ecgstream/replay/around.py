@@ -44,10 +44,19 @@ def strip(connection: psycopg.Connection, device: str, values: Values) -> str:
 
 def _alert(device: str, values: Values) -> Alert:
     """Return an alert with what a strip goes by."""
-    times = (values[name] for name in ("onset_sample", "onset_ns", "decided_sample", "decided_ns", "delay_s"))
     return Alert(
-        *("", device, values["patient"], values["session"], values["condition"]),
-        *(Priority(values["priority"]), AlertState.ACTIVE, *times),
+        id="",
+        device=device,
+        patient=values["patient"],
+        session=values["session"],
+        condition=values["condition"],
+        priority=Priority(values["priority"]),
+        state=AlertState.ACTIVE,
+        onset_sample=values["onset_sample"],
+        onset_ns=values["onset_ns"],
+        decided_sample=values["decided_sample"],
+        decided_ns=values["decided_ns"],
+        delay_s=values["delay_s"],
         end_ns=values["end_ns"],
         evidence={},
         published_ns=0,
