@@ -236,7 +236,10 @@ for _group, _commands in {
         "roster": "Who is on duty, and whom a page goes to.",
         "kafka": "Who may do what on the broker.",
     },
-    FINDINGS: {"alert": "Alerts: see them, acknowledge them."},
+    FINDINGS: {
+        "alert": "Alerts: see them, acknowledge them.",
+        "replay": "What was recorded, through the same code again: is the same found?",
+    },
     UPKEEP: {
         "bench": "Measure how fast the parts are, each beside what it is compared with.",
         "sizing": "How many machines a number of devices needs, from what the benches have measured.",

@@ -61,6 +61,33 @@ def store(*, json: JsonFile = None, settings: SettingsFlags = None) -> None:
 
 
 @app.command
+def replay(
+    *,
+    devices: int = 200,
+    minutes: float = 30.0,
+    json: JsonFile = None,
+    settings: SettingsFlags = None,
+) -> None:
+    """Measure how many times faster than real time a replay is, of one device and of many, on one core.
+
+    They are simulated, and stored in a database of the bench's own, which is removed again: some minutes.
+
+    Args:
+        devices: how many.
+        minutes: of signal of each.
+        json: also write the figures to this file.
+        settings: see `ecgstream settings`.
+    """
+    from ecgstream.bench import replay as bench
+    from ecgstream.bench.run import found_by, machine, say, show, show_bars, write
+
+    found = found_by(lambda: bench.run(_database(settings), devices, minutes, say))
+    show(found)
+    show_bars(bench.bars(found))
+    write(json, {"run": machine(), **found})
+
+
+@app.command
 def traces(folder: Path, /, *, json: JsonFile = None, settings: SettingsFlags = None) -> None:
     """Measure how small and how quick trace blocks of real recordings are, beside WFDB, zstd and plain rows.
 

@@ -166,5 +166,6 @@ def _same(stored: Block, whole: Block) -> bool:
         stored.wave == whole.wave
         and stored.packets == whole.packets
         and stored.paces == whole.paces
+        and stored.arrived == whole.arrived
         and np.array_equal(stored.samples, whole.samples)
     )

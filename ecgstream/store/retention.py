@@ -60,6 +60,7 @@ TABLES = (
     Table("trend_hour", "keep_hours_days", slice=365 * DAY, chunked=True),
     Table("rhythm", "keep_events_days", slice=30 * DAY, but=_FOLLOWED),
     Table("segment", "keep_events_days", slice=365 * DAY, but="ecg.at_ns(t.to_ns) < %(cut)s"),
+    Table("control", "keep_events_days", slice=365 * DAY),
     Table("condition", "keep_events_days", "onset", 30 * DAY, _NO_OPEN_ALERT),
     Table("alert", "keep_events_days", "onset", 365 * DAY, "t.state = 'ENDED'"),
     Table("clock_correction", "keep_events_days", slice=365 * DAY, but=_SUCCEEDED),

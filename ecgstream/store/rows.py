@@ -19,7 +19,7 @@ from schemas.bundle import Bundle
 from schemas.codec import decode_as
 from schemas.conditions import Code
 from schemas.errors import BadRecordError
-from schemas.records import Alert, ClockCorrection, Condition, Control, Lane, Segment
+from schemas.records import Alert, BacklogEnd, ClockCorrection, Condition, Control, Lane, Segment
 
 _LETTERS = {ord(letter): letter for letter in wfdb.BEATS}
 Rows = dict[Table, list[Row]]
@@ -29,8 +29,26 @@ def of_bundle(bundle: Bundle, offset: int) -> Rows:
     """Return the vitals of a bundle, and what it tells of its devices."""
     device, session, time_ns, code, value = (column.tolist() for column in bundle.vital)
     names = [bundle.devices[i] for i in device]
-    vitals = zip(names, session, code, time_ns, value, repeat(0), repeat(offset), strict=False)
+    places = range(len(names))
+    vitals = zip(names, session, code, time_ns, value, places, repeat(0), repeat(offset), strict=False)
     return {tables.DEVICE: _devices(bundle), tables.VITAL: list(vitals)}
+
+
+def of_control(control: Control, value: bytes, offset: int) -> Rows:
+    """Return the row of a control record, which holds it as it travelled (``value``), and the mark of a clock.
+
+    None of the end of a backlog: that changes no result, and where the backlog ends its segment says.
+    """
+    change = control.change
+    if isinstance(change, BacklogEnd):
+        return {}
+    device, session, at_ns, by = control.device, control.session, control.issued_ns, control.issued_by
+    found: Rows = {tables.CONTROL: [(device, at_ns, offset, type(change).__name__, value)]}
+    if isinstance(change, ClockCorrection):
+        seen = (device, by, session, at_ns, None, None, None, None, at_ns, change.ahead_ns)
+        mark = (device, session, control.from_sample, at_ns, change.ahead_ns, by)
+        found |= {tables.DEVICE: [seen], tables.CLOCK_CORRECTION: [mark]}
+    return found
 
 
 def _devices(bundle: Bundle) -> list[Row]:
@@ -53,17 +71,6 @@ def _devices(bundle: Bundle) -> list[Row]:
         name = bundle.devices[device]
         rows.append((name, bundle.gateway, its_session, seen_ns, skew_ns, skew_ms, *battery, None, None))
     return rows
-
-
-def of_control(control: Control) -> Rows:
-    """Return what is stored of a control record: by how much a device's times are corrected."""
-    change = control.change
-    if not isinstance(change, ClockCorrection):
-        return {}
-    device, session, at_ns, by = control.device, control.session, control.issued_ns, control.issued_by
-    seen = (device, by, session, at_ns, None, None, None, None, at_ns, change.ahead_ns)
-    mark = (device, session, control.from_sample, at_ns, change.ahead_ns, by)
-    return {tables.DEVICE: [seen], tables.CLOCK_CORRECTION: [mark]}
 
 
 def _newest_packets(bundle: Bundle) -> dict[int, tuple[int, int, int]]:

@@ -190,9 +190,9 @@ class Sink:
             return rows.OF[source.topic](record.value)
         content = decode(record.value)
         if isinstance(content, Control):
-            return rows.of_control(content)
+            return rows.of_control(content, record.value, record.offset)
         if not isinstance(content, Bundle):
-            return {}
+            return {}  # the worker puts it among the dead letters
         self._builder.add(content, source, record.offset, self._clock())
         return rows.of_bundle(content, record.offset)
 

@@ -102,6 +102,7 @@ VITAL = _table(
         "code": "bigint",
         "time_ns": "bigint",
         "value": "double precision",
+        "place": "integer",
     },
     nullable="value",
 )
@@ -200,6 +201,24 @@ CLOCK_CORRECTION = Table(
     """,
 )
 
+# What changes results, as it travelled: one row a record, which never changes.
+CONTROL = Table(
+    "control",
+    {
+        "device": "text",
+        "issued_ns": "bigint",
+        "source_offset": "bigint",
+        "kind": "text",
+        "record": "bytea",
+    },
+    """
+    INSERT INTO ecg.control (device, issued_ns, time, source_offset, kind, record)
+    SELECT device, issued_ns, ecg.at_ns(issued_ns), source_offset, kind, record FROM stage_control
+    ORDER BY device, issued_ns, source_offset
+    ON CONFLICT DO NOTHING
+    """,
+)
+
 # Devices get the newest of all their rhythms that are stored: it does not matter in which order these came.
 # The rows of ecg.device are locked before, so that what another sink has stored meanwhile is seen too.
 LOCK_DEVICES = "SELECT FROM ecg.device WHERE device = ANY(%s) ORDER BY device FOR UPDATE"
@@ -236,6 +255,7 @@ _TRACE = {
     "packet_first": "bigint[]",
     "packet_ns": "bigint[]",
     "packet_lead_off": "boolean[]",
+    "packet_offset": "bigint[]",
     "pace": "bigint[]",
 }
 _TRACE_COLUMNS = ", ".join(f'"{c}"' for c in [*_KEY, *_TRACE])
@@ -289,4 +309,4 @@ BLOCK_KEY = Table(
     """,  # noqa: S608 - our own names
 )
 
-MEASURED = (DEVICE, CLOCK_CORRECTION, VITAL, BEAT, RHYTHM, TREND)
+MEASURED = (DEVICE, CLOCK_CORRECTION, CONTROL, VITAL, BEAT, RHYTHM, TREND)

@@ -8,7 +8,6 @@ import struct
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import chain
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,8 @@ Placed = tuple[Block, int]
 
 _BEGIN = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END = b"\xff\xff"
+UNKNOWN = -1
+"""In place of an offset: of a packet that was stored before these were."""
 _EPOCH_US = 946_684_800_000_000  # PostgreSQL counts from 2000
 _TOGETHER = 128  # about what a socket holds: the server works while the next are laid out
 
@@ -79,25 +80,29 @@ def _wave(w: Wave) -> bytes:
 
 
 def _packets(blocks: Sequence[Block]) -> Iterator[tuple[bytes, ...]]:
-    """Yield for each block the four arrays of its packets: seq, first_sample, start_ns, lead_off."""
+    """Yield for each block the arrays of its packets: seq, first_sample, start_ns, lead_off, arrived."""
     keys: list[tuple[int, int]] = []
     values: list[tuple[int, bool]] = []
+    arrived: list[bytes] = []
     for block in blocks:
         ordered = sorted(block.packets)
         keys += ordered
         values += map(block.packets.__getitem__, ordered)
+        arrived.append(
+            _array([block.arrived.get(key, UNKNOWN) for key in ordered]) if block.arrived else _EMPTY
+        )
     seq, first = _columns(keys)
     start_ns, lead_off = _columns(values)
     longs = [_elements(column, ">i8") for column in (seq, first, start_ns)]
     bools = _elements(lead_off, "i1")
     at = 0
-    for block in blocks:
+    for block, its_places in zip(blocks, arrived, strict=True):
         n = len(block.packets)
         head, head_bool = _heads(n)
         begin, end = 12 * at, 12 * (at + n)
         yield (
             *(part for column in longs for part in (head, column[begin:end])),
-            *(head_bool, bools[5 * at : 5 * (at + n)]),
+            *(head_bool, bools[5 * at : 5 * (at + n)], its_places),
         )
         at += n
 
@@ -136,7 +141,10 @@ def block_of(row: Row) -> Block:
     device, session, channel, first_sample = row[:4]
     wave = Wave(*row[4:13])
     n, codec, data = row[13:16]
-    seq, first, start_ns, lead_off, paces = row[16:]
-    entries: Any = zip(zip(seq, first, strict=True), zip(start_ns, lead_off, strict=True), strict=True)
+    seq, first, start_ns, lead_off, offsets, paces = row[16:]
+    keys = list(zip(seq, first, strict=True))
+    entries = dict(zip(keys, zip(start_ns, lead_off, strict=True), strict=True))
+    # Of rows that were written before places were stored, there are none.
+    arrived = {key: at for key, at in zip(keys, offsets, strict=False) if at != UNKNOWN}
     samples = decode_block(codec, data, n)
-    return Block(device, session, channel, first_sample, wave, 0, samples, dict(entries), set(paces))
+    return Block(device, session, channel, first_sample, wave, 0, samples, entries, set(paces), arrived)

@@ -73,6 +73,8 @@ class Block:
         origin_ns: device time of the session's sample 0 after the packet that opened the block.
         samples: int16, shape (n,), from ``first_sample`` on; missing where no packet was.
         packets: packets that begin in the block: (seq, first_sample) to (start_ns, lead_off).
+        arrived: of these packets, the offset of the record that each came with first: its place in the log,
+            against what else came of the device; in channel 0 only.
         paces: pacing pulses in these packets, at the rate of channel 0; in channel 0 only.
         source: topic and partition of the record that opened the block.
         offset: of that record.
@@ -87,6 +89,7 @@ class Block:
     samples: NDArray[np.int16]
     packets: dict[tuple[int, int], tuple[int, bool]] = field(default_factory=dict)
     paces: set[int] = field(default_factory=set)
+    arrived: dict[tuple[int, int], int] = field(default_factory=dict)
     source: Source = ("", 0)
     offset: int = 0
     _data: bytes = field(default=b"", repr=False, compare=False)
@@ -125,9 +128,17 @@ def merge(stored: Block, new: Block) -> Block:
         samples,
         stored.packets | new.packets,
         stored.paces | new.paces,
+        _first_of(stored.arrived, new.arrived),
         new.source,
         min(stored.offset, new.offset),
     )
+
+
+def _first_of(
+    one: dict[tuple[int, int], int], other: dict[tuple[int, int], int]
+) -> dict[tuple[int, int], int]:
+    """Return where packets came first: that they come again changes nothing of what was found in them."""
+    return {key: min(at, one.get(key, at)) for key, at in (one | other).items()}
 
 
 class _Open:
@@ -211,7 +222,9 @@ class TraceBuilder:
                     at = position(first, wave.rate, rate_0)
                     opened = self._block(key, found, channel, wave, at, origin_ns, offset)
                     opened.block.packets[seq, first] = (start_ns, bool(lead_off))
-                    if paces and channel == 0:
+                    if channel == 0:
+                        arrived = opened.block.arrived
+                        arrived[seq, first] = min(offset, arrived.get((seq, first), offset))
                         opened.block.paces.update(paces)
                     samples = bundle.sample[sample_at : sample_at + n]
                     while samples.size:

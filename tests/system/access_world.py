@@ -245,6 +245,9 @@ class World:
             for table, row in _rows(s, moment, n):
                 if has_table(sink, table):
                     insert(sink, table, device=s.device, session=1, **row)
+            if has_table(sink, "control"):
+                said = {"kind": "Association", "record": b"", "issued_ns": int(moment.timestamp()) * 10**9}
+                insert(sink, "control", device=s.device, time=moment, source_offset=n, **said)
 
     def _judgements(self, owner: psycopg.Connection) -> None:
         for s, moment, _ in _moments():

@@ -25,7 +25,7 @@ NOW = datetime(2026, 6, 1, 12, 30, tzinfo=UTC)
 KINDS = ("traces", "beats", "vitals", "trends", "hours", "events")
 ALL: tuple[LiteralString, ...] = (
     *("trace", "beat", "vital", "trend", "trend_hour", "hour_due"),
-    *("rhythm", "segment", "condition", "alert", "judgement", "clock_correction"),
+    *("rhythm", "segment", "condition", "alert", "judgement", "control", "clock_correction"),
 )
 
 

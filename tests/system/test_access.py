@@ -42,6 +42,7 @@ KEYS: dict[str, tuple[LiteralString, LiteralString]] = {
     "rhythms": ("device, time", "rhythm"),
     "vitals": ("device, time", "vital"),
     "segments": ("device, time", "segment"),
+    "controls": ("device, time", "control"),
     "trends": ("device, time", "trend"),
     "trends_hourly": ("device, time", "trend_hour"),
     "conditions": ("device, onset", "condition"),

@@ -205,6 +205,8 @@ class Past:
         insert(owner, "trend_hour", device=device, time=at, code=1, parts=60, n=1, mean=1)
         ran = {"lane": "LIVE", "from_sample": n, "from_ns": ns(at), "time": at, "to_sample": n + 1}
         insert(owner, "segment", **of, **ran, to_ns=ns(at) + 1, start="COLD", settings="{}", **by)
+        said = {"issued_ns": ns(at), "source_offset": 1, "kind": "Limits", "record": b""}
+        insert(owner, "control", device=device, time=at, **said)
         alert(owner, device, at, "ENDED")
         held = {"from_sample": n, "since_ns": ns(at), "time": at, "ahead_ns": 1, "gateway": "gw"}
         insert(owner, "clock_correction", **of, **held)
@@ -251,7 +253,7 @@ def test_each_kind_goes_when_it_is_its_time_and_nothing_else(house: House, kind:
     before = past.times()
     house.keep(kept(**{kind: 100}))
     goes = {"traces": ["trace"], "beats": ["beat"], "vitals": ["vital"], "trends": ["trend"]}
-    goes |= {"hours": ["trend_hour"], "events": ["segment", "condition", "alert", "judgement"]}
+    goes |= {"hours": ["trend_hour"], "events": ["segment", "condition", "alert", "judgement", "control"]}
     assert past.times() == before | {name: {YOUNG} for name in goes[kind]}
     after = house.everything()
     house.keep(kept(**{kind: 100}))
@@ -285,7 +287,7 @@ def test_what_an_open_alert_points_at_stays(house: House) -> None:
         left = {name: of - {YOUNG} for name, of in past.times().items()}
         assert {name for name, of in left.items() if of == {*inside}} == {"trace", "beat", "vital"}
         assert {name for name, of in left.items() if of == {onset}} == {"condition", "alert"}
-        gone = {"trend", "trend_hour", "segment", "judgement"}
+        gone = {"trend", "trend_hour", "segment", "judgement", "control"}
         assert {name for name, of in left.items() if not of} == gone
         assert left["clock_correction"] == {onset + DAY}  # it holds until the device's next one
         of_b = "SELECT count(*) FROM ecg.trace WHERE device = 'b' AND time < '2026-05-01'"

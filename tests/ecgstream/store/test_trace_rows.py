@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ecgstream.store.tables import BLOCK_KEY, TRACE
 from ecgstream.store.trace_codec import CODEC, decode_block
-from ecgstream.store.trace_rows import block_of, packed, packed_keys
+from ecgstream.store.trace_rows import UNKNOWN, block_of, packed, packed_keys
 from ecgstream.store.traces import Block, Wave
 from tests.ecgstream.store.copied import row, rows
 
@@ -28,10 +28,13 @@ packets = st.dictionaries(st.tuples(int63, int63), st.tuples(int63, st.booleans(
 @st.composite
 def blocks(draw: st.DrawFn) -> Block:
     samples = np.array(draw(st.lists(st.integers(-32768, 32767), min_size=1, max_size=20)), np.int16)
+    of_packets = draw(packets)
+    placed = draw(st.sets(st.sampled_from(sorted(of_packets)))) if of_packets else ()
     return Block(
         draw(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=10)),
-        *(draw(int63), draw(st.integers(0, 255)), draw(int63), draw(waves), 0, samples, draw(packets)),
+        *(draw(int63), draw(st.integers(0, 255)), draw(int63), draw(waves), 0, samples, of_packets),
         set(draw(st.lists(int63, max_size=5))),
+        {key: draw(int63) for key in placed},
     )
 
 
@@ -52,6 +55,8 @@ def test_blocks_arrive_as_they_are(placed: list[tuple[Block, int]]) -> None:
         assert [
             block.packets[key] for key in zip(values["packet_seq"], values["packet_first"], strict=True)
         ] == list(zip(values["packet_ns"], values["packet_lead_off"], strict=True))
+        places = [block.arrived.get(key, UNKNOWN) for key in sorted(block.packets)]
+        assert values["packet_offset"] == (places if block.arrived else [])
         assert values["pace"] == sorted(block.paces)
 
 
@@ -61,11 +66,12 @@ def test_a_block_is_the_same_when_it_is_read_back(block: Block) -> None:
     found = row(block)
     back = block_of(found[:4] + found[5:])
     assert np.array_equal(back.samples, block.samples)
-    assert (back.key, back.wave, back.packets, back.paces) == (
+    assert (back.key, back.wave, back.packets, back.paces, back.arrived) == (
         block.key,
         block.wave,
         block.packets,
         block.paces,
+        block.arrived,
     )
 
 

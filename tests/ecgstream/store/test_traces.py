@@ -90,17 +90,19 @@ def test_any_order_cut_and_repetition_gives_the_same_blocks(
     packets: list[Packet], rng: random.Random
 ) -> None:
     straight = TraceBuilder()
-    for offset, p in enumerate(packets):
-        straight.add(bundle(p), LIVE, offset)
+    for p in packets:
+        straight.add(bundle(p), LIVE, p.seq)
     expected = rows(stored(straight.drain()))
 
-    shuffled = packets + rng.choices(packets, k=len(packets) // 2) if packets else []
+    come = [(p.seq, p) for p in packets]
+    shuffled = come + [(1000 + n, p) for n, p in rng.choices(come, k=len(come) // 2)] if come else []
     rng.shuffle(shuffled)
     pieces: list[Block] = []
     builder = TraceBuilder()
     while shuffled:
         cut = rng.randint(1, 5)
-        builder.add(bundle(*shuffled[:cut]), LIVE, 0)
+        for offset, p in shuffled[:cut]:
+            builder.add(bundle(p), LIVE, offset)
         shuffled = shuffled[cut:]
         if rng.random() < 0.3:
             pieces += builder.drain()
