@@ -35,7 +35,7 @@ def of_bundle(bundle: Bundle, offset: int) -> Rows:
 
 
 def of_control(control: Control, value: bytes, offset: int) -> Rows:
-    """Return the row of a control record, which holds it as it travelled (``value``), and the mark of a clock.
+    """Return the row of a control record, as it travelled (``value``), and the mark of a clock.
 
     None of the end of a backlog: that changes no result, and where the backlog ends its segment says.
     """

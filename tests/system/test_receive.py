@@ -335,7 +335,7 @@ def test_a_clock_that_is_set_is_corrected_and_its_own_time_is_found_again(
                 if one.session == session:
                     assert abs(one.start_ns - (begun_ns + one.seq * NS // 5)) < 3 * NS, one.seq
         elif isinstance(content, Control):
-            writer.write([rows.of_control(content)], ())
+            writer.write([rows.of_control(content, record.value, record.offset)], ())
     writer.write([], builder.drain())
     writer.close()
     with connect(url) as owner:

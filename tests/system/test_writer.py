@@ -16,7 +16,7 @@ from ecgstream.store.connection import connect
 from ecgstream.store.migrate import migrate
 from ecgstream.store.rows import Rows
 from ecgstream.store.writer import Writer
-from schemas import mdc, topics
+from schemas import codec, mdc, topics
 from schemas.batches import Rhythms
 from schemas.bundle import Bundle
 from schemas.records import Channel, ClockCorrection, Control, Packet, Vital
@@ -65,7 +65,8 @@ def rhythm(session: int, sample: int, name: str, generation: int = 1) -> Rows:
 def corrected(at_ms: int, ahead_ms: int) -> Rows:
     at_ns = SESSION + at_ms * MILLISECOND
     change = ClockCorrection(ahead_ms * MILLISECOND)
-    return rows.of_control(Control("i", DEVICE, 1, at_ms, at_ns, "gw-1", change))
+    control = Control("i", DEVICE, 1, at_ms, at_ns, "gw-1", change)
+    return rows.of_control(control, codec.encode(control), at_ms)
 
 
 WORDS = [

@@ -82,13 +82,16 @@ def test_the_order_of_packets_does_not_matter(order: list[tuple[int, int]]) -> N
 
 def test_a_correction_of_a_clock_is_a_row_and_the_devices_newest() -> None:
     mark = Control("i", "a", 7, 250, 5 * SECOND, "gw-1", ClockCorrection(-3 * SECOND))
-    assert of_control(mark) == {
+    assert of_control(mark, b"as it came", 17) == {
+        tables.CONTROL: [("a", 5 * SECOND, 17, "ClockCorrection", b"as it came")],
         tables.CLOCK_CORRECTION: [("a", 7, 250, 5 * SECOND, -3 * SECOND, "gw-1")],
         tables.DEVICE: [
             ("a", "gw-1", 7, 5 * SECOND, None, None, None, None, 5 * SECOND, -3 * SECOND),
         ],
     }
-    assert of_control(replace(mark, change=Association("P-1"))) == {}
+    other = replace(mark, change=Association("P-1"))
+    row = ("a", 5 * SECOND, 18, "Association", b"it")
+    assert of_control(other, b"it", 18) == {tables.CONTROL: [row]}
 
 
 SEGMENT = Segment("a", 1, Lane.BACKFILL, 10, 20, None, None, Start.RESTORED, '{"paced": true}', 0, 5, 2, "9")
