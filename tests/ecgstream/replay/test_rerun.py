@@ -13,6 +13,7 @@ from ecgstream.replay.packets import packets
 from ecgstream.replay.rerun import Rerun
 from ecgstream.replay.stored import Placed, Ran
 from ecgstream.store.traces import Block, TraceBuilder, merge
+from ecgstream.worker.outputs import Output
 from schemas import codec, topics
 from schemas.batches import Beats, Rhythms, Trends
 from schemas.bundle import Bundle
@@ -26,9 +27,8 @@ WHOLE = (START_NS - 10**9, START_NS + (SECONDS - 70) * 10**9)
 class Stored:
     """What there is of the device: blocks by session, what is placed in the log, and what was found."""
 
-    def __init__(self, since_ns: int, until_ns: int) -> None:
-        into = Collected(since_ns, until_ns)
-        whole = Collected(0, 2**62)
+    def __init__(self) -> None:
+        self.outputs: list[Output] = []
         worker = Worker()
         builder = TraceBuilder()
         self.placed: list[Placed] = []
@@ -39,10 +39,7 @@ class Stored:
                 self.placed += [Placed(offset, n, vital) for n, vital in enumerate(content.vitals())]
             elif isinstance(content, Control) and not isinstance(content.change, BacklogEnd):
                 self.placed.append(Placed(offset, -1, content))
-            for output in worker.take(sent, offset):
-                for one in (into, whole):
-                    take(one, output.topic, output.value)
-        self.then = into.findings()
+            self.outputs += worker.take(sent, offset)
         self.blocks: dict[int, dict[tuple[int, int], Block]] = defaultdict(dict)
         for block in builder.drain():
             of_session = self.blocks[block.session]
@@ -60,8 +57,14 @@ class Stored:
                 {},
                 "",
             )
-            for key, v in whole.findings().segments.items()
+            for key, v in self.then(0, 2**62).segments.items()
         ]
+
+    def then(self, *stretch: int) -> Findings:
+        into = Collected(*stretch)
+        for output in self.outputs:
+            take(into, output.topic, output.value)
+        return into.findings()
 
     def again(self, *stretch: int) -> Findings:
         into = Collected(*stretch)
@@ -95,12 +98,12 @@ def take(into: Collected, topic: topics.Topic, value: bytes | None) -> None:
 
 @pytest.fixture(scope="module")
 def stored() -> Stored:
-    return Stored(*WHOLE)
+    return Stored()
 
 
 def test_the_same_is_found_again(stored: Stored) -> None:
     now = stored.again(*WHOLE)
-    then = stored.then
+    then = stored.then(*WHOLE)
     assert differences(then, now, WHOLE[1]) == []
     assert len(then.beats) > 250
     codes = {c["code"] for c in then.conditions.values()}
@@ -117,7 +120,7 @@ def test_the_same_is_found_again(stored: Stored) -> None:
 
 def test_what_is_stored_otherwise_is_named(stored: Stored) -> None:
     now = stored.again(*WHOLE)
-    then = stored.then
+    then = stored.then(*WHOLE)
     keys = sorted(then.beats)
     gone, other, more = keys[10], keys[100], (keys[0][0], keys[20][1] + 1)
     beats = {key: values for key, values in then.beats.items() if key != gone}
@@ -139,7 +142,7 @@ def test_limits_of_another_kind_find_other_conditions(stored: Stored) -> None:
     before = stored.placed
     stored.placed = [p for p in before if getattr(p.item, "id", "") != "c-55"]
     try:
-        found: list[Difference] = differences(stored.then, stored.again(*WHOLE), WHOLE[1])
+        found: list[Difference] = differences(stored.then(*WHOLE), stored.again(*WHOLE), WHOLE[1])
     finally:
         stored.placed = before
     assert (MISSING, "HEART_RATE_HIGH") in {
@@ -150,6 +153,6 @@ def test_limits_of_another_kind_find_other_conditions(stored: Stored) -> None:
 @pytest.mark.parametrize("part", [(20, 60), (95, 125), (140, 200), (225, 262)])
 def test_a_part_is_the_same_as_that_part_of_the_whole(stored: Stored, part: tuple[int, int]) -> None:
     stretch = (START_NS + part[0] * 10**9, START_NS + part[1] * 10**9)
-    then = Stored(*stretch).then
+    then = stored.then(*stretch)
     assert differences(then, stored.again(*stretch), stretch[1]) == []
     assert len(then.beats) > 15
