@@ -196,6 +196,21 @@ def registry(*, all: bool = False, settings: SettingsFlags = None) -> None:  # n
 
 
 @app.command(group=SERVICES)
+def sealer(*, settings: SettingsFlags = None) -> None:
+    """Chain what the audit log is told, and sign the chain's head every minute (docs/audit.md).
+
+    ECGSTREAM_AUDIT_KEY names the file of the key: see `ecgstream audit key`.
+
+    Args:
+        settings: see `ecgstream settings`.
+    """
+    found = _needs(_settings(settings), "kafka", "database")
+    from ecgstream.audit.sealer import run
+
+    run(found)
+
+
+@app.command(group=SERVICES)
 def watch(*, settings: SettingsFlags = None) -> None:
     """Watch the system itself: alarm where detection, paging or storing stands still, or a disk fills up.
 
@@ -236,7 +251,11 @@ for _group, _commands in {
         "roster": "Who is on duty, and whom a page goes to.",
         "kafka": "Who may do what on the broker.",
     },
-    FINDINGS: {"alert": "Alerts: see them, acknowledge them."},
+    FINDINGS: {
+        "alert": "Alerts: see them, acknowledge them.",
+        "audit": "Who did, read and changed what; whether any of it was altered.",
+        "evidence": "All of one alert in one signed file, and whether such a file is as it was signed.",
+    },
     UPKEEP: {
         "bench": "Measure how fast the parts are, each beside what it is compared with.",
         "sizing": "How many machines a number of devices needs, from what the benches have measured.",

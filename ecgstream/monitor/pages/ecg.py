@@ -56,9 +56,9 @@ class Ecg:
         """Where it is; the longer addresses first, since a pseudonym may be any."""
         guard = self._shell.guard
         return [
-            guard.page("/ecg/{patient:path}/signal", self._signal),
-            guard.page("/ecg/{patient:path}/strip", self._strip),
-            guard.page("/ecg/{patient:path}", self._page),
+            guard.page("/ecg/{patient:path}/signal", self._signal, shows="patient"),
+            guard.page("/ecg/{patient:path}/strip", self._strip, shows="patient"),
+            guard.page("/ecg/{patient:path}", self._page, shows="patient"),
         ]
 
     def _page(self, asked: Asked) -> Response:

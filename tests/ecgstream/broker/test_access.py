@@ -2,6 +2,7 @@
 
 import pytest
 
+from ecgstream.audit import sealer
 from ecgstream.broker import accounts
 from ecgstream.broker.access import ACCESS, Right, Service
 from ecgstream.broker.errors import BrokerError
@@ -24,9 +25,11 @@ def test_only_the_pager_writes_pages_and_only_the_registry_enrols() -> None:
     assert writers[topics.INGEST.name] == {Service.GATEWAY, Service.REGISTRY}
     assert writers[topics.BACKFILL.name] == writers[topics.GATEWAYS.name] == {Service.GATEWAY}
     assert writers[topics.REFUSED.name] == {Service.GATEWAY}
+    assert writers[topics.AUDIT.name] == set(Service) - {Service.GATEWAY, Service.SEALER, Service.ADMIN}
+    assert writers[topics.AUDIT_HEADS.name] == {Service.SEALER}
     others = (
         *(topics.ALERTS, topics.NOTIFICATIONS, topics.ACKNOWLEDGEMENTS, topics.ENROLMENT, topics.INGEST),
-        *(topics.BACKFILL, topics.GATEWAYS, topics.ROSTER, topics.REFUSED),
+        *(topics.BACKFILL, topics.GATEWAYS, topics.ROSTER, topics.REFUSED, topics.AUDIT, topics.AUDIT_HEADS),
     )
     results = set(writers) - {t.name for t in others}
     assert all(writers[name] == {Service.WORKER} for name in results)
@@ -54,7 +57,7 @@ def test_only_admins_touch_the_cluster_and_they_touch_no_record() -> None:
 def test_the_watch_sees_everything_that_stands_still_and_reads_of_no_patient() -> None:
     watch = ACCESS[Service.WATCH]
     assert watch.reads == (topics.GATEWAYS, topics.ROSTER)
-    assert (watch.writes, watch.group) == ((), "")
+    assert (watch.writes, watch.group) == ((topics.AUDIT,), "")
     assert {t.name for t in watch.topics} == {t.name for t in topics.ALL}
     assert set(watch.sees_groups) == {a.group for a in ACCESS.values() if a.group} == set(FOLLOWED)
 
@@ -65,6 +68,8 @@ def test_no_service_may_create_delete_or_change_a_topic() -> None:
 
 
 def test_every_consumer_may_read_what_it_follows() -> None:
+    followed = {t.name for t in (*sealer.FOLLOWED, topics.AUDIT_HEADS)}
+    assert {t.name for t in ACCESS[Service.SEALER].reads} == followed
     assert {t.name for t in ACCESS[Service.SINK].reads} == set(sink.TOPICS)
     assert ACCESS[Service.SINK].group == sink.GROUP
     assert ACCESS[Service.PAGER].group == PAGER_GROUP
