@@ -196,21 +196,6 @@ def registry(*, all: bool = False, settings: SettingsFlags = None) -> None:  # n
 
 
 @app.command(group=SERVICES)
-def sealer(*, settings: SettingsFlags = None) -> None:
-    """Chain what the audit log is told, and sign the chain's head every minute (docs/audit.md).
-
-    ECGSTREAM_AUDIT_KEY names the file of the key: see `ecgstream audit key`.
-
-    Args:
-        settings: see `ecgstream settings`.
-    """
-    found = _needs(_settings(settings), "kafka", "database")
-    from ecgstream.audit.sealer import run
-
-    run(found)
-
-
-@app.command(group=SERVICES)
 def watch(*, settings: SettingsFlags = None) -> None:
     """Watch the system itself: alarm where detection, paging or storing stands still, or a disk fills up.
 
@@ -229,11 +214,13 @@ def watch(*, settings: SettingsFlags = None) -> None:
 _ALONE = {
     "import": "files:import_",
     "receive": "receive:receive",
+    "sealer": "sealer:sealer",
     "settings": "settings:show",
     "simulate-device": "simulate_device:simulate_device",
 }
 """Commands that have none of their own, and the function that each is."""
 for _group, _commands in {
+    SERVICES: {"sealer": "Chain what the audit log is told, and sign the chain's head."},
     DEVICES: {
         "receive": "Take what they send.",
         "import": "Take files of ECG devices, once or from a folder.",
@@ -254,7 +241,7 @@ for _group, _commands in {
     FINDINGS: {
         "alert": "Alerts: see them, acknowledge them.",
         "audit": "Who did, read and changed what; whether any of it was altered.",
-        "evidence": "All of one alert in one signed file, and whether such a file is as it was signed.",
+        "evidence": "All of one alert in one signed file.",
     },
     UPKEEP: {
         "bench": "Measure how fast the parts are, each beside what it is compared with.",

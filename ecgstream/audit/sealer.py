@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -26,7 +27,7 @@ from kafka.errors import KafkaError
 from psycopg.types.json import Jsonb
 
 from ecgstream import clients
-from ecgstream.audit import chain, metrics
+from ecgstream.audit import chain, metrics, told
 from ecgstream.audit.errors import AuditError
 from ecgstream.audit.keys import SigningKey, fingerprint, load
 from ecgstream.audit.steps import Step, as_json, step_of
@@ -40,7 +41,7 @@ from ecgstream.store.connection import connect
 from schemas import topics
 from schemas.codec import decode, encode
 from schemas.errors import BadRecordError
-from schemas.records import AuditHead
+from schemas.records import AuditEntry, AuditHead
 
 ROLE = "ecg_sealer"
 FOLLOWED = (topics.ALERTS, topics.NOTIFICATIONS, topics.ACKNOWLEDGEMENTS, topics.ROSTER, topics.AUDIT)
@@ -73,6 +74,11 @@ class Chain:
             whole += n
         metrics.SEALED.inc(whole)
         return whole
+
+    def note(self, entry: AuditEntry) -> None:
+        """Put an entry of our own into the inbox."""
+        said = (entry.who, entry.action, entry.kind, entry.object, entry.detail)
+        self._connection.execute("SELECT ecg.note(%s, %s, %s, %s, %s::jsonb)", said)
 
     def sign(self, keys: list[SigningKey]) -> AuditHead:
         """Sign the head with the newest key and keep that; a key that is new comes into the chain before."""
@@ -179,20 +185,31 @@ class Follower:
         return self._known[alert]
 
 
-Heads = queue.SimpleQueue[AuditHead]
-"""From the chain to the copier."""
-Work = Callable[[Settings, threading.Event, Health, Heads], None]
+@dataclass(slots=True)
+class Shared:
+    """What the threads know together.
+
+    Attributes:
+        start: that the sealer has started, until it is noted.
+        heads: from the chain to the copier.
+    """
+
+    start: AuditEntry | None
+    heads: queue.SimpleQueue[AuditHead] = field(default_factory=queue.SimpleQueue)
+
+
+Work = Callable[[Settings, threading.Event, Health, Shared], None]
 
 
 def run(settings: Settings) -> None:
     """Run the sealer until SIGTERM or Ctrl-C; wait where something is away."""
     set_up_logging(settings, "sealer")
     with serve(settings, "sealer") as health, stop_on_signals() as stop:
-        heads: Heads = queue.SimpleQueue()
+        shared = Shared(told.started(settings, str(Service.SEALER)))
         works: dict[Work, Health] = {_chain: health, _copy: Health(), _follow: Health()}
         threads = [
-            threading.Thread(target=_again, args=(work, settings, stop, told, heads), name=work.__name__)
-            for work, told in works.items()
+            threading.Thread(target=_again, args=(work, settings, stop, own, shared), name=work.__name__)
+            for work, own in works.items()
         ]
         for thread in threads:
             thread.start()
@@ -202,10 +219,10 @@ def run(settings: Settings) -> None:
         log.info("sealer_stopped")
 
 
-def _again(work: Work, settings: Settings, stop: threading.Event, health: Health, heads: Heads) -> None:
+def _again(work: Work, settings: Settings, stop: threading.Event, health: Health, shared: Shared) -> None:
     while not stop.is_set():
         try:
-            work(settings, stop, health, heads)
+            work(settings, stop, health, shared)
         except psycopg.Error as error:
             metrics.FAILURES.labels("database").inc()
             log.warning("database_away", error=type(error).__name__, sqlstate=error.sqlstate)
@@ -219,25 +236,28 @@ def _again(work: Work, settings: Settings, stop: threading.Event, health: Health
         stop.wait(_BACKOFF_S)
 
 
-def _chain(settings: Settings, stop: threading.Event, health: Health, heads: Heads) -> None:
+def _chain(settings: Settings, stop: threading.Event, health: Health, shared: Shared) -> None:
     health.ready(is_ready=False)
     with _connect(settings) as connection:
         ours = Chain(connection)
+        if shared.start is not None:
+            ours.note(shared.start)
+            shared.start = None
         sign_at_s = time.monotonic()
         while not stop.is_set():
             health.beat()
             ours.seal()
             if time.monotonic() >= sign_at_s:
                 sign_at_s = time.monotonic() + SIGN_S
-                health.ready(_sign(ours, settings, heads))
+                health.ready(_sign(ours, settings, shared))
             stop.wait(SEAL_S)
         ours.seal()
 
 
-def _sign(ours: Chain, settings: Settings, heads: Heads) -> bool:
+def _sign(ours: Chain, settings: Settings, shared: Shared) -> bool:
     """Sign the head; say whether that was done. The chain goes on without."""
     try:
-        heads.put(ours.sign(load(settings.audit_key)))
+        shared.heads.put(ours.sign(load(settings.audit_key)))
     except AuditError as error:
         metrics.FAILURES.labels("key").inc()
         log.warning("not_signed", said=str(error))
@@ -245,13 +265,13 @@ def _sign(ours: Chain, settings: Settings, heads: Heads) -> bool:
     return True
 
 
-def _copy(settings: Settings, stop: threading.Event, health: Health, heads: Heads) -> None:
+def _copy(settings: Settings, stop: threading.Event, health: Health, shared: Shared) -> None:
     check(settings, Service.SEALER)
     with closing(clients.producer(settings)) as producer:
         while not stop.is_set():
             health.beat()
             try:
-                head = heads.get(timeout=SEAL_S)
+                head = shared.heads.get(timeout=SEAL_S)
             except queue.Empty:
                 continue
             sent = producer.send(topics.AUDIT_HEADS.name, encode(head), key=head.chain)
@@ -259,7 +279,7 @@ def _copy(settings: Settings, stop: threading.Event, health: Health, heads: Head
             metrics.SIGNED.inc()
 
 
-def _follow(settings: Settings, stop: threading.Event, health: Health, heads: Heads) -> None:  # noqa: ARG001
+def _follow(settings: Settings, stop: threading.Event, health: Health, _shared: Shared) -> None:
     check(settings, Service.SEALER)
     with _connect(settings) as connection, closing(clients.reader(settings)) as reader:
         follower = Follower(connection, reader, settings.partitions)

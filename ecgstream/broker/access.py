@@ -170,7 +170,6 @@ ACCESS: dict[Service, Access] = {
     Service.REGISTRY: Access(writes=(topics.ENROLMENT, topics.INGEST, topics.AUDIT)),
     Service.WATCH: Access(
         reads=(topics.GATEWAYS, topics.ROSTER),
-        writes=(topics.AUDIT,),
         sees=tuple(t for t in topics.ALL if t not in (topics.GATEWAYS, topics.ROSTER)),
         sees_groups=("ecgstream-worker", "sink", "pager"),
         sees_cluster=True,

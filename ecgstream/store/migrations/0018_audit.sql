@@ -203,7 +203,7 @@ SELECT ecg.seal(2147483647);
 REVOKE ALL ON FUNCTION ecg.keep_audit, ecg.audit_path, ecg.note, api.note, ecg.note_log, ecg.seal, ecg.without_words,
     ecg.audit_change, ecg.audit_judgement, ecg.audit_migration FROM PUBLIC;
 GRANT USAGE ON SCHEMA ecg TO ecg_sealer, ecg_evidence;
-GRANT EXECUTE ON FUNCTION ecg.note TO ecg_registry, ecg_sealer, ecg_evidence;
+GRANT EXECUTE ON FUNCTION ecg.note TO ecg_registry, ecg_housekeeping, ecg_sealer, ecg_evidence;
 GRANT EXECUTE ON FUNCTION api.note TO ecg_web;
 GRANT EXECUTE ON FUNCTION ecg.seal, ecg.note_log TO ecg_sealer;
 GRANT SELECT ON ecg.audit, ecg.audit_head, ecg.audit_position, ecg.audit_inbox TO ecg_sealer;

@@ -25,7 +25,9 @@ def test_only_the_pager_writes_pages_and_only_the_registry_enrols() -> None:
     assert writers[topics.INGEST.name] == {Service.GATEWAY, Service.REGISTRY}
     assert writers[topics.BACKFILL.name] == writers[topics.GATEWAYS.name] == {Service.GATEWAY}
     assert writers[topics.REFUSED.name] == {Service.GATEWAY}
-    assert writers[topics.AUDIT.name] == set(Service) - {Service.GATEWAY, Service.SEALER, Service.ADMIN}
+    assert writers[topics.AUDIT.name] == set(Service) - {
+        *(Service.GATEWAY, Service.WATCH, Service.SEALER, Service.ADMIN)
+    }
     assert writers[topics.AUDIT_HEADS.name] == {Service.SEALER}
     others = (
         *(topics.ALERTS, topics.NOTIFICATIONS, topics.ACKNOWLEDGEMENTS, topics.ENROLMENT, topics.INGEST),
@@ -57,7 +59,7 @@ def test_only_admins_touch_the_cluster_and_they_touch_no_record() -> None:
 def test_the_watch_sees_everything_that_stands_still_and_reads_of_no_patient() -> None:
     watch = ACCESS[Service.WATCH]
     assert watch.reads == (topics.GATEWAYS, topics.ROSTER)
-    assert (watch.writes, watch.group) == ((topics.AUDIT,), "")
+    assert (watch.writes, watch.group) == ((), "")
     assert {t.name for t in watch.topics} == {t.name for t in topics.ALL}
     assert set(watch.sees_groups) == {a.group for a in ACCESS.values() if a.group} == set(FOLLOWED)
 
