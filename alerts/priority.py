@@ -117,6 +117,7 @@ JUDGEMENTS = {
         "what is lost had waited for days, or was a second: nobody can act on it now; but more follows until "
         "somebody mends the line or the disk"
     ),
+    Code.AUDIT_STALLED: _low("no patient waits for it; it is to be mended within the day"),
     Code.DISK_NEARLY_FULL: _medium("said early: what stops when it is full harms patients, not this"),
     Code.RECORDS_LOST: _high("a stretch of signal was never analysed: an arrhythmia in it went unseen"),
     Code.TEST_PAGE: _medium("of no patient: it calls, so that people see that calls reach them"),

@@ -23,6 +23,7 @@ from kafka.errors import GroupIdNotFoundError, KafkaError
 
 import detectors
 from ecgstream import clients
+from ecgstream.audit import keys
 from ecgstream.embedded.kafka import EmbeddedKafka
 from ecgstream.embedded.postgres import EmbeddedPostgres
 from ecgstream.embedded.process import end, spawn
@@ -34,7 +35,7 @@ log = structlog.get_logger()
 # It cannot read what Faust's members say of themselves, and says so with every byte of it.
 logging.getLogger("kafka.admin._groups").setLevel(logging.ERROR)
 
-SERVICES = ("watch", "registry", "worker", "pager", "sink")
+SERVICES = ("watch", "registry", "worker", "pager", "sink", "sealer")
 """The watch first, which must end before what it watches; the others in the way of the data."""
 READY_PATIENCE_S = 240.0
 RESTART_PAUSE_S = 1.0
@@ -95,6 +96,10 @@ class Centre:
             self._say("Starting PostgreSQL (embedded) …")
             postgres = self._stack.enter_context(EmbeddedPostgres(self.settings.data / "postgres"))
             found["database"] = postgres.url
+        if self.settings.audit_key is None:
+            found["audit_key"] = self.settings.data.absolute() / "audit.key"
+            if not found["audit_key"].exists():
+                keys.create(found["audit_key"])
         self.settings = Settings(**self.settings.model_dump() | found)
         create_topics(self.settings)
         migrate(self.settings.database.get_secret_value())

@@ -214,11 +214,13 @@ def watch(*, settings: SettingsFlags = None) -> None:
 _ALONE = {
     "import": "files:import_",
     "receive": "receive:receive",
+    "sealer": "sealer:sealer",
     "settings": "settings:show",
     "simulate-device": "simulate_device:simulate_device",
 }
 """Commands that have none of their own, and the function that each is."""
 for _group, _commands in {
+    SERVICES: {"sealer": "Chain what the audit log is told, and sign the chain's head."},
     DEVICES: {
         "receive": "Take what they send.",
         "import": "Take files of ECG devices, once or from a folder.",
@@ -239,6 +241,8 @@ for _group, _commands in {
     FINDINGS: {
         "alert": "Alerts: see them, acknowledge them.",
         "replay": "What was recorded, through the same code again: is the same found?",
+        "audit": "Who did, read and changed what; whether any of it was altered.",
+        "evidence": "All of one alert in one signed file.",
     },
     UPKEEP: {
         "bench": "Measure how fast the parts are, each beside what it is compared with.",

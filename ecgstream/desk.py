@@ -11,6 +11,7 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError
 
 from ecgstream import clients
+from ecgstream.audit import told
 from ecgstream.broker.access import Service
 from ecgstream.broker.errors import BrokerError
 from ecgstream.broker.ready import check
@@ -41,6 +42,15 @@ def alerts(settings: Settings) -> dict[str, Alert]:
     """
     check(settings, Service.DESK)
     return recorded.alerts(settings)
+
+
+def note(settings: Settings, who: str, kind: str, object_: str, facility: str = "", **detail: object) -> None:
+    """Tell the audit log that somebody reads, before they do.
+
+    Raises:
+        BrokerError, KafkaError: it cannot be told.
+    """
+    told.tell(settings, [told.read(str(Service.DESK), who, kind, object_, facility, **detail)])
 
 
 def prefix_length(ids: Iterable[str]) -> int:

@@ -100,6 +100,9 @@ class Settings(BaseSettings):
     key_command: str = Field(
         default="", description="command that prints such a file instead, as a key management service has one"
     )
+    audit_key: Path | None = Field(
+        default=None, description="file of the key that signs the audit log: `ecgstream audit key`"
+    )
     data: Path = Field(default=Path("var/data"), description="folder of the embedded services' data")
     recordings: Path | None = Field(
         default=None, description="folder of WFDB or EDF recordings that the demo plays"

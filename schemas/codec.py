@@ -39,6 +39,8 @@ Record = (
     | records.Refusal
     | records.Enrolment
     | records.Roster
+    | records.AuditEntry
+    | records.AuditHead
     | Bundle
     | batches.Batch
 )
@@ -163,6 +165,8 @@ _FROM_AVRO: dict[str, Callable[[dict[str, Any]], Record]] = {
     "Refusal": lambda data: records.Refusal(**data),
     "Enrolment": _enrolment_from_avro,
     "Roster": lambda data: records.Roster(**data),
+    "AuditEntry": lambda data: records.AuditEntry(**data),
+    "AuditHead": lambda data: records.AuditHead(**data),
 }
 
 

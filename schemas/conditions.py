@@ -73,6 +73,7 @@ class Code(IntEnum):
     ROSTER_HOLE = 75
     TEST_PAGE = 76
     GATEWAY_LOSES = 77
+    AUDIT_STALLED = 78
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,4 +145,5 @@ CATALOGUE = {
     Code.ROSTER_HOLE: Meaning("Nobody will be on duty", technical=True),
     Code.TEST_PAGE: Meaning("TEST PAGE, no patient", technical=True),
     Code.GATEWAY_LOSES: Meaning("A gateway has lost data of its devices", technical=True),
+    Code.AUDIT_STALLED: Meaning("The audit log is not signed", technical=True),
 }

@@ -64,6 +64,10 @@ ENROLMENT = Topic("ecg.enrolment", ("Enrolment",), _compacted(MINUTE_MS))
 GATEWAYS = Topic("ecg.gateways", ("GatewayStatus",), _compacted(MINUTE_MS))
 # The duty roster under one key; who is called follows from the newest.
 ROSTER = Topic("ecg.roster", ("Roster",), _compacted(MINUTE_MS))
+# What services have to say to the audit log, until the sealer has put it there; and the chain's signed heads:
+# a chain in the database that was cut is behind the newest of them.
+AUDIT = Topic("ecg.audit", ("AuditEntry",), _kept(30))
+AUDIT_HEADS = Topic("ecg.audit-heads", ("AuditHead",), _kept(3653))
 
 ALL = (
     INGEST,
@@ -83,6 +87,8 @@ ALL = (
     ENROLMENT,
     GATEWAYS,
     ROSTER,
+    AUDIT,
+    AUDIT_HEADS,
 )
 
 

@@ -11,8 +11,9 @@ SET log_min_error_statement = 'panic';
 \getenv watch WATCH
 \getenv housekeeping HOUSEKEEPING
 \getenv monitor MONITOR
+\getenv sealer SEALER
 
-SELECT format('CREATE ROLE %I', name) FROM unnest('{sink_1,registry_1,watch_1,housekeeping_1,monitor_1}'::text[])
+SELECT format('CREATE ROLE %I', name) FROM unnest('{sink_1,registry_1,watch_1,housekeeping_1,monitor_1,sealer_1}'::text[])
     AS name
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) \gexec
 
@@ -39,6 +40,11 @@ ALTER ROLE monitor_1 SET statement_timeout = '15s';
 ALTER ROLE monitor_1 SET lock_timeout = '5s';
 ALTER ROLE monitor_1 SET idle_in_transaction_session_timeout = '15s';
 ALTER ROLE monitor_1 SET idle_session_timeout = '600s';
+
+ALTER ROLE sealer_1 LOGIN CONNECTION LIMIT 8 PASSWORD :'sealer';
+GRANT ecg_sealer TO sealer_1;
+ALTER ROLE sealer_1 SET lock_timeout = '30s';
+ALTER ROLE sealer_1 SET idle_in_transaction_session_timeout = '600s';
 
 -- It asks whether the database answers, and has no other right.
 ALTER ROLE watch_1 LOGIN CONNECTION LIMIT 4 PASSWORD :'watch';

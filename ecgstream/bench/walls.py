@@ -39,6 +39,7 @@ from ecgstream.monitor.live.hub import Hub
 from ecgstream.monitor.live.routes import routes
 from ecgstream.monitor.live.socket import UVICORN, bound
 from ecgstream.monitor.live.view import MOST_BYTES, Bed, View, Watch
+from ecgstream.monitor.reads import Reads
 from ecgstream.monitor.viewer import Viewer
 from ecgstream.serving import listening as listen_on
 from ecgstream.settings import Settings
@@ -102,6 +103,7 @@ def _app(hub: Hub, devices: int) -> Starlette:
         lambda _: beds,
         Jinja2Templates(here / "templates"),
         lambda _, code: condition_text(code),
+        Reads(lambda *_: None),
     )
     return Starlette(routes=[*wall, Mount("/static", StaticFiles(directory=here / "static"))])
 

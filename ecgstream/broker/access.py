@@ -28,6 +28,7 @@ class Service(StrEnum):
     MONITOR = "monitor"
     REGISTRY = "registry"
     WATCH = "watch"
+    SEALER = "sealer"
     ADMIN = "admin"
 
 
@@ -75,7 +76,7 @@ class Access:
         """Return what the broker must allow.
 
         >>> sorted(map(str, ACCESS[Service.REGISTRY].rights()))
-        ['WRITE TOPIC ecg.enrolment', 'WRITE TOPIC ecg.ingest']
+        ['WRITE TOPIC ecg.audit', 'WRITE TOPIC ecg.enrolment', 'WRITE TOPIC ecg.ingest']
         """
         found = {Right("READ", "TOPIC", t.name) for t in self.reads}
         found |= {Right("WRITE", "TOPIC", t.name) for t in self.writes}
@@ -110,6 +111,7 @@ ACCESS: dict[Service, Access] = {
             topics.SEGMENTS,
             topics.STATUS,
             topics.DEAD_LETTERS,
+            topics.AUDIT,
         ),
         group="ecgstream-worker",
     ),
@@ -124,6 +126,7 @@ ACCESS: dict[Service, Access] = {
             topics.SEGMENTS,
             topics.ALERTS,
         ),
+        writes=(topics.AUDIT,),
         group="sink",
     ),
     # Of the ingest topic it reads the seconds that a page shows.
@@ -137,16 +140,17 @@ ACCESS: dict[Service, Access] = {
             topics.ENROLMENT,
             topics.ROSTER,
         ),
-        writes=(topics.ALERTS, topics.NOTIFICATIONS),
+        writes=(topics.ALERTS, topics.NOTIFICATIONS, topics.AUDIT),
         group="pager",
     ),
     # Where people look at alerts, take them on, and keep the roster: `ecgstream alert`, `ecgstream roster`.
     Service.DESK: Access(
-        reads=(topics.ALERTS, topics.ROSTER), writes=(topics.ACKNOWLEDGEMENTS, topics.ROSTER)
+        reads=(topics.ALERTS, topics.ROSTER), writes=(topics.ACKNOWLEDGEMENTS, topics.ROSTER, topics.AUDIT)
     ),
     # Of the signals, it draws strips; other programs keep the roster by it.
     Service.WEB: Access(
-        reads=(topics.ALERTS, topics.INGEST, topics.ROSTER), writes=(topics.ACKNOWLEDGEMENTS, topics.ROSTER)
+        reads=(topics.ALERTS, topics.INGEST, topics.ROSTER),
+        writes=(topics.ACKNOWLEDGEMENTS, topics.ROSTER, topics.AUDIT),
     ),
     # What people watch, live; and how gateways and services stand.
     Service.MONITOR: Access(
@@ -159,16 +163,28 @@ ACCESS: dict[Service, Access] = {
             topics.ROSTER,
             topics.GATEWAYS,
         ),
-        writes=(topics.ACKNOWLEDGEMENTS,),
+        writes=(topics.ACKNOWLEDGEMENTS, topics.AUDIT),
         sees=(topics.BACKFILL, topics.RHYTHMS, topics.TRENDS, topics.SEGMENTS),
         sees_groups=("ecgstream-worker", "sink", "pager"),
     ),
-    Service.REGISTRY: Access(writes=(topics.ENROLMENT, topics.INGEST)),
+    Service.REGISTRY: Access(writes=(topics.ENROLMENT, topics.INGEST, topics.AUDIT)),
     Service.WATCH: Access(
         reads=(topics.GATEWAYS, topics.ROSTER),
         sees=tuple(t for t in topics.ALL if t not in (topics.GATEWAYS, topics.ROSTER)),
         sees_groups=("ecgstream-worker", "sink", "pager"),
         sees_cluster=True,
+    ),
+    # Who has done what comes into the audit log by it; it alone says how the log's chain ends.
+    Service.SEALER: Access(
+        reads=(
+            topics.AUDIT,
+            topics.AUDIT_HEADS,
+            topics.ALERTS,
+            topics.NOTIFICATIONS,
+            topics.ACKNOWLEDGEMENTS,
+            topics.ROSTER,
+        ),
+        writes=(topics.AUDIT_HEADS,),
     ),
     Service.ADMIN: Access(administers=True),
 }

@@ -12,18 +12,25 @@ from kafka import KafkaAdminClient
 from kafka.errors import GroupAuthorizationFailedError, KafkaError, UnknownTopicOrPartitionError
 
 from ecgstream import clients
+from ecgstream.audit import told
 from ecgstream.broker.access import ACCESS, Right, Service
 from ecgstream.broker.errors import BrokerError
 from ecgstream.broker.greet import PATIENCE_S, greet
 from ecgstream.settings import Settings
 from ecgstream.topics import create_topics, describe
+from schemas import topics
 
 
 def be_ready(settings: Settings, service: Service) -> None:
-    """Return when the service may start, or end the process with one line that says what to do."""
+    """Return when the service may start, or end the process with one line that says what to do.
+
+    That it starts, with which version and settings, then stands on the topic of the audit log.
+    """
     try:
         check(settings, service)
-    except BrokerError as error:
+        if topics.AUDIT in ACCESS[service].writes:
+            told.tell(settings, [told.started(settings, service)])
+    except (BrokerError, KafkaError) as error:
         sys.exit(f"ecgstream {service}: {error}")
 
 

@@ -15,7 +15,16 @@ from alerts.page import condition_text, evidence_text
 from alerts.priority import MARKS
 from ecgstream import desk
 from ecgstream.commands.by_name import by_name
-from ecgstream.commands.common import Json, SettingsFlags, acting, print_json, say, show
+from ecgstream.commands.common import (
+    Json,
+    SettingsFlags,
+    acting,
+    machine_login,
+    print_json,
+    reading,
+    say,
+    show,
+)
 from ecgstream.lifecycle import set_up_logging
 from ecgstream.registry.errors import RegistryError
 from ecgstream.settings import PREFIX, Settings
@@ -71,6 +80,10 @@ def list_(
         known = desk.alerts(found)
     shown = [alert for alert in known.values() if all or alert.state is not AlertState.ENDED]
     wanted = sorted((alert for alert in shown if device in (None, alert.device)), key=_order)
+    with connected(settings) as found:
+        about: dict[str, object] = {"command": "alert list", "machine_login": machine_login()}
+        about |= {"device": device or "", "patients": sorted({alert.patient for alert in wanted})}
+        desk.note(found, reading(), "list", "", "", **about)
     if json:
         print_json([_as_json(alert) for alert in wanted])
         return
@@ -135,6 +148,8 @@ def show_(alert: Which, /, *, json: Json = False, settings: SettingsFlags = None
     """
     with connected(settings) as found:
         known = desk.find(desk.alerts(found), alert)
+        about = {"device": known.device, "patient": known.patient, "machine_login": machine_login()}
+        desk.note(found, reading(), "alert", known.id, known.facility, command="alert show", **about)
     if json:
         print_json(_as_json(known))
         return

@@ -1,5 +1,6 @@
 """How a command of the registry runs: its connection, what it prints, what it asks, how it fails."""
 
+import getpass
 import json as json_module
 import os
 import re
@@ -12,6 +13,7 @@ from typing import Annotated, TypeVar
 import psycopg
 from cyclopts import Parameter
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.types.json import Jsonb
 from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import track
@@ -62,18 +64,18 @@ def clear_errors() -> Iterator[None]:
 
 
 @contextmanager
-def registry_connection(settings: Settings | None) -> Iterator[psycopg.Connection]:
-    """Give a connection as role ``ecg_registry``, in one transaction: committed at the end or undone.
+def registry_connection(settings: Settings | None, role: str = _ROLE) -> Iterator[psycopg.Connection]:
+    """Give a connection as a role, in one transaction: committed at the end or undone.
 
     Errors end the program as with ``clear_errors``.
     """
     with clear_errors():
         url = (settings or Settings()).database.get_secret_value()
-        with _connected(url) as connection:
+        with _connected(url, role) as connection:
             yield connection
 
 
-def _connected(url: str) -> psycopg.Connection:
+def _connected(url: str, role: str) -> psycopg.Connection:
     if not url:
         raise RegistryError(_NO_ADDRESS)
     try:
@@ -83,7 +85,29 @@ def _connected(url: str) -> psycopg.Connection:
         readable = False
     if not readable:
         raise RegistryError(_UNREADABLE)
-    return connect(url, name="ecgstream registry", role=_ROLE)
+    return connect(url, name="ecgstream registry", role=role)
+
+
+def noted(connection: psycopg.Connection, kind: str, object_: str, command: str, **detail: object) -> None:
+    """Put into the audit log that somebody reads with a command; it holds if the transaction does.
+
+    Who that is, they may say by ``ECGSTREAM_ACCOUNT``; the name of their login at this machine goes along.
+    """
+    more = Jsonb({"command": command, "machine_login": machine_login(), **detail})
+    connection.execute("SELECT ecg.note(%s, 'read', %s, %s, %s)", (reading(), kind, object_, more))
+
+
+def reading() -> str:
+    """Return the account that reads, as it says."""
+    return os.environ.get(f"{PREFIX}ACCOUNT") or OPERATOR
+
+
+def machine_login() -> str:
+    """Return whose process this is."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # in a container, which knows a number only
+        return str(os.getuid())
 
 
 def explained(error: psycopg.Error) -> str:
@@ -197,7 +221,11 @@ def confirm(question: str, yes: bool) -> None:
         raise RegistryError("nothing was changed")
 
 
-def progress(items: Iterable[_T], title: str) -> Iterable[_T]:
-    """Show on the terminal, where stderr is one, how far a long run over ``items`` has come."""
+def progress(items: Iterable[_T], title: str, total: int | None = None) -> Iterable[_T]:
+    """Show on the terminal, where stderr is one, how far a long run over ``items`` has come.
+
+    ``total``: how many they are, where they do not know it themselves.
+    """
     shown = Console(stderr=True)
-    return track(items, description=title, console=shown, transient=True, disable=not shown.is_terminal)
+    is_off = not shown.is_terminal
+    return track(items, title, total, console=shown, transient=True, disable=is_off)

@@ -14,6 +14,7 @@ from ecgstream.commands.common import (
     SettingsFlags,
     acting,
     clear_errors,
+    noted,
     progress,
     registry_connection,
     say,
@@ -175,6 +176,7 @@ def list_(
         top = text.code(under, "--under")
         facility_store.path(connection, top)  # or say that there is none
         found = patients.under(connection, top)
+        noted(connection, "facility", top, "patient list")
     _print(found, json=json)
 
 
@@ -201,6 +203,8 @@ def find(
         if not wanted:
             raise RegistryError("say what to look for, as --name -")
         found = patients.load(connection, kept.find(connection, ring(settings), wanted))
+        for one in found:
+            noted(connection, "patient", one.patient, "patient find", by=sorted(map(str, wanted)))
     _print(found, json=json)
     if not found:
         say("nobody is found")
@@ -229,6 +233,7 @@ def show_(
         worn = associations.worn_by(connection, pseudonym)
         zones = associations.time_zones(connection, [row.device for row in worn])
         row = _row(found, json=json)
+        noted(connection, "patient", pseudonym, "patient show")
         if identifiers:
             reader = acting(by)
             rights.require(connection, reader, rights.CARE, facility)

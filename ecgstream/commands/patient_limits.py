@@ -5,7 +5,16 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ecgstream.commands.common import OPERATOR, By, Json, SettingsFlags, acting, registry_connection, show
+from ecgstream.commands.common import (
+    OPERATOR,
+    By,
+    Json,
+    SettingsFlags,
+    acting,
+    noted,
+    registry_connection,
+    show,
+)
 from ecgstream.commands.patient_words import Pseudonym, at
 from ecgstream.registry import identity, patients, text
 from ecgstream.registry import limits as kept
@@ -27,6 +36,7 @@ def limits(patient: Pseudonym, /, *, json: Json = False, settings: SettingsFlags
         pseudonym = identity.pseudonym(patient)
         found = kept.standing(connection, pseudonym)
         zone = patients.time_zone_of(connection, pseudonym)
+        noted(connection, "patient", pseudonym, "patient limits")
     _print(found, zone, json=json)
 
 

@@ -13,6 +13,7 @@ from ecgstream.commands.common import (
     Json,
     SettingsFlags,
     acting,
+    noted,
     registry_connection,
     say,
     show,
@@ -161,10 +162,12 @@ def history(
             raise RegistryError("say either a pseudonym or --device")
         if device is not None:
             found = associations.of_device(connection, text.device(device))
+            noted(connection, "device", device, "patient history")
         else:
             pseudonym = identity.pseudonym(patient or "")
             patients.facility_of(connection, pseudonym)  # or say that there is none
             found = associations.of_patient(connection, pseudonym)
+            noted(connection, "patient", pseudonym, "patient history")
         rows = _rows(connection, found, json=json)
     _print(rows, json=json)
     if not rows:

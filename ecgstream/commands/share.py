@@ -13,6 +13,7 @@ from ecgstream.commands.common import (
     Yes,
     acting,
     confirm,
+    noted,
     print_json,
     registry_connection,
     show,
@@ -109,4 +110,7 @@ def list_(
     """
     with registry_connection(settings) as connection:
         found = shares.load(connection, patient=patient, account=account, facility=facility, all=all)
+        noted(
+            connection, "list", facility or "", "share list", patients=sorted({one.patient for one in found})
+        )
     show([share._asdict() for share in found], json=json, columns=Share._fields)

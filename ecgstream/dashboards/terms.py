@@ -62,6 +62,7 @@ _CHINESE = {
     Code.ROSTER_HOLE: "将无人值班",
     Code.TEST_PAGE: "测试呼叫，无患者",
     Code.GATEWAY_LOSES: "网关丢失了设备数据",
+    Code.AUDIT_STALLED: "审计日志未签名",
 }
 
 CONDITIONS: dict[str, Words] = {

@@ -17,6 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from ecgstream.body import form_of
+from ecgstream.monitor.reads import Reads
 from ecgstream.monitor.sessions import WHOLE_S, Session, Sessions
 from ecgstream.monitor.stored import GoneError
 from ecgstream.monitor.viewer import Viewer
@@ -70,12 +71,18 @@ class Guard:
         sessions: those that are open.
         address: where people reach the monitor; empty: this machine only.
         refuse: draws the page that says why something is refused.
+        reads: notes who sees what.
     """
 
     def __init__(
-        self, sessions: Sessions, address: str, refuse: Callable[[Request, HTTPStatus, str], Response]
+        self,
+        sessions: Sessions,
+        address: str,
+        refuse: Callable[[Request, HTTPStatus, str], Response],
+        reads: Reads,
     ) -> None:
         self.sessions = sessions
+        self.reads = reads
         self._origin = address.rstrip("/")
         self._refuse = refuse
         self._is_secure = address.startswith("https:")
@@ -123,8 +130,16 @@ class Guard:
         self.sessions.end(request.cookies.get(self._cookie, ""))
         response.delete_cookie(self._cookie, **self.cookie_flags)
 
-    def page(self, path: str, answer: Answer) -> Route:
-        """Return the route of a page for those who are logged in."""
+    def page(self, path: str, answer: Answer, shows: str = "") -> Route:
+        """Return the route of a page for those who are logged in.
+
+        Args:
+            path: the address's pattern; what it names is what is shown.
+            answer: draws it.
+            shows: which kind of patients' data: patient, alert, list. Who sees it is noted. Empty: none.
+        """
+        if shows:
+            answer = self._noted(path, answer, shows)
 
         async def get(request: Request) -> Response:
             viewer = self.viewer_of(request)
@@ -151,6 +166,26 @@ class Guard:
             return await self._answered(request, viewer, answer, form)
 
         return Route(path, post, methods=["POST"])
+
+    def _noted(self, path: str, answer: Answer, shows: str) -> Answer:
+        """Return an answer that is only given once it is noted to whom."""
+
+        def noted(asked: Asked) -> Response:
+            account, object_ = (
+                asked.viewer.account,
+                next(iter(asked.path.values()), asked.query.get("at", "")),
+            )
+            try:
+                response = answer(asked)
+            except RefusedError as refusal:
+                if refusal.status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
+                    self.reads.refused(account, shows, object_, path)
+                raise
+            by_itself = BY_ITSELF in asked.request.headers
+            self.reads.page(account, shows, object_, path, asked.query, by_itself=by_itself)
+            return response
+
+        return noted
 
     async def _answered(
         self, request: Request, viewer: Viewer, answer: Answer, form: Mapping[str, str]

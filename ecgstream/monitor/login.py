@@ -123,6 +123,7 @@ class Login:
             return "login.wrong", HTTPStatus.FORBIDDEN, ""
         self._tries.right(account)
         metrics.LOGINS.labels("right").inc()
+        self._guard.reads.login(account, "password")
         log.info("logged_in", account=account)
         return "", HTTPStatus.OK, self._stored.zone_of(account)
 

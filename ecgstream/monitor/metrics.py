@@ -4,6 +4,10 @@ from prometheus_client import Counter, Gauge
 
 ANSWERS = Counter("ecgstream_monitor_answers_total", "Answers by status.", ["status"])
 LOGINS = Counter("ecgstream_monitor_logins_total", "Logins: right, wrong or not_looked_at.", ["outcome"])
+UNNOTED = Counter(
+    "ecgstream_monitor_unnoted_reads_total",
+    "Reads that the audit log will never have: too many waited for the database.",
+)
 SESSIONS = Gauge("ecgstream_monitor_sessions", "Sessions that are open.")
 VIEWERS = Gauge("ecgstream_monitor_viewers", "Walls that are open.")
 FRAMES = Counter(

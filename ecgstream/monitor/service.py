@@ -41,6 +41,7 @@ from ecgstream.monitor.pages.walls import WallsPage
 from ecgstream.monitor.progress import Progress, Seen
 from ecgstream.monitor.provider import Provider
 from ecgstream.monitor.read.devices import measured_last, watched
+from ecgstream.monitor.reads import Reads
 from ecgstream.monitor.sessions import Sessions
 from ecgstream.monitor.shell import Shell
 from ecgstream.monitor.sign_on import SignOn
@@ -139,7 +140,8 @@ def routes(address: str, stored: Stored, sources: Sources) -> list[BaseRoute]:
     def condition(language: str, code: str) -> str:
         return WORDINGS[language].condition(code)
 
-    shell = Shell(Sessions(), address, pages)
+    reads = Reads(stored.note)
+    shell = Shell(Sessions(), address, pages, reads)
     walls = Walls(shell.guard, stored)
     provider = sources.provider
     login = Login(shell, stored, pages[0], provider=provider.host if provider else "")
@@ -147,7 +149,7 @@ def routes(address: str, stored: Stored, sources: Sources) -> list[BaseRoute]:
         *login.routes,
         *(SignOn(shell, stored, login, provider).routes if provider else ()),
         *Overview(shell, stored, opens="/wall").routes,
-        *live.routes(sources.hub, walls.watcher_of, beds_of, shell.templates, condition),
+        *live.routes(sources.hub, walls.watcher_of, beds_of, shell.templates, condition, reads),
         *WallsPage(shell, stored, walls).routes,
         *Clinic(shell, stored).routes,
         *Patient(shell, stored).routes,

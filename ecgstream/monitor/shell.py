@@ -11,6 +11,7 @@ from starlette.templating import Jinja2Templates
 
 from alerts.priority import MARKS
 from ecgstream.monitor.guard import Asked, Guard
+from ecgstream.monitor.reads import Reads
 from ecgstream.monitor.sessions import Sessions
 from ecgstream.monitor.wording import LANGUAGES, WORDINGS, language_of
 
@@ -24,10 +25,11 @@ class Shell:
         sessions: those that are open.
         address: where people reach the monitor; empty: this machine only.
         pages: the paths of the navigation, in its order; ``nav.PATH`` are their words.
+        reads: notes who sees what.
     """
 
-    def __init__(self, sessions: Sessions, address: str, pages: Sequence[str]) -> None:
-        self.guard = Guard(sessions, address, self._refuse)
+    def __init__(self, sessions: Sessions, address: str, pages: Sequence[str], reads: Reads) -> None:
+        self.guard = Guard(sessions, address, self._refuse, reads)
         self.templates = Jinja2Templates(_HERE / "templates", context_processors=[self._around])
         self._pages = pages
 

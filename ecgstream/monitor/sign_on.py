@@ -152,7 +152,10 @@ class SignOn:
 
     def _zone(self, told: Told) -> str | None:
         """Return the time zone of whom the provider names, None: they have no account that is open."""
-        return self._stored.zone_of(told.name) if self._stored.is_at(*told) else None
+        if not self._stored.is_at(*told):
+            return None
+        self._guard.reads.login(told.name, "provider")
+        return self._stored.zone_of(told.name)
 
     def _away(self, request: Request, to: str, error: AwayError) -> Response:
         log.warning("provider_away", why=str(error))

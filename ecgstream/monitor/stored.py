@@ -5,12 +5,13 @@ then, the database decides (docs/access.md). Nothing here looks at positions to 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
+from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool
 
 from ecgstream.registry import people
@@ -114,6 +115,16 @@ class Stored:
             except psycopg.errors.InsufficientPrivilege:  # of no position
                 return "UTC"
         return "UTC" if found is None else str(found[0])
+
+    def note(self, who: str, action: str, kind: str, object_: str, detail: Mapping[str, Any]) -> None:
+        """Put an entry into the audit log.
+
+        Raises:
+            psycopg.Error: it cannot be done now.
+        """
+        said = (who, action, kind, object_, Jsonb(dict(detail)))
+        with self.as_web() as connection:
+            connection.execute("SELECT api.note(%s, %s, %s, %s, %s)", said)
 
     @contextmanager
     def as_web(self) -> Iterator[psycopg.Connection]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from ecgstream.settings import PREFIX, Settings
 from ecgstream.store import hours, retention
@@ -84,6 +85,10 @@ def _clear(
         gone = retention.would_delete(connection, table, before)
     else:
         gone = retention.delete(connection, table, before, lambda items: progress(items, table.name))
+        if gone.rows or gone.chunks:
+            deleted = Jsonb({"before": before.isoformat(), "rows": gone.rows, "chunks": gone.chunks})
+            note = "SELECT ecg.note('housekeeping', 'delete', 'table', %s, %s)"
+            connection.execute(note, (table.name, deleted))
     what = f"{gone.rows:,} rows"
     if gone.chunks:
         what = f"{gone.chunks:,} chunks, {gone.bytes / 1e6:,.1f} MB"

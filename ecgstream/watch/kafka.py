@@ -89,7 +89,7 @@ class LogLook:
         self._spots: list[Spot] = []
         self._old: dict[int, int] = {}
         self._old_s = float("-inf")
-        seen = (*chain.from_iterable(FOLLOWED.values()), *SIGNS, topics.GATEWAYS)
+        seen = (*chain.from_iterable(FOLLOWED.values()), *SIGNS, topics.GATEWAYS, topics.AUDIT_HEADS)
         self._topics = sorted({t.name for t in seen})
 
     def __call__(self, now_s: float) -> Log:

@@ -27,6 +27,7 @@ from ecgstream import desk
 from ecgstream.board import Board
 from ecgstream.body import body_of
 from ecgstream.web.codes import Doorkeeper, Outcome
+from ecgstream.web.reads import Reads
 from schemas.records import Act, Alert, AlertState
 
 Say = Callable[[Alert, str, str, Act], Alert | None]
@@ -94,6 +95,7 @@ class AlertPage:
         board: knows the alerts.
         say: tells the pager.
         strip_of: draws.
+        reads: notes who has opened a link.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class AlertPage:
         board: Board,
         say: Say,
         strip_of: StripOf,
+        reads: Reads,
     ) -> None:
         self._templates = templates
         self._links = links
@@ -111,6 +114,7 @@ class AlertPage:
         self._board = board
         self._say = say
         self._strip_of = strip_of
+        self._reads = reads
         self._limit = CapacityLimiter(_AT_ONCE)
         self._strip_limit = CapacityLimiter(_STRIPS_AT_ONCE)
 
@@ -128,6 +132,7 @@ class AlertPage:
             ticket, alert = self._asked(request)
         except RefusedError as refusal:
             return self._refused(request, refusal)
+        await to_thread.run_sync(self._reads.page, ticket, alert, "page")
         return self._page(request, ticket, alert)
 
     async def _hear(self, request: Request) -> Response:
@@ -145,7 +150,7 @@ class AlertPage:
 
     async def _strip(self, request: Request) -> Response:
         try:
-            _, alert = self._asked(request)
+            ticket, alert = self._asked(request)
         except RefusedError as refusal:
             return self._refused(request, refusal)
         form = request.path_params["form"]
@@ -155,6 +160,7 @@ class AlertPage:
         strip = await to_thread.run_sync(self._strip_of, alert, by_s, limiter=self._strip_limit)
         if strip is None:
             return Response(status_code=HTTPStatus.NOT_FOUND)
+        await to_thread.run_sync(self._reads.page, ticket, alert, "strip")
         if form == "png":
             return Response(strip.png, media_type="image/png")
         return Response(strip.pdf, media_type="application/pdf")

@@ -7,6 +7,7 @@ It speaks plain HTTP on loopback unless told otherwise: TLS is the business of w
 import sys
 import threading
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -14,6 +15,7 @@ from starlette.routing import BaseRoute
 
 from alerts.roster.model import Roster
 from ecgstream import clients, desk, duty_roster
+from ecgstream.audit import told
 from ecgstream.board import Board
 from ecgstream.broker.access import Service
 from ecgstream.broker.ready import be_ready
@@ -27,6 +29,7 @@ from ecgstream.strips.strips import Strips
 from ecgstream.web.app import make_app, templates
 from ecgstream.web.codes import Codes, CodesError, Doorkeeper
 from ecgstream.web.page import AlertPage
+from ecgstream.web.reads import Reads
 from ecgstream.web.roster_api import RosterApi
 from schemas.records import Act, Alert
 from schemas.records import Roster as Told
@@ -51,7 +54,8 @@ def run(settings: Settings) -> None:
         return desk.say_of(settings, alert, by, reason, act)
 
     strips = Strips(clients.reader(settings), SignalClock.set_by(settings))
-    page = AlertPage(templates(), links, people, board, say, strips.of)
+    reads = Reads(partial(told.tell, settings))
+    page = AlertPage(templates(), links, people, board, say, strips.of, reads)
     routes = [*page.routes, *(_roster_routes(settings, programs) if programs else ())]
     server = make_server(make_app(routes))
     with closing(strips), serve(settings, "web") as health, stop_on_signals() as stop:

@@ -34,7 +34,7 @@ FILE = compose()
 SERVICES: dict[str, dict[str, Any]] = FILE["services"]
 OURS = {name: s for name, s in SERVICES.items() if s["image"].startswith("ecgstream-")}
 LOADED_BY_THE_IMAGE = {f"{PREFIX}SECRETS", f"{PREFIX}SETTINGS"}
-FILES_OF_SECRETS = {"kafka_ca.pem", "codes", "receive.pem", "devices_ca.pem"}
+FILES_OF_SECRETS = {"kafka_ca.pem", "codes", "audit_key", "receive.pem", "devices_ca.pem"}
 CONTAINERFILE = (DEPLOY / "images" / "Containerfile").read_text("utf-8")
 
 

@@ -59,7 +59,7 @@ def test_settings_exist_and_secrets_are_handed_over_as_files(name: str) -> None:
     assert ours <= known
     secret = {field for field, info in Settings.model_fields.items() if info.annotation is SecretStr}
     handed = dict(value.split(":", 1) for value in values(lines, "LoadCredential"))
-    assert set(handed) <= secret | {"codes", "receive.pem", "devices_ca.pem"}
+    assert set(handed) <= secret | {"codes", "audit_key", "receive.pem", "devices_ca.pem"}
     assert not {f"{PREFIX}{field.upper()}" for field in secret} & ours
 
 

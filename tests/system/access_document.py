@@ -16,6 +16,8 @@ LETTERS = dict(zip("ckxaos", Kind, strict=True))
 NOBODY, NO_SUCH_ROW = "–", "·"  # noqa: RUF001 - as the document writes them
 
 INFRASTRUCTURE = ("ecg_views", "ecg_sink", "ecg_registry", "ecg_housekeeping", "ecg_web")
+OF_AUDIT = ("ecg_sealer", "ecg_evidence")
+"""What they may has a table of its own."""
 
 Table = dict[str, dict[str, str]]
 """First cell of a row to column to cell."""
@@ -58,8 +60,16 @@ def differences(connection: psycopg.Connection) -> list[str]:
         role: {key: row[key].replace(NOBODY, "") for key in ("attributes", "in")}
         for role, row in table("role").items()
     }
+    said_of_audit = table("object besides")
     pairs = (
-        (catalogue.rights(connection), {name: granted(name, row) for name, row in table("object").items()}),
+        (
+            catalogue.rights(connection),
+            {
+                name: granted(name, row)
+                | {r: said_of_audit[name][r] for r in OF_AUDIT if said_of_audit.get(name, {}).get(r)}
+                for name, row in table("object").items()
+            },
+        ),
         (catalogue.groups(connection), roles),
     )
     return [

@@ -16,6 +16,7 @@ from ecgstream.monitor.live.hub import Hub
 from ecgstream.monitor.live.socket import LiveSocket
 from ecgstream.monitor.live.view import Bed
 from ecgstream.monitor.live.words import SECTORS, words_of
+from ecgstream.monitor.reads import Reads
 from ecgstream.monitor.viewer import Viewer
 
 DEFAULT_SECTORS = 16
@@ -28,6 +29,7 @@ def routes(
     beds_of: Callable[[Viewer], Mapping[str, Bed]],
     templates: Jinja2Templates,
     condition: Callable[[str, str], str],
+    reads: Reads,
 ) -> list[BaseRoute]:
     """Return the routes of the wall.
 
@@ -37,6 +39,7 @@ def routes(
         beds_of: the devices that they may see, see ``LiveSocket``.
         templates: ``wall.html`` is among them; the page's modules are served from ``/static``.
         condition: returns what, in a language, a condition's code is called.
+        reads: notes who sees what.
     """
 
     async def page(request: Request) -> Response:
@@ -68,7 +71,7 @@ def routes(
         }
         return templates.TemplateResponse(request, "wall.html", {"wall": wall})
 
-    socket = LiveSocket(hub, viewer_of, beds_of)
+    socket = LiveSocket(hub, viewer_of, beds_of, reads)
     return [Route("/wall", page, methods=["GET"]), WebSocketRoute("/live", socket.serve)]
 
 

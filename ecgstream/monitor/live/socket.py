@@ -29,6 +29,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from ecgstream.monitor import metrics
 from ecgstream.monitor.live.hub import Hub
 from ecgstream.monitor.live.view import Bed, View, Watch
+from ecgstream.monitor.reads import Reads
 from ecgstream.monitor.viewer import Viewer
 
 MOST_SHOWN = 64
@@ -78,6 +79,7 @@ class LiveSocket:
         viewer_of: who looks; None: nobody who is logged in. It may wait for the database, as ``beds_of``.
         beds_of: what they may see; it may wait for the database, and raises ``psycopg.Error``. While that is
             away, a screen that is open keeps what it had, and says so.
+        reads: notes who sees what.
     """
 
     def __init__(
@@ -85,7 +87,9 @@ class LiveSocket:
         hub: Hub,
         viewer_of: Callable[[HTTPConnection], Viewer | None],
         beds_of: Callable[[Viewer], Mapping[str, Bed]],
+        reads: Reads,
     ) -> None:
+        self._reads = reads
         self._hub = hub
         self._viewer_of = viewer_of
         self._beds_of = beds_of
@@ -125,7 +129,7 @@ class LiveSocket:
             with self._hub.viewing(beds) as view:
                 return await _first(
                     self._send(websocket, view),
-                    self._hear(websocket, view),
+                    self._hear(websocket, view, viewer),
                     self._check(websocket, view, viewer),
                 )
         except psycopg.Error as error:
@@ -150,7 +154,8 @@ class LiveSocket:
                     return None
             await asyncio.sleep(PACE_S if len(message) < _BEHIND_BYTES else 0)
 
-    async def _hear(self, websocket: WebSocket, view: View) -> int | None:
+    async def _hear(self, websocket: WebSocket, view: View, viewer: Viewer) -> int | None:
+        noted: set[Watch] = set()
         while True:
             said = await websocket.receive()
             if said["type"] == "websocket.disconnect":
@@ -161,6 +166,10 @@ class LiveSocket:
                 return INVALID
             except ValueError:
                 return REFUSED
+            if new := {watch for watch in wanted if watch.device in view.beds} - noted:
+                noted |= new
+                whole = {watch.device for watch in new if watch.whole}
+                await run_in_threadpool(self._reads.screen, viewer, {watch.device for watch in new}, whole)
             self._hub.show(view, wanted)
             await asyncio.sleep(_BREATH_S)
 
@@ -168,6 +177,7 @@ class LiveSocket:
         asked_s = time.monotonic()
         while True:
             await asyncio.sleep(CHECK_S)
+            await run_in_threadpool(self._reads.catch_up)
             try:
                 found = await run_in_threadpool(self._viewer_of, websocket)
                 if found is None or found.account != viewer.account:

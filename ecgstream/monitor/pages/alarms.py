@@ -75,9 +75,9 @@ class Alarms:
         """Where they are."""
         guard = self._shell.guard
         return [
-            guard.page("/alarms", self._queue),
-            guard.page("/alarms/history", self._history),
-            guard.page("/alarms/{id}", self._one),
+            guard.page("/alarms", self._queue, shows="list"),
+            guard.page("/alarms/history", self._history, shows="list"),
+            guard.page("/alarms/{id}", self._one, shows="alert"),
             guard.act("/alarms/{id}", self._answer),
         ]
 

@@ -28,7 +28,7 @@ class Clinic:
     @property
     def routes(self) -> list[BaseRoute]:
         """Where it is."""
-        return [self._shell.guard.page("/clinic", self._page)]
+        return [self._shell.guard.page("/clinic", self._page, shows="list")]
 
     def _page(self, asked: Asked) -> Response:
         now = datetime.now(UTC)

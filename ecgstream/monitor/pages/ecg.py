@@ -56,9 +56,9 @@ class Ecg:
         """Where it is, and what it fetches; a pseudonym is last in each, since it may be any."""
         guard = self._shell.guard
         return [
-            guard.page("/ecg/{patient:path}", self._page),
-            guard.page("/signal/{patient:path}", self._signal),
-            guard.page("/strip/{patient:path}", self._strip),
+            guard.page("/ecg/{patient:path}", self._page, shows="patient"),
+            guard.page("/signal/{patient:path}", self._signal, shows="patient"),
+            guard.page("/strip/{patient:path}", self._strip, shows="patient"),
         ]
 
     def _page(self, asked: Asked) -> Response:

@@ -85,7 +85,7 @@ class Patient:
         """Where it is."""
         guard = self._shell.guard
         return [
-            guard.page("/patient/{patient:path}", self._page),
+            guard.page("/patient/{patient:path}", self._page, shows="patient"),
             guard.act("/patient/{patient:path}", self._change),
         ]
 

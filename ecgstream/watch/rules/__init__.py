@@ -11,6 +11,7 @@ What must not alarm, and why it does not:
 """
 
 from ecgstream.watch.finding import Finding, Rule, Topic, Verdict
+from ecgstream.watch.rules.audit import AuditStalled
 from ecgstream.watch.rules.edges import Disks, GatewayRule
 from ecgstream.watch.rules.limits import Limits
 from ecgstream.watch.rules.pipeline import (
@@ -44,6 +45,7 @@ class Rules:
             GatewayRule(),
             Disks(limits),
             RosterRule(),
+            AuditStalled(),
         )
 
     def judge(self, sight: Sight, now_s: float) -> Verdict:

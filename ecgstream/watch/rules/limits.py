@@ -29,6 +29,8 @@ RETURN_S = 60.0
 """How much longer gateways may be silent after an outage of Kafka: clients come back one after the other."""
 GATEWAY_FREE_BYTES = 1_000_000_000
 """About five hours of 50 devices with two leads."""
+AUDIT_S = 180.0
+"""Without a signed head of the audit log, of which one comes each minute."""
 STEADY_SHARE = 0.02
 """How much more must be free again before a disk no longer counts as nearly full."""
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ecgstream.audit import sealer
 from ecgstream.broker import accounts
 from ecgstream.broker.access import ACCESS, Right, Service
 from ecgstream.broker.errors import BrokerError
@@ -24,9 +25,13 @@ def test_only_the_pager_writes_pages_and_only_the_registry_enrols() -> None:
     assert writers[topics.INGEST.name] == {Service.GATEWAY, Service.REGISTRY}
     assert writers[topics.BACKFILL.name] == writers[topics.GATEWAYS.name] == {Service.GATEWAY}
     assert writers[topics.REFUSED.name] == {Service.GATEWAY}
+    assert writers[topics.AUDIT.name] == set(Service) - {
+        *(Service.GATEWAY, Service.WATCH, Service.SEALER, Service.ADMIN)
+    }
+    assert writers[topics.AUDIT_HEADS.name] == {Service.SEALER}
     others = (
         *(topics.ALERTS, topics.NOTIFICATIONS, topics.ACKNOWLEDGEMENTS, topics.ENROLMENT, topics.INGEST),
-        *(topics.BACKFILL, topics.GATEWAYS, topics.ROSTER, topics.REFUSED),
+        *(topics.BACKFILL, topics.GATEWAYS, topics.ROSTER, topics.REFUSED, topics.AUDIT, topics.AUDIT_HEADS),
     )
     results = set(writers) - {t.name for t in others}
     assert all(writers[name] == {Service.WORKER} for name in results)
@@ -65,6 +70,8 @@ def test_no_service_may_create_delete_or_change_a_topic() -> None:
 
 
 def test_every_consumer_may_read_what_it_follows() -> None:
+    followed = {t.name for t in (*sealer.FOLLOWED, topics.AUDIT_HEADS)}
+    assert {t.name for t in ACCESS[Service.SEALER].reads} == followed
     assert {t.name for t in ACCESS[Service.SINK].reads} == set(sink.TOPICS)
     assert ACCESS[Service.SINK].group == sink.GROUP
     assert ACCESS[Service.PAGER].group == PAGER_GROUP

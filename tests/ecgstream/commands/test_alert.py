@@ -25,6 +25,10 @@ def alert(id_: str, state: AlertState = ACTIVE, code: str = "ASYSTOLE", **more: 
     return replace(t.said[0], id=id_, state=state, **more)
 
 
+told: list[dict[str, object]] = []
+"""To the audit log."""
+
+
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> dict[str, Alert]:
     found = [
@@ -40,7 +44,9 @@ def known(monkeypatch: pytest.MonkeyPatch) -> dict[str, Alert]:
         alert("77777777-a", ACTIVE, "LEAD_OFF", priority=Priority.LOW, device="mon-2"),
     ]
     alerts = {a.id: a for a in found}
+    told.clear()
     monkeypatch.setattr(desk, "alerts", lambda settings: alerts)
+    monkeypatch.setattr(desk, "note", lambda *_, **about: told.append(about))
     monkeypatch.setattr(command.time, "time_ns", lambda: SESSION + 7500 * SECOND)
     monkeypatch.setenv("ECGSTREAM_KAFKA", "nowhere:1")
     return alerts
@@ -198,3 +204,11 @@ def test_an_alert_shows_what_became_of_it(ecgstream_alert: Command, known: dict[
 def test_without_an_address_it_says_so(monkeypatch: pytest.MonkeyPatch, ecgstream_alert: Command) -> None:
     monkeypatch.setenv("ECGSTREAM_KAFKA", "")
     assert "no kafka address" in ecgstream_alert.refused("list")
+
+
+def test_that_somebody_looks_is_told_to_the_audit_log(ecgstream_alert: Command) -> None:
+    ecgstream_alert("list", "--device", "mon-1")
+    ecgstream_alert("show", "5555")
+    listed, shown = told
+    assert (listed["command"], listed["device"], listed["patients"]) == ("alert list", "mon-1", [""])
+    assert (shown["command"], shown["patient"]) == ("alert show", "p-1")

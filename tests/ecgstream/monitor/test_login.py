@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from ecgstream.monitor.app import HEADERS, make_app
 from ecgstream.monitor.guard import BY_ITSELF, Asked, RefusedError
 from ecgstream.monitor.login import Login
+from ecgstream.monitor.reads import Reads
 from ecgstream.monitor.sessions import IDLE_S, Sessions
 from ecgstream.monitor.shell import Shell
 from ecgstream.monitor.stored import GoneError
@@ -31,9 +32,10 @@ class World:
     def __init__(self, address: str = "") -> None:
         self.now_s = 1000.0
         self.fails: Exception | None = None
+        self.noted: list[tuple[object, ...]] = []
         self.said: list[str] = []
         self.sessions = Sessions(lambda: self.now_s)
-        shell = Shell(self.sessions, address, ("/clinic",))
+        shell = Shell(self.sessions, address, ("/clinic",), Reads(self.note))
         login = Login(shell, self, "/clinic", Tries(lambda: self.now_s))  # type: ignore[arg-type]
         guard = shell.guard
         self.app = make_app(
@@ -50,6 +52,9 @@ class World:
 
     def zone_of(self, account: str) -> str:
         return "Asia/Shanghai"
+
+    def note(self, *entry: object) -> None:
+        self.noted.append(entry)
 
     def show(self, asked: Asked) -> Response:
         if self.fails is not None:

@@ -21,6 +21,7 @@ from ecgstream.monitor.app import HEADERS, make_app
 from ecgstream.monitor.guard import Asked
 from ecgstream.monitor.login import Login
 from ecgstream.monitor.provider import Provider
+from ecgstream.monitor.reads import Reads
 from ecgstream.monitor.sessions import Sessions
 from ecgstream.monitor.shell import Shell
 from ecgstream.monitor.sign_on import BEGUN_S, Begun, SignOn
@@ -42,7 +43,8 @@ class World:
         self.forger = forger
         self.now_s = 1000.0
         self.fails: Exception | None = None
-        shell = Shell(Sessions(), "", ("/clinic",))
+        self.noted: list[tuple[object, ...]] = []
+        shell = Shell(Sessions(), "", ("/clinic",), Reads(self.note))
         self.provider = Provider(forger.issuer, CLIENT, SECRET, "preferred_username")
         login = Login(shell, self, "/clinic", provider=self.provider.host)  # type: ignore[arg-type]
         begun = Begun(lambda: self.now_s)
@@ -56,6 +58,9 @@ class World:
 
     def zone_of(self, account: str) -> str:
         return "Asia/Shanghai"
+
+    def note(self, *entry: object) -> None:
+        self.noted.append(entry)
 
     def show(self, asked: Asked) -> Response:
         return PlainTextResponse(f"{asked.viewer.account} {asked.viewer.zone}")

@@ -21,7 +21,8 @@ from ecgstream.tries import TRIES
 from ecgstream.web.app import HEADERS, make_app, templates
 from ecgstream.web.codes import Codes, Doorkeeper
 from ecgstream.web.page import AlertPage
-from schemas.records import Act, Alert, Phase
+from ecgstream.web.reads import Reads
+from schemas.records import Act, Alert, AuditEntry, Phase
 from tests.alerts.timeline import Timeline, id_of
 from tests.ecgstream.web.served import served
 
@@ -48,9 +49,16 @@ class World:
         file = tmp_path / "codes"
         file.touch(mode=0o600)
         file.write_text("".join(f"{account} {CHEAP.hash(code)}\n" for account, code in CODES.items()))
-        page = AlertPage(templates(), LINKS, Doorkeeper(Codes(file)), self, self.say, self.draw)  # type: ignore[arg-type]
+        self.noted: list[AuditEntry] = []
+        reads = Reads(self.note)
+        page = AlertPage(templates(), LINKS, Doorkeeper(Codes(file)), self, self.say, self.draw, reads)  # type: ignore[arg-type]
         self.app = make_app([*page.routes])
         self.link = LINKS.to(ID, "li")
+
+    def note(self, entries: list[AuditEntry]) -> None:
+        if self.broker_is_away:
+            raise KafkaTimeoutError("away")
+        self.noted += entries
 
     def alert(self, id_: str) -> Alert | None:
         """What the board shows."""
@@ -277,3 +285,24 @@ def test_every_answer_carries_the_headers_that_keep_the_link_to_itself(world: Wo
         assert {name: found.headers[name] for name in HEADERS} == HEADERS
     assert "'unsafe" not in HEADERS["Content-Security-Policy"]
     assert "script-src" not in HEADERS["Content-Security-Policy"]
+
+
+def test_who_opens_a_link_is_told_to_the_audit_log_once_a_minute(world: World) -> None:
+    for _ in range(3):
+        assert world.client.get(world.link).status_code == 200
+    assert world.client.get(f"{world.link}/strip.png").status_code == 200
+    (page, strip) = world.noted
+    assert (page.service, page.who, page.action, page.kind, page.object) == (
+        "web",
+        "link of li",
+        "read",
+        "alert",
+        ID,
+    )
+    assert '"strip"' in strip.detail
+
+
+def test_a_page_is_shown_though_the_audit_log_cannot_be_told(world: World) -> None:
+    world.broker_is_away = True
+    assert world.client.get(world.link).status_code == 200
+    assert world.noted == []

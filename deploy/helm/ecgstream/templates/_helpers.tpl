@@ -89,6 +89,9 @@ containers:
       {{- if eq $service "web" }}
       - {name: ECGSTREAM_CODES, value: /run/secrets/codes}
       {{- end }}
+      {{- if eq $service "sealer" }}
+      - {name: ECGSTREAM_AUDIT_KEY, value: /run/secrets/audit_key}
+      {{- end }}
       {{- if .static }}
       # Its static name: started again under it, a worker has its partitions back at once.
       - name: ECGSTREAM_WORKER

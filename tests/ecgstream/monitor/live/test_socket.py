@@ -246,3 +246,17 @@ def test_the_page_holds_its_words_and_no_script_of_its_own(site: Site, world: Wo
     page = httpx.get(f"{site.url}/wall?sectors=63", trust_env=False)
     assert 'lang="zh-Hans"' in page.text
     assert 'data-sectors="16"' in page.text
+
+
+def test_what_a_screen_shows_is_noted_once_and_before_it_is_shown(hub: Hub, world: World, site: Site) -> None:
+    send(hub, "dev-1", 0)
+    send(hub, "dev-2", 0)
+    with site.screen() as screen:
+        show(screen, "dev-1", "somebody-elses")
+        heard(screen, frames.Signal)
+        assert world.noted == [("li", "read", "screen", "", {"devices": ["dev-1"], "whole": []})]
+        show(screen, "dev-1")
+        show(screen, "dev-1", "dev-2")
+        send(hub, "dev-2", 1)
+        heard(screen, frames.Signal)
+        assert [entry[4] for entry in world.noted[1:]] == [{"devices": ["dev-2"], "whole": []}]
