@@ -118,6 +118,7 @@ def _findings(sink: psycopg.Connection, code: str) -> None:
     device = f"d-{code}"
     seen = {"gateway": f"g-{code}", "session": 1, "first_seen_ns": 1, "last_seen_ns": _ns(NOW + HOUR)}
     state = {"skew_ms": 3000, "battery_ns": 1, "battery_percent": 15, "rhythm": "AFIB", "rhythm_ns": 1}
+    state |= {"clock_ns": 1, "clock_ahead_ns": 2 * 10**9}
     insert(sink, "device", device=device, **seen, **state)
     for table, row in _rows(code):
         insert(sink, table, device=device, session=1, **row)
