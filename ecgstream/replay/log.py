@@ -94,7 +94,9 @@ class Log:
             return []
         last_ns = max(sent.values()) + EDGE_NS
         among = range(min(sent), max(sent))
-        late, left, live = [], [], []
+        late: list[Placed] = []
+        left: list[Placed] = []
+        live: list[Placed] = []
         for one in self._doubtful:
             if _time_ns(one) >= last_ns:
                 left.append(one)
