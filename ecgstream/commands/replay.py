@@ -4,7 +4,6 @@ import json as json_module
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -22,6 +21,7 @@ from ecgstream.replay import many, stored
 from ecgstream.replay.around import strip
 from ecgstream.replay.device import Replayed, Stretch
 from ecgstream.replay.device import replay as replay_one
+from ecgstream.replay.errors import ReplayError
 from ecgstream.replay.report import OfDevice, Told, page
 from ecgstream.replay.settings import Controls, as_they_were
 from ecgstream.replay.settings import in_force as settings_in_force
@@ -82,6 +82,7 @@ def replay(
     with clear_errors():
         stretch = _stretch(from_, to)
         _check_version(detectors)
+        check_folders(json, html)
         with reading(settings) as connection:
             devices = list(device) or devices_of(connection, facility)
             task = {"from": stretch.since_ns, "to": stretch.until_ns, "detectors": detectors}
@@ -155,8 +156,10 @@ def devices_of(connection: psycopg.Connection, facility: str) -> list[str]:
 def _controls(connection: psycopg.Connection, device: str, which: Literal["then", "now"]) -> Controls:
     if which == "then":
         return as_they_were
-    now_ns = int(datetime.now(UTC).timestamp()) * 10**9
-    return settings_in_force(stored.controls(connection, device, now_ns, now_ns))
+    known = stored.newest_settings(connection, device)
+    if not known:
+        raise ReplayError(f"{device}: what is in force now is not known: no settings were ever told of it")
+    return settings_in_force(known)
 
 
 def _stretch(from_: str, to: str) -> Stretch:
@@ -173,6 +176,17 @@ def moment_ns(value: str, what: str) -> int:
         RegistryError: it cannot be read.
     """
     return int(text.moment(value, what).timestamp() * 1000) * 10**6
+
+
+def check_folders(*files: Path | None) -> None:
+    """Make sure, before hours of work, that files can be written.
+
+    Raises:
+        RegistryError: one lies in no folder.
+    """
+    for file in files:
+        if file is not None and not file.absolute().parent.is_dir():
+            raise RegistryError(f"{file.parent}: no such folder")
 
 
 def _check_version(wanted: str) -> None:

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from ecgstream.commands.common import SettingsFlags, clear_errors, progress, say, show
 from ecgstream.commands.flags import Names
-from ecgstream.commands.replay import JsonFile, devices_of, moment_ns, reading
+from ecgstream.commands.replay import JsonFile, check_folders, devices_of, moment_ns, reading
 from ecgstream.registry import limits as kept
 from ecgstream.registry import text
 from ecgstream.registry.errors import RegistryError
@@ -56,6 +56,7 @@ def what_if(
             raise RegistryError("which limits? --limit spo2=86:off says it")
         if not 0 < days <= _MOST_DAYS:
             raise RegistryError(f"--days is above 0, and at most {_MOST_DAYS:g}")
+        check_folders(json)
         until_ns = moment_ns(to, "--to") if to else time.time_ns()
         stretch = Stretch(until_ns - int(days * _DAY_NS), until_ns)
         then, now = Burden(), Burden()

@@ -130,7 +130,7 @@ def _steps(
     sessions = {n: [one for one in whole if one.session == n] for n in sorted({one.session for one in whole})}
     begin_ns = min(one.from_ns for one in whole)
     end_ns = stretch.until_ns + BEHIND_NS
-    if not stored.has_places(connection, device, begin_ns, stretch.until_ns):
+    if not stored.has_places(connection, device, first, begin_ns, stretch.until_ns):
         raise ReplayError(
             f"{device}: its session began {_at(begin_ns)}, and a part of it was stored by a version that did"
             " not keep what a replay needs. A session that began later can be replayed"

@@ -90,15 +90,20 @@ class Log:
         It is of the backlog where it has the offset of one of its packets, or lies among them.
         """
         sent = {one.offset: one.packet.received_ns for one in self._waiting}
-        late, left, live = [], [], []
+        if not sent:
+            return []
+        last_ns = max(sent.values()) + EDGE_NS
+        among = range(min(sent), max(sent))
+        late: list[Placed] = []
+        left: list[Placed] = []
+        live: list[Placed] = []
         for one in self._doubtful:
-            at_ns = sent.get(one.offset)
-            if not sent or _time_ns(one) >= max(sent.values()) + EDGE_NS:
+            if _time_ns(one) >= last_ns:
                 left.append(one)
-            elif abs(at_ns - _time_ns(one)) < EDGE_NS if at_ns else min(sent) < one.offset < max(sent):
-                late.append(one)
+            elif one.offset in sent:
+                (late if abs(sent[one.offset] - _time_ns(one)) < EDGE_NS else live).append(one)
             else:
-                live.append(one)
+                (late if one.offset in among else live).append(one)
         self._doubtful = left
         self._live = deque(sorted([*self._live, *live], key=_in_order))
         return late

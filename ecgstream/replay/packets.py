@@ -70,7 +70,8 @@ class _Window:
             n = self._length(block, first, then[at] if at < len(then) else None)
             if n > 0:  # else another packet begins at the same sample
                 self._usual = n
-                come.append(Came(block.arrived[seq, first], self._packet(block, (seq, first), n)))
+                if (seq, first) in block.arrived:  # else stored before places were
+                    come.append(Came(block.arrived[seq, first], self._packet(block, (seq, first), n)))
         if following:
             self._forget(following[0])
         return come

@@ -20,6 +20,8 @@ CONTROLS = timedelta(days=30)
 """Before a replay begins: what holds is told anew every day."""
 VITALS = timedelta(days=1)
 """Before a replay begins: no number counts for longer in a score."""
+_NEWEST = 100
+"""Records: all that holds is told together, and anew every day."""
 _BLOCK = (
     'SELECT device, session, channel, first_sample, code, kind, unit, rate, gain, "offset", high_pass,'
     " low_pass, notch, n, codec, data, packet_seq, packet_first, packet_ns, packet_lead_off, packet_offset,"
@@ -106,12 +108,13 @@ def blocks(
         at = until
 
 
-def has_places(connection: psycopg.Connection, device: str, since_ns: int, until_ns: int) -> bool:
-    """Return whether all that is stored of a stretch was stored with its place in the log."""
+def has_places(connection: psycopg.Connection, device: str, first: int, since_ns: int, until_ns: int) -> bool:
+    """Return whether all that is stored of a stretch, from a session on, has its place in the log."""
     row = connection.execute(
-        "SELECT FROM api.trace_blocks WHERE device = %s AND time >= %s AND time < %s AND channel = 0"
+        "SELECT FROM api.trace_blocks WHERE device = %s AND time >= %s AND time < %s AND session >= %s"
+        " AND channel = 0"
         " AND (cardinality(packet_offset) < cardinality(packet_seq) OR -1 = ANY(packet_offset)) LIMIT 1",
-        (device, moment(since_ns) - SLACK, moment(until_ns) + SLACK),
+        (device, moment(since_ns) - SLACK, moment(until_ns) + SLACK, first),
     ).fetchone()
     return row is None
 
@@ -143,6 +146,22 @@ def controls(connection: psycopg.Connection, device: str, since_ns: int, until_n
         binary=True,
     )
     return [Placed(offset, -1, codec.decode_as(Control, bytes(record))) for offset, record in rows]
+
+
+def newest_settings(connection: psycopg.Connection, device: str) -> list[Placed]:
+    """Return the control records of settings and limits that came last, which say all that is in force.
+
+    Raises:
+        schemas.errors.BadRecordError: a record of a version that is not known here.
+    """
+    rows = connection.execute(
+        "SELECT source_offset, record FROM api.controls"
+        " WHERE device = %s AND kind IN ('Settings', 'Limits')"
+        " ORDER BY time DESC, source_offset DESC LIMIT %s",
+        (device, _NEWEST),
+        binary=True,
+    ).fetchall()
+    return [Placed(offset, -1, codec.decode_as(Control, bytes(record))) for offset, record in reversed(rows)]
 
 
 def moment(ns: int) -> datetime:

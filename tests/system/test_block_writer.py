@@ -43,10 +43,10 @@ def reader(url: str) -> Iterator[psycopg.Connection]:
 
 
 def blocks(*packets: int) -> list[Block]:
-    """What a builder makes of these packets, which come in this order."""
+    """What a builder makes of these packets, in this order, each from the record that it lay in."""
     builder = TraceBuilder()
-    for offset, seq in enumerate(packets):
-        builder.add(Bundle.of("gw-1", 0, SESSION, [packet(DEVICE, seq)], []), (topics.INGEST.name, 0), offset)
+    for seq in packets:
+        builder.add(Bundle.of("gw-1", 0, SESSION, [packet(DEVICE, seq)], []), (topics.INGEST.name, 0), seq)
     return builder.drain()
 
 
@@ -239,7 +239,7 @@ def test_only_chunks_of_the_times_that_come_are_asked(
 
 
 def test_blocks_stay_in_their_rows_in_chunks_that_are_there_too(database_url: str) -> None:
-    migrate(database_url, [m for m in migrations() if m.number < 6])
+    migrate(database_url, [m for m in migrations() if m.number != 6])
     with connect(database_url, autocommit=True) as owner:
         writer = Writer(connect(database_url, role="ecg_sink"))
         noise = np.random.default_rng(1).integers(-1000, 1000, 2500)

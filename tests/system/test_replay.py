@@ -204,6 +204,7 @@ def test_what_cannot_be_replayed_is_said(stored: Stream, run: Command, auditor: 
     words = ("replay", "--from", iso(WHOLE.since_ns), "--to", iso(WHOLE.until_ns))
     assert "which devices" in run.refused(*words)
     assert "run its image" in run.refused(*words, "--device", "x", "--detectors", "0.1")
+    assert "no such folder" in run.refused(*words, "--device", "x", "--json", "/nowhere/replay.json")
     assert "behind --from" in run.refused("replay", "--from", iso(1), "--to", iso(0), "--device", "x")
     with pytest.raises(ReplayError, match="nothing that you may see"):
         again(stored, auditor, Stretch(START_NS - 10**12, START_NS - 10**11))
