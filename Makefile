@@ -66,7 +66,7 @@ bench: venv ## how fast the parts and the whole pipeline are
 
 soak: venv ## a wall of 64 sectors in a browser for 15 minutes: does its memory stay flat?
 	$(PY) -m tests.system.services install
-	$(PY) -m ecgstream bench soak $(ARGS)
+	$(PY) -m ecgstream bench soak --json docs/measured/soak.json --document docs/performance.md $(ARGS)
 
 # One resolution for all; the images' parts of it are taken out with the same versions (deploy/images/README.md).
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links

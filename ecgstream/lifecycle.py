@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 
 import structlog
 from structlog.typing import EventDict, Processor
@@ -47,6 +48,21 @@ def set_up_logging(settings: Settings, service: str, *, at_least: int = logging.
         )
     )
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[others])
+    _log_crashes()
+
+
+def _log_crashes() -> None:
+    """Make a log line of what nobody has caught, in any thread: a traceback alone cannot be read as JSON."""
+    log = structlog.get_logger()
+
+    def crash(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt) or error is None:
+            sys.__excepthook__(kind, error or kind(), trace)
+            return
+        log.critical("crashed", thread=threading.current_thread().name, exc_info=(kind, error, trace))
+
+    sys.excepthook = crash
+    threading.excepthook = lambda told: crash(told.exc_type, told.exc_value, told.exc_traceback)
 
 
 @contextmanager

@@ -78,9 +78,12 @@ class Member:
         return set(self._consumer.assignment() or ())
 
     def poll(self, timeout_s: float) -> tuple[set[TopicPartition], dict[TopicPartition, list[Any]]]:
-        """Return the partitions of which all that is not committed must be forgotten, then new records."""
+        """Return the partitions of which all that is not committed must be forgotten, then new records.
+
+        Of a broker that is away there are none; what cannot get better by itself is raised.
+        """
         self._clear_used_up()
-        found = self._consumer.poll(timeout_ms=max(1, int(timeout_s * 1000)))
+        found = self._polled(timeout_s)
         for source, records in found.items():
             self._safe.setdefault(source, records[0].offset)
             self._read[source] = records[-1].offset + 1
@@ -88,6 +91,19 @@ class Member:
         self.rewind(revoked)
         # Whether records of these were read before or after the rebalance is not sure; they come again.
         return revoked, {source: records for source, records in found.items() if source not in revoked}
+
+    def _polled(self, timeout_s: float) -> dict[TopicPartition, list[Any]]:
+        began_s = time.monotonic()
+        try:
+            return dict(self._consumer.poll(timeout_ms=max(1, int(timeout_s * 1000))))
+        except KafkaError as error:
+            # While it looks for its group's coordinator, kafka-python fails here with what each attempt to
+            # connect fails with; at all other times it tries again by itself.
+            if not error.retriable:
+                raise
+            log.warning("not_polled", error=type(error).__name__)
+        time.sleep(max(0.0, began_s + timeout_s - time.monotonic()))
+        return {}
 
     def _clear_used_up(self) -> None:
         """Let kafka-python take up again what it put aside of a partition that was held.

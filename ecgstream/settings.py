@@ -306,6 +306,13 @@ class Settings(BaseSettings):
             raise ValueError(f"{SHORTEST_KEY} characters or more are wanted: `openssl rand -base64 32`")
         return value
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_nothing(cls, value: object, info: ValidationInfo) -> object:
+        """Take an empty variable of what may be unset as unset: as a path it would be the working folder."""
+        name = info.field_name
+        return None if value == "" and name and cls.model_fields[name].default is None else value
+
     @field_validator("kafka_security")
     @classmethod
     def _is_of_a_named_broker(cls, value: str, info: ValidationInfo) -> str:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from schemas.errors import BadRecordError
 from schemas.registry import HEADER_BYTES, Schema, newest
 
-_INTEGERS = ("long", "int")
+_BITS = {"long": 64, "int": 32}
 ALIGNMENT = 8
 
 
@@ -67,7 +67,7 @@ def encode(name: str, values: Mapping[str, Any]) -> bytes:
         elif field.dtype is not None:
             body = np.ascontiguousarray(values[field.name], field.dtype).tobytes()
             data = _zigzag(len(body)) + body
-        elif field.avro in _INTEGERS:
+        elif field.avro in _BITS:
             data = _zigzag(values[field.name])
         else:
             text = values[field.name]
@@ -136,12 +136,13 @@ def read(schema: Schema, records: Sequence[bytes | memoryview]) -> Read:
 class _Plan(NamedTuple):
     """How to read a schema: what of it is looked at for each record, once.
 
-    ``first``: for each column, which of the columns is the first one of the same rows.
+    ``bits``: of an integer, else 0. ``first``: for each column, which of the columns is the first one of the
+    same rows.
     """
 
     name: str
     fields: tuple[Field, ...]
-    is_integer: tuple[bool, ...]
+    bits: tuple[int, ...]
     columns: tuple[int, ...]
     itemsize: NDArray[np.int64]
     first: NDArray[np.int64]
@@ -155,7 +156,7 @@ def _plan(schema: Schema) -> _Plan:
     return _Plan(
         schema.name,
         fields,
-        tuple(f.avro in _INTEGERS for f in fields),
+        tuple(_BITS.get(f.avro, 0) for f in fields),
         tuple(at for at, _, _ in columns),
         np.array([itemsize for _, itemsize, _ in columns], np.int64),
         np.array([kinds.index(rows) for rows in kinds], np.int64),
@@ -168,7 +169,7 @@ def _cut(plan: _Plan, data: bytes | memoryview) -> list[Any]:
     end = len(view)
     position = HEADER_BYTES
     found: list[Any] = []
-    for is_integer in plan.is_integer:
+    for bits in plan.bits:
         coded = shift = 0
         while True:
             if position >= end or shift > 63:
@@ -180,7 +181,9 @@ def _cut(plan: _Plan, data: bytes | memoryview) -> list[Any]:
                 break
             shift += 7
         number = (coded >> 1) ^ -(coded & 1)
-        if is_integer:
+        if bits:
+            if coded >> bits:
+                raise BadRecordError(f"{plan.name}: {plan.fields[len(found)].name} has more than {bits} bits")
             found.append(number)
             continue
         behind = position + number

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ecgstream.bench import detectors, narrow, receive
+from ecgstream.bench import detectors, narrow, receive, soak
 from ecgstream.bench.pipeline import bars, told_back
 from ecgstream.documents import table
 
@@ -93,6 +93,24 @@ def of_receive(found: Mapping[str, Any]) -> str:
     """Return the results of ``ecgstream bench receive``."""
     head = ["µs of a core", "the gateway", "one that only acknowledges", "where it goes"]
     return "\n".join([_of_run(found["run"]), _of_bars(receive.bars(found)), table(head, receive.rows(found))])
+
+
+def of_soak(found: Mapping[str, Any]) -> str:
+    """Return the results of ``ecgstream bench soak``."""
+
+    def grown(name: str) -> str:
+        return f"{found[f'{name}_kb_a_minute']} ± {found[f'{name}_kb_a_minute_within']} kB"
+
+    memories = (("heap", "page's memory"), ("browser", "browser"), ("server", "monitor"))
+    rows = [[whose, f"{found[f'{name}_mb']} MB", grown(name)] for name, whose in memories]
+    return "\n".join(
+        [
+            _of_run(found["run"]),
+            _of_bars(soak.bars(found)),
+            table(["", "at the end", "grown a minute"], rows),
+            f"{found['sectors']} sectors for {found['minutes']:g} minutes.\n",
+        ]
+    )
 
 
 def of_restore(found: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ All sectors sweep at 250 Hz, from Kafka, in a real browser. A straight line is l
 """
 
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -74,7 +75,7 @@ def line(x: Any, y: Any) -> tuple[float, float]:
     return float(found.slope), 1.96 * float(found.stderr)
 
 
-def bars(found: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
+def bars(found: Mapping[str, Any]) -> list[tuple[str, str, str, bool]]:
     """Return what is wanted beside what was found."""
     slope, frames = found["heap_kb_a_minute"], found["frames_a_second"]
     told = f"{slope} ± {found['heap_kb_a_minute_within']}"

@@ -246,7 +246,13 @@ def monitor(
 
 
 @app.command
-def soak(*, minutes: float = 15, json: JsonFile = None, settings: SettingsFlags = None) -> None:
+def soak(
+    *,
+    minutes: float = 15,
+    json: JsonFile = None,
+    document: Document = None,
+    settings: SettingsFlags = None,
+) -> None:
     """Watch a wall of 64 sectors in a browser for a while: does its memory stay flat?
 
     The broker that is named must be empty; where none is, one is started.
@@ -254,15 +260,19 @@ def soak(*, minutes: float = 15, json: JsonFile = None, settings: SettingsFlags 
     Args:
         minutes: for how long; the first minute does not count.
         json: also write the figures to this file.
+        document: also write them into this document, between `<!-- soak -->` and its end.
         settings: see `ecgstream settings`.
     """
     from ecgstream.bench import soak as bench
+    from ecgstream.bench.document import of_soak
     from ecgstream.bench.run import found_by, machine, show, show_bars, write
 
-    found = found_by(lambda: bench.run(settings or Settings(), minutes))
-    show(found)
+    found = {"run": machine(), **found_by(lambda: bench.run(settings or Settings(), minutes))}
+    show({name: value for name, value in found.items() if name != "run"})
     show_bars(bench.bars(found))
-    write(json, {"run": machine(), **found})
+    write(json, found)
+    if document is not None:
+        put(document, "soak", of_soak(found))
 
 
 @app.command

@@ -23,6 +23,9 @@ try:
 except ZeroDivisionError:
     log.exception("broken")
     logging.getLogger("devices").exception("broken there")
+thread = threading.Thread(target=lambda: {}["in a thread"], name="sender")
+thread.start(); thread.join()
+{}["at the end"]
 """
 
 
@@ -33,10 +36,10 @@ def said(**more: str) -> str:
         env=clean | more,
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
         timeout=60,
     )
-    assert ran.stdout == ""
+    assert (ran.returncode, ran.stdout) == (1, "")
     return ran.stderr
 
 
@@ -49,10 +52,15 @@ def test_every_line_is_an_object_whoever_says_it() -> None:
         ("no connection to kafka-1", "warning"),
         ("broken", "error"),
         ("broken there", "error"),
+        ("crashed", "critical"),
+        ("crashed", "critical"),
     ]
     assert (lines[0]["topic"], lines[0]["offset"], lines[1]["device"]) == ("ecg.beats", 7, "d-1")
     assert lines[2]["logger"] == "kafka.client"
-    assert all("ZeroDivisionError" in line["exception"] for line in lines[3:])
+    assert all("ZeroDivisionError" in line["exception"] for line in lines[3:5])
+    assert [line["thread"] for line in lines[5:]] == ["sender", "MainThread"]
+    assert "KeyError: 'in a thread'" in lines[5]["exception"]
+    assert "KeyError: 'at the end'" in lines[6]["exception"]
     assert all(line["timestamp"].endswith("Z") for line in lines)
 
 
@@ -61,4 +69,5 @@ def test_a_person_reads_lines() -> None:
     assert "[warning  ] bad_record" in text
     assert "no connection to kafka-1" in text
     assert "chatter" not in text
+    assert text.count("] crashed") == 2
     assert "\x1b" not in text

@@ -30,6 +30,13 @@ def test_a_flag_beats_the_environment_beats_the_file(monkeypatch: pytest.MonkeyP
     assert origin(flagged, "lost_link_s") == "ecgstream.toml"
 
 
+def test_an_empty_variable_names_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RECORDINGS", "KEYS", "KAFKA"):
+        monkeypatch.setenv(f"ECGSTREAM_{name}", "")
+    found = Settings()
+    assert (found.recordings, found.keys, found.kafka) == (None, None, "")
+
+
 def test_another_file_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("other.toml").write_text("partitions = 6\n")
     monkeypatch.setenv("ECGSTREAM_SETTINGS", "other.toml")

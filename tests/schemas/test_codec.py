@@ -232,6 +232,22 @@ def test_a_stated_length_of_a_gigabyte_costs_neither_time_nor_memory() -> None:
     assert time.perf_counter() - began < 1.0
 
 
+@pytest.mark.parametrize(("shard", "created", "says"), [(2**31, 1, "shard"), (0, 2**63, "created_ns")])
+def test_a_number_of_more_bits_than_its_kind_has_is_refused(shard: int, created: int, says: str) -> None:
+    text = bytes(1)  # empty: the gateway before, devices and columns behind
+    numbers = b"".join(_varint(2 * n) for n in (shard, created))
+    with pytest.raises(BadRecordError, match=f"{says} has more than"):
+        codec.decode(newest("Bundle").header + text + numbers + text * 40)
+
+
+def _varint(coded: int) -> bytes:
+    out = bytearray()
+    while coded > 0x7F:
+        out.append(coded & 0x7F | 0x80)
+        coded >>= 7
+    return bytes([*out, coded])
+
+
 def good_channel(**change: object) -> records.Channel:
     return dataclasses.replace(records.Channel(131330, 0, 0, 250.0, 200.0, np.zeros(250, np.int16)), **change)  # type: ignore[arg-type]
 

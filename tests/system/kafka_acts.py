@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -115,7 +116,10 @@ class Somebody:
         consumer = KafkaConsumer(**self.connection, group_id=group, enable_auto_commit=False)
         try:
             consumer.subscribe(readable or TOPICS)
-            consumer.poll(timeout_ms=500)
+            until_s = time.monotonic() + PATIENCE_S
+            while not consumer.assignment():  # neither taken in nor refused so far
+                assert time.monotonic() < until_s, f"no answer from group {group}"
+                consumer.poll(timeout_ms=100)
         finally:
             consumer.close(autocommit=False)
 

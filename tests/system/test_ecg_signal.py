@@ -42,7 +42,8 @@ MOD = 20_000
 CUT = (65.3, 100.1)
 """From when to when somebody wore the second device, s."""
 II, V1 = mdc.LEADS["II"], mdc.LEADS["V1"]
-OF_A, OF_B = (f"/ecg/{quote(PATIENTS[site], safe='')}" for site in ("A", "B"))
+A, B = (quote(PATIENTS[site], safe="") for site in ("A", "B"))
+OF_A, OF_B = f"/ecg/{A}", f"/ecg/{B}"
 
 
 def packet(device: str, second: int, gain: float = 200.0) -> Packet:
@@ -130,10 +131,10 @@ def client(made: tuple[House, httpx.Client], house: House) -> httpx.Client:
 
 
 def asked(
-    client: httpx.Client, since_s: float, until_s: float, of: str = OF_B, device: str = DEVICES["B"]
+    client: httpx.Client, since_s: float, until_s: float, of: str = B, device: str = DEVICES["B"]
 ) -> httpx.Response:
     since, until = (round(BEGIN_MS + 1000 * s) for s in (since_s, until_s))
-    return client.get(f"{of}/signal", params={"device": device, "since": since, "until": until})
+    return client.get(f"/signal/{of}", params={"device": device, "since": since, "until": until})
 
 
 def waves(answer: httpx.Response) -> list[frames.Wave]:
@@ -192,11 +193,11 @@ def test_beats_come_with_it(client: httpx.Client) -> None:
 
 
 def test_of_a_device_that_others_wore_too_only_this_patients_samples(client: httpx.Client) -> None:
-    found = waves(asked(client, 60, 120, "/ecg/p-cut", "d-cut"))
+    found = waves(asked(client, 60, 120, "p-cut", "d-cut"))
     counted = indices(found)
     assert min(counted) == round(CUT[0] * RATE)
     assert max(counted) == round(CUT[1] * RATE) - 1
-    assert waves(asked(client, 110, 120, "/ecg/p-cut", "d-cut")) == []
+    assert waves(asked(client, 110, 120, "p-cut", "d-cut")) == []
 
 
 @pytest.mark.parametrize(
@@ -218,7 +219,7 @@ def test_of_a_device_that_others_wore_too_only_this_patients_samples(client: htt
 def test_times_that_are_none_or_too_far_apart_are_refused(
     client: httpx.Client, times: dict[str, str]
 ) -> None:
-    assert client.get(f"{OF_B}/signal", params={"device": DEVICES["B"], **times}).status_code == 422
+    assert client.get(f"/signal/{B}", params={"device": DEVICES["B"], **times}).status_code == 422
 
 
 def test_where_nothing_is_stored_nothing_comes(client: httpx.Client) -> None:
@@ -226,24 +227,24 @@ def test_where_nothing_is_stored_nothing_comes(client: httpx.Client) -> None:
     assert client.get(f"{OF_B}?at=99999999999999999999").status_code == 200
     assert client.get(f"{OF_B}?at=%00&device=").status_code == 200
     assert client.get("/ecg/p-empty").status_code == 200
+    # A pseudonym may be any: these are other patients, of whom there is none.
+    assert [client.get(f"{OF_B}/{end}").status_code for end in ("signal", "strip")] == [404, 404]
 
 
 def test_who_may_not_see_the_patient_is_told_that_there_is_none(house: House, client: httpx.Client) -> None:
     log_in(client, house.account("clinic_a"))
     at = BEGIN_MS + 1000
-    for path in (
-        "",
-        f"/signal?device={DEVICES['B']}&since={at}&until={at + 9}",
-        f"/strip?device=d-b&at={at}",
-    ):
-        assert client.get(f"{OF_B}{path}").status_code == 404
-    for path in ("", f"/signal?device=d-b&since={at}&until={at + 9}", f"/strip?device=d-b&at={at}"):
-        assert client.get(f"{OF_A}{path}").status_code == (404 if path else 200)  # a device of somebody else
+    stretch = f"?device={DEVICES['B']}&since={at}&until={at + 9}"
+    assert [client.get(path).status_code for path in (OF_B, f"/signal/{B}{stretch}")] == [404, 404]
+    assert client.get(f"/strip/{B}?device={DEVICES['B']}&at={at}").status_code == 404
+    # One's own patient, and a device of somebody else.
+    assert [client.get(path).status_code for path in (OF_A, f"/signal/{A}{stretch}")] == [200, 404]
+    assert client.get(f"/strip/{A}?device={DEVICES['B']}&at={at}").status_code == 404
     log_in(client, house.account("operator_a"))
     assert client.get(OF_A).status_code in (403, 404)
     client.cookies.clear()
     assert client.get(OF_B).status_code == 303
-    assert client.get(f"{OF_B}/signal", headers={"X-By-Itself": "1"}).status_code == 401
+    assert client.get(f"/signal/{B}", headers={"X-By-Itself": "1"}).status_code == 401
 
 
 def test_a_share_opens_its_time_only(house: House, client: httpx.Client) -> None:
@@ -278,13 +279,13 @@ def test_an_alarm_and_the_patient_lead_to_the_ecg(house: House, client: httpx.Cl
 def test_a_strip_is_a_pdf_of_a4_with_who_printed_it(house: House, client: httpx.Client) -> None:
     for layout in ("12", "all"):
         asked_for = {"device": DEVICES["B"], "at": BEGIN_MS + 20_000, "layout": layout}
-        answer = client.get(f"{OF_B}/strip", params=asked_for)
+        answer = client.get(f"/strip/{B}", params=asked_for)
         assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf")
         (box,) = re.findall(rb"/MediaBox \[ ?0 0 ([\d.]+) ([\d.]+) ?\]", answer.content)
         np.testing.assert_allclose([float(side) / 72 * 25.4 for side in box], [297, 210], atol=0.02)
-    refused = client.get(f"{OF_B}/strip", params={"device": DEVICES["B"], "at": "x"})
+    refused = client.get(f"/strip/{B}", params={"device": DEVICES["B"], "at": "x"})
     assert refused.status_code == 422
-    nothing = client.get(f"{OF_B}/strip", params={"device": DEVICES["B"], "at": BEGIN_MS - 10**8})
+    nothing = client.get(f"/strip/{B}", params={"device": DEVICES["B"], "at": BEGIN_MS - 10**8})
     assert nothing.status_code == 404
 
 
@@ -297,7 +298,7 @@ def test_what_is_not_stored_yet_of_a_device_that_sends_is_not_printed(
         seen = "UPDATE ecg.device SET last_seen_ns = %s WHERE device = 'd-b'"
         sink.execute(seen, (time.time_ns(),))
         sink.commit()
-        assert client.get(f"{OF_B}/strip", params=newest).status_code == 409
+        assert client.get(f"/strip/{B}", params=newest).status_code == 409
         newest["at"] -= 5000
-        assert client.get(f"{OF_B}/strip", params=newest).status_code == 200
+        assert client.get(f"/strip/{B}", params=newest).status_code == 200
         sink.execute(seen, before)

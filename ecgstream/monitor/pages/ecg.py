@@ -53,12 +53,12 @@ class Ecg:
 
     @property
     def routes(self) -> list[BaseRoute]:
-        """Where it is; the longer addresses first, since a pseudonym may be any."""
+        """Where it is, and what it fetches; a pseudonym is last in each, since it may be any."""
         guard = self._shell.guard
         return [
-            guard.page("/ecg/{patient:path}/signal", self._signal, shows="patient"),
-            guard.page("/ecg/{patient:path}/strip", self._strip, shows="patient"),
             guard.page("/ecg/{patient:path}", self._page, shows="patient"),
+            guard.page("/signal/{patient:path}", self._signal),
+            guard.page("/strip/{patient:path}", self._strip),
         ]
 
     def _page(self, asked: Asked) -> Response:

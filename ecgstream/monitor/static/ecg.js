@@ -22,7 +22,7 @@ const DIAGNOSTIC = [0.0501, 150];
 export const tape = new Tape();
 export const paper = new Paper(at("paper"));
 const head = new Head();
-const past = new Past(`${told.address}/signal?device=${encodeURIComponent(device)}`, tape, () => {
+const past = new Past(`${told.signal}?device=${encodeURIComponent(device)}`, tape, () => {
   if (wanted !== null) place = tape.placeOf(wanted) - paper.spanMs / 3;
   isDirty = true;
 });
@@ -286,7 +286,7 @@ function print(isSending) {
   link.setAttribute("aria-disabled", String(!isReady));
   put(link, say(isReady || mode === "live" ? "print" : "print_soon"));
   const asked = new URLSearchParams({device, at: Math.round(tape.timeAt(place)), layout: at("layout").value});
-  if (isReady) link.href = `${told.address}/strip?${asked}`;
+  if (isReady) link.href = `${told.strip}?${asked}`;
   else link.removeAttribute("href");
 }
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ecgstream.bench import soak
+from ecgstream.bench.document import of_soak
 from ecgstream.bench.measure import CannotMeasureError
 from ecgstream.settings import Settings
 
@@ -22,6 +23,15 @@ def test_the_slope_and_how_sure_it_is() -> None:
 def test_what_grows_misses_the_bar() -> None:
     found = {"heap_kb_a_minute": 12.0, "heap_kb_a_minute_within": 1.0, "frames_a_second": 40.0}
     assert [met for *_, met in soak.bars(found)] == [False, True]
+
+
+def test_the_document_tells_of_each_memory() -> None:
+    found = {"run": {"machine": "x86_64"}, "minutes": 15.0, "sectors": 64, "frames_a_second": 29.0}
+    for name, slope in (("heap", 0.3), ("browser", -30.0), ("server", 17.0)):
+        found |= {f"{name}_mb": 110.3, f"{name}_kb_a_minute": slope, f"{name}_kb_a_minute_within": 0.5}
+    told = of_soak(found)
+    assert "| frames | ≥ 30/s | 29.0/s | **missed** |" in told
+    assert "| monitor | 110.3 MB | 17.0 ± 0.5 kB |" in told
 
 
 def test_a_moment_has_no_slope() -> None:
