@@ -57,8 +57,8 @@ class Ecg:
         guard = self._shell.guard
         return [
             guard.page("/ecg/{patient:path}", self._page, shows="patient"),
-            guard.page("/signal/{patient:path}", self._signal),
-            guard.page("/strip/{patient:path}", self._strip),
+            guard.page("/signal/{patient:path}", self._signal, shows="patient"),
+            guard.page("/strip/{patient:path}", self._strip, shows="patient"),
         ]
 
     def _page(self, asked: Asked) -> Response:
