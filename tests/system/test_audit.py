@@ -4,86 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any, LiteralString
 
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.types.json import Jsonb
 
-from ecgstream import clients, desk
-from ecgstream.audit import keys, read, told
-from ecgstream.audit.check import Fault
-from ecgstream.audit.keys import SigningKey, fingerprint
-from ecgstream.audit.sealer import ROLE, Chain, Follower
-from ecgstream.audit.verify import verify
+from ecgstream.audit import keys
+from ecgstream.audit.keys import fingerprint
 from ecgstream.commands.audit import app
-from ecgstream.settings import Settings
 from ecgstream.store.connection import connect
-from ecgstream.store.migrate import migrate
-from ecgstream.topics import create_topics
-from schemas import topics
-from schemas.codec import encode
 from schemas.records import AuditHead
 from tests.system.access_world import insert
+from tests.system.audit_site import WORDS, Site
 from tests.system.command import Command
-
-WORDS = "王伟's neighbour مريض 🏥"
-
-
-class Site:
-    """A migrated database with an audit log of a few entries, and its key."""
-
-    def __init__(self, url: str, folder: Path) -> None:
-        migrate(url)
-        self.url = url
-        self.file = folder / "audit.key"
-        keys.create(self.file)
-        self.owner = connect(url, autocommit=True)
-        self.sealer = connect(url, autocommit=True, role=ROLE)
-        self.chain = Chain(self.sealer)
-
-    @property
-    def keys(self) -> list[SigningKey]:
-        return keys.load(self.file)
-
-    def close(self) -> None:
-        self.owner.close()
-        self.sealer.close()
-
-    def say(self, n: int) -> None:
-        with connect(self.url, role="ecg_registry") as registry:
-            for i in range(n):
-                said = (f"li_{i}", f"P-{i}", Jsonb({"note": WORDS, "i": i}))
-                registry.execute("SELECT ecg.note(%s, 'read', 'patient', %s, %s)", said)
-
-    def grow(self) -> list[AuditHead]:
-        """Let the log grow, signed a few times; return the heads as Kafka would have them."""
-        heads = []
-        for _ in range(3):
-            self.say(4)
-            self.chain.seal()
-            heads.append(self.chain.sign(self.keys))
-        return heads
-
-    def faults(self, copied: list[AuditHead] | None = None) -> list[Fault]:
-        with connect(self.url, role=ROLE) as sealer:
-            kept = read.heads(sealer)
-            return verify(read.entries(sealer), kept, copied or []).faults
-
-    @contextmanager
-    def by_force(self) -> Iterator[psycopg.Connection]:
-        """Give what a superuser has who takes the triggers away."""
-        with connect(self.url) as owner:
-            owner.execute("SET session_replication_role = replica")
-            yield owner
-
-    def contents(self, *actions: str) -> list[dict[str, Any]]:
-        self.chain.seal()
-        with connect(self.url, role=ROLE) as sealer:
-            return [e.said for e in read.entries(sealer) if e.action in actions]
 
 
 @pytest.fixture
@@ -274,65 +210,6 @@ def test_a_key_is_renewed_in_the_chain(site: Site) -> None:
     keys.create(site.file)
     site.grow()
     assert [f.kind for f in site.faults()] == ["signed by another key from here on"]
-
-
-@pytest.fixture
-def world(
-    kafka: str, plain_postgres_url: str, new_database: Any, tmp_path: Path
-) -> Iterator[tuple[Site, Settings]]:
-    with closing(Site(new_database(plain_postgres_url), tmp_path)) as made:
-        settings = Settings(kafka=kafka, database=made.url, audit_key=made.file)
-        create_topics(settings)
-        yield made, settings
-
-
-def follow(site: Site, settings: Settings) -> int:
-    """Read all that Kafka has; return how many entries that made."""
-    with connect(site.url, autocommit=True, role=ROLE) as sealer, closing(clients.reader(settings)) as reader:
-        follower = Follower(sealer, reader, settings.partitions)
-        made, idle = 0, 0
-        while idle < 3:
-            n = follower.step(0.5)
-            made, idle = made + n, 0 if n else idle + 1
-        return made
-
-
-def test_what_services_tell_by_kafka_comes_in_once(world: tuple[Site, Settings]) -> None:
-    site, settings = world
-    mark = f"li_{time.time_ns()}"
-    told.tell(settings, [told.started(settings, "worker")])
-    desk.note(settings, mark, "alert", "a-1", "R.A", command="alert show")
-    assert follow(site, settings) >= 2
-    assert follow(site, settings) == 0
-    (entry,) = [e for e in site.contents("read") if e["who"] == mark]
-    assert (entry["kind"], entry["object"], entry["facility"]) == ("alert", "a-1", "R.A")
-    start = site.contents("start")[-1]
-    assert start["detail"]["settings"]["database"] == "(set)"
-    assert site.url not in str(start)
-
-
-def test_two_followers_take_no_record_twice(world: tuple[Site, Settings]) -> None:
-    site, settings = world
-    entries = '[{"who": "li", "action": "read", "kind": "list", "object": "", "path": null, "detail": {}}]'
-    said = ("ecg.audit", 10_000, 5, 9, entries)
-    note = "SELECT ecg.note_log(%s, %s, %s, %s, %s)"
-    assert site.sealer.execute(note, said).fetchone() == (True,)
-    assert site.sealer.execute(note, said).fetchone() == (False,)
-    assert site.sealer.execute(note, ("ecg.audit", 10_000, 7, 12, entries)).fetchone() == (False,)
-    assert site.sealer.execute(note, ("ecg.audit", 10_000, 9, 12, entries)).fetchone() == (True,)
-    assert len([e for e in site.contents("read") if e["kind"] == "list"]) == 2
-    assert settings.audit_key is not None
-
-
-def test_heads_are_read_back_from_kafka(world: tuple[Site, Settings]) -> None:
-    site, settings = world
-    heads = site.grow()
-    with closing(clients.producer(settings)) as producer:
-        for head in heads:
-            producer.send(topics.AUDIT_HEADS.name, encode(head), key=head.chain).get(10)
-    copied = [head for head in read.copied_heads(settings) if head.chain == heads[0].chain]
-    assert copied == heads
-    assert site.faults(copied) == []
 
 
 def test_the_commands(
