@@ -218,6 +218,7 @@ class Publisher:
             while not self._stop.is_set():
                 self._try()
                 self._take_in()
+                self._plan_ahead()
                 for _ in range(_STEPS_AWAY):
                     if not self._keep_within() or self._stop.wait(_PAUSE_S):
                         break
@@ -240,6 +241,7 @@ class Publisher:
         try:
             self._connected.set()
             self._why_away = ""
+            self._shipper.hurry()
             self._tell(line, anyway=True)
             self._ship(line)
             in_order = self._shipper.waits_since_s == float("inf")
@@ -248,6 +250,11 @@ class Publisher:
         finally:
             line.close(in_order=in_order)
             self._shipper.lost(line.outcomes())
+
+    def _plan_ahead(self) -> None:
+        """Plan while Kafka is away: what is planned, a start need not find out of all that waits."""
+        if not self._spool.trouble:
+            self._shipper.plan(time.time_ns())
 
     def _ship(self, line: Line) -> None:
         """Send until we are stopped."""

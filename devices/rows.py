@@ -14,6 +14,7 @@ from devices.parts import from_text, to_text
 
 SELECT = "SELECT number, shard, live, spooled_ns, size, CAST(parts AS BLOB), level, ran_s, crc FROM record"
 """What ``record_of`` is given; as bytes, since SQLite's module fails where damaged text is no UTF-8."""
+BODY = "SELECT value, body.crc, shard, size FROM body JOIN record USING (number)"
 PUT = "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 

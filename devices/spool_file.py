@@ -14,13 +14,13 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from devices import ledger, tally
+from devices import ledger, stretches, tally
 from devices.errors import SpoolDamagedError, SpoolError
 
 PATIENCE_S = 5.0
 """How long a process that is being ended may still have the file."""
 _APPLICATION = int.from_bytes(b"ecgs", "big")
-_VERSION = 3
+_VERSION = 4
 _CHECKED_PAGES = 16 * 1024  # 64 MB, a fraction of a second; of larger ones, damage is found where it is read
 _SPARE_PAGES = 16 * 1024  # 64 MB: a busy gateway's file goes up and down by less
 _VACUUM_PAGES = 1024
@@ -72,7 +72,12 @@ CREATE INDEX record_by_level ON record (level, number);
 {ledger.PAST}
 {tally.TABLES}
 """
-_STEPS = (_FIRST, _SECOND, _THIRD)
+_FOURTH = f"""
+DROP INDEX record_by_shard;
+CREATE INDEX record_by_shard ON record (shard, number, size); -- what is counted (devices/counts.py)
+{stretches.TABLES}
+"""
+_STEPS = (_FIRST, _SECOND, _THIRD, _FOURTH)
 """What each version has brought: a new file is made as an old one is brought up."""
 
 

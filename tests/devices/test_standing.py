@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from devices.spool import Held, Spool
+from devices.spool import Spool
 from devices.standing import Disk, Standing
 from devices.tally import Lost
 from schemas.records import GatewayStatus
