@@ -173,6 +173,11 @@ class Shipper:
         """When the oldest of what is on its way was sent, s of the steady clock; infinity: nothing is."""
         return min((sent_s for _, sent_s in self._flying.values()), default=math.inf)
 
+    def is_live(self, number: int) -> bool:
+        """Return whether all that is to go live of a shard has been sent."""
+        shard = self._shards.get(number)
+        return shard is None or shard.lanes.next_live() is None
+
     def backlog(self) -> int:
         """Return how many records are to go by the backlog's lane."""
         below = {number: shard.lanes.backlog_below for number, shard in self._shards.items()}

@@ -106,6 +106,24 @@ def test_what_is_not_handed_over_yet_joins_the_next_gap() -> None:
     assert plan.begun == [Gap("a", 0, 199, 7, 199 * RATE, 2)]
 
 
+def test_what_was_planned_ahead_goes_live_from_its_newest_part() -> None:
+    lanes = waiting(*(second("a", n) for n in range(100)))
+    [first] = lanes.plan(1).begun
+    for n in range(100, 130):
+        lanes.add(n, [second("a", n)])
+    assert not lanes.is_late
+    lanes.hurry()
+    plan = lanes.plan(2)
+    assert (plan.dropped, plan.begun) == ([first], [Gap("a", 0, 129, 7, 129 * RATE, 2)])
+    assert lanes.next_live() == 129
+
+
+def test_what_waits_for_less_than_a_minute_is_not_hurried() -> None:
+    lanes = waiting(*(second("a", n) for n in range(60)))
+    lanes.hurry()
+    assert (lanes.is_late, lanes.next_live()) == (False, 0)
+
+
 def test_what_was_handed_over_is_never_moved() -> None:
     lanes = waiting(*(second("a", n) for n in range(100)))
     lanes.plan(1)
@@ -176,6 +194,9 @@ class World:
     def plan(self) -> None:
         plan = self.lanes.plan(0)
         self.gaps = [g for g in self.gaps if g not in plan.dropped] + plan.begun
+
+    def hurry(self) -> None:
+        self.lanes.hurry()
 
     def hand_over(self) -> None:
         self.plan()
@@ -292,7 +313,8 @@ def lives(draw: st.DrawFn) -> list[tuple[str, object]]:
     give = st.tuples(st.just("give"), st.lists(one, min_size=1, max_size=3, unique_by=lambda d: d[0]))
     other = st.one_of(
         st.tuples(
-            st.sampled_from(["hand_over", "hand_over", "acknowledge", "go_back", "plan", "commit"]), st.none()
+            st.sampled_from(["hand_over", "hand_over", "acknowledge", "go_back", "plan", "hurry", "commit"]),
+            st.none(),
         ),
         st.tuples(st.sampled_from(["fail", "crash"]), st.integers(0, 4)),
     )
