@@ -27,8 +27,8 @@ class Counts:
     def __init__(self, connection: sqlite3.Connection) -> None:
         query = "SELECT shard, count(*), total(size), max(number) FROM record GROUP BY shard"
         found = connection.execute(query).fetchall()
-        self.shards = [row[0] for row in found]
-        """Those of which the file had records."""
+        self.shards = {row[0] for row in found}
+        """Those that have records, or had some."""
         self.records: int = sum(row[1] for row in found)
         self.bytes = int(sum(row[2] for row in found))
         self.newest: int = max((row[3] for row in found), default=0)
@@ -38,18 +38,23 @@ class Counts:
         """Return how much waits; ``oldest_ns``: since when."""
         return Held(self.records, self.bytes, oldest_ns)
 
-    def put(self, size: int) -> None:
+    def put(self, number: int, shard: int, size: int) -> None:
         """Count a record that has come, behind all others."""
+        self.shards.add(shard)
         self.records += 1
         self.bytes += size
+        self._move(number, shard, 1)
 
     def gone(self, number: int, shard: int, size: int) -> None:
         """Count a record that waits no more."""
         self.records -= 1
         self.bytes -= size
+        self._move(number, shard, -1)
+
+    def _move(self, number: int, shard: int, by: int) -> None:
         limit, below = self._below.get(shard, (0, 0))
         if number < limit:
-            self._below[shard] = limit, below - 1
+            self._below[shard] = limit, below + by
 
     def below(self, shard: int, limit: int, between: Callable[[int, int], int]) -> int:
         """Return how many records of a shard have a number below ``limit``.

@@ -1,12 +1,12 @@
-"""Devices whose connections a broker says have ended: told to workers, unless they are heard again in a moment.
+"""Devices whose connections have ended, as a broker says: told to workers, unless they are heard again soon.
 
-A worker takes a link for lost once nothing was heard for ten seconds. Where whoever holds the connection knows
-that it has ended (a last will of MQTT, or a clean goodbye), that need not be waited for. But a device that has
-changed its access point, or whose line was only hung up on, is back in a moment; to call somebody for each of
-these would teach people not to come. So it is told of who was not heard again within ``HOLD_S``.
+A worker takes a link for lost once nothing was heard for ten seconds. Where whoever holds the connection
+knows that it has ended (a last will of MQTT, or a clean goodbye), that need not be waited for. But a device
+that has changed its access point is back in a moment; to call somebody each time would teach people not to
+come. So it is told of who was not heard again within ``HOLD_S``.
 
-What is told here is of now, and kept in no spool: while Kafka is away, and where devices' signal waits its turn,
-silence tells a lost link as it always does.
+What is told here is of now, and kept in no spool: while Kafka is away, and where devices' signal waits its
+turn, silence tells a lost link as it always does.
 """
 
 import threading

@@ -246,6 +246,7 @@ class Publisher:
         try:
             self._connected.set()
             self._why_away = ""
+            self._take_in()
             self._shipper.hurry()
             self._tell(line, anyway=True)
             self._ship(line)

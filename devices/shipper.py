@@ -1,9 +1,9 @@
 """What goes from the spool to Kafka next. It does what the lanes say, and waits for nothing.
 
 The live lane of a shard is at most ``WINDOW`` records ahead of the acknowledgements; all else stays in the
-spool, where it can still be overtaken. The backlog's lane takes turns: a turn is over once Kafka has all of it,
-and leaves the line to others for as long as it took. So half of the line is the live signal's, however narrow
-it is. A turn is a record where the line is narrow, and more, the quicker it is.
+spool, where it can still be overtaken. The backlog's lane takes turns: a turn is over once Kafka has all of
+it, and leaves the line to others for as long as it took. So half of the line is the live signal's, however
+narrow it is. A turn is a record where the line is narrow, and more, the quicker it is.
 """
 
 import math
@@ -58,7 +58,9 @@ class _Flying(NamedTuple):
 class _Shard:
     lanes: Lanes
     going_back: int = 0  # sent on the backlog's lane and not acknowledged
-    back: set[int] = field(default_factory=set)  # those; also of a line that was lost, since Kafka may have them
+    back: set[int] = field(
+        default_factory=set
+    )  # those; also of a line that was lost, since Kafka may have them
     turn: int = 1  # records that the backlog's lane sends at once
     went_s: float = 0.0
     may_go_s: float = -math.inf
@@ -316,7 +318,7 @@ class Shipper:
             self._went_back(shard, sent, now_s)
 
     def _went_back(self, shard: _Shard, sent: _Flying, now_s: float) -> None:
-        """Hear that Kafka has something of a turn; once it has all of it, say when the next one is, and how long."""
+        """Hear that Kafka has something of a turn; once it has all of it, say when the next one is."""
         if sent.record is not None:
             shard.back.discard(sent.record.number)
         shard.going_back -= 1

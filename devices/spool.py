@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from devices import spool_file, stretches
+from devices import notes, spool_file, stretches
 from devices.backlog import Gap, Part, Plan
 from devices.counts import Counts, Held
 from devices.errors import SpoolDamagedError
@@ -31,6 +31,7 @@ from devices.tally import Lost, Tally
 
 MAX_UNWRITTEN_BYTES = 32 * 1_048_576
 """What a gateway holds in memory while its disk takes nothing."""
+_MOST_NUMBERS = 2**62  # no gateway comes so far
 
 
 class _New(NamedTuple):
@@ -71,9 +72,11 @@ class Spool:
             self.tally = Tally(self._connection, steady_s=steady_s)
             self._counts = Counts(self._connection)
             self._stretches = Stretches(self._connection, self._counts.newest)
-            row = self._connection.execute("SELECT count(*), max(to_record) FROM gap").fetchone()
-            self._open_gaps, reserved = row[0], row[1] or 0
+            gaps = [gap for _, gap in notes.gaps(self._connection)]
+            self._open_gaps, reserved = len(gaps), max((gap.end for gap in gaps), default=0)
             self._next = max(self._counts.newest, reserved, self._ledger.first_record - 1) + 1
+            if self._next > _MOST_NUMBERS:
+                raise self._damaged("its records have numbers that cannot be")
 
     def close(self) -> None:
         """Write what can be written, and let go of the file."""
@@ -89,12 +92,11 @@ class Spool:
     ) -> Record:
         """Take a record behind all others; not ``is_live``: of what was measured at another time."""
         with self._lock:
-            ran_s = self.tally.ran_s
-            record = Record(self._next, shard, len(value), parts, is_live, spooled_ns, ran_s)
+            record = Record(self._next, shard, len(value), parts, is_live, spooled_ns, self.tally.ran_s)
             self._next += 1
             self._new[record.number] = _New(record, value)
             self._new_bytes += record.size
-            self._counts.put(record.size)
+            self._counts.put(record.number, shard, record.size)
             self._stretches.put(record.number, shard, {part.device for part in parts}, is_live=is_live)
             return record
 
@@ -116,7 +118,7 @@ class Spool:
             if number in self._new:
                 return self._new[number].value
             value, crc, shard, size = self._row(f"{BODY} WHERE number = ?", number)
-            if crc in (None, checksum(number, value)):
+            if isinstance(value, bytes) and crc in (None, checksum(number, value)):
                 return bytes(value)
             self._lose(number, shard, size)
             return None
@@ -128,7 +130,7 @@ class Spool:
         """
         where = "WHERE shard = ? AND number >= ? AND number < ? ORDER BY number"
         with self._lock, self._guarded():
-            for stretch in stretches.found(self._connection, self._counts.shards, self._next):
+            for stretch in stretches.found(self._connection, sorted(self._counts.shards), self._next):
                 if not but(stretch):
                     yield from self._found(where, stretch.shard, stretch.begin, stretch.end)
 
@@ -197,7 +199,7 @@ class Spool:
         """Return how much waits."""
         with self._lock, self._guarded():
             times = self._connection.execute("SELECT number, spooled_ns FROM record ORDER BY number")
-            on_disk = (ns for number, ns in times if number not in self._deleted)
+            on_disk = (ns for number, ns in times if number not in self._deleted and isinstance(ns, int))
             in_memory = (new.record.spooled_ns for new in self._new.values())
             return self._counts.held(next(on_disk, next(in_memory, None)))
 
@@ -250,8 +252,7 @@ class Spool:
     def gaps(self) -> list[tuple[int, Gap]]:
         """Return the gaps that have not ended, each with its shard, in order; for the start."""
         with self._lock, self._guarded():
-            rows = self._connection.execute("SELECT * FROM gap ORDER BY to_record")
-            return [(shard, Gap(*gap)) for shard, *gap in rows]
+            return notes.gaps(self._connection)
 
     def planned(self, shard: int, plan: Plan) -> None:
         """Keep a plan."""
@@ -260,7 +261,7 @@ class Spool:
                 self.ended(gap)
             self._open_gaps += len(plan.begun)
             for gap in plan.begun:
-                self._work.append(("INSERT INTO gap VALUES (?, ?, ?, ?, ?, ?, ?)", (shard, *gap)))
+                self._work.append((notes.PUT_GAP, notes.gap_row(shard, gap)))
 
     def ended(self, gap: Gap) -> None:
         """Forget a gap."""
@@ -273,12 +274,12 @@ class Spool:
     def courses(self) -> dict[str, bytes]:
         """Return how far devices have come, as ``devices.sessions`` has it."""
         with self._lock, self._guarded():
-            return dict(self._connection.execute("SELECT device, value FROM course"))
+            return notes.courses(self._connection)
 
     def come(self, device: str, course: bytes) -> None:
         """Keep how far a device has come."""
         with self._lock:
-            self._work.append(("INSERT OR REPLACE INTO course VALUES (?, ?)", (device, course)))
+            self._work.append((notes.PUT_COURSE, notes.course_row(device, course)))
 
     # -- the play
 
@@ -372,7 +373,7 @@ class Spool:
     def _whole(self, row: tuple[Any, ...]) -> Record | None:
         record = record_of(row)
         if record is None:
-            self._lose(row[0], row[1], row[4])
+            self._lose(row[0], row[1], row[4] if isinstance(row[4], int) else 0)
         return record
 
     def _row(self, query: str, number: int) -> tuple[Any, ...]:

@@ -76,6 +76,10 @@ _FOURTH = f"""
 DROP INDEX record_by_shard;
 CREATE INDEX record_by_shard ON record (shard, number, size); -- what is counted (devices/counts.py)
 {stretches.TABLES}
+ALTER TABLE gap ADD COLUMN crc INTEGER; -- of this row, as all of these; NULL: of before
+ALTER TABLE course ADD COLUMN crc INTEGER;
+ALTER TABLE tally ADD COLUMN crc INTEGER;
+ALTER TABLE play ADD COLUMN crc INTEGER;
 """
 _STEPS = (_FIRST, _SECOND, _THIRD, _FOURTH)
 """What each version has brought: a new file is made as an old one is brought up."""

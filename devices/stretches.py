@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from crc32c import crc32c
+from devices.rows import seal
 
 TABLES = """
 CREATE TABLE stretch ( -- some hundred records of a shard (devices/stretches.py)
@@ -29,6 +29,7 @@ CREATE TABLE stretch ( -- some hundred records of a shard (devices/stretches.py)
 """
 RECORDS = 500
 """Of a stretch: at most so many are read that need not be, for each gap that begins within one."""
+_UNKNOWN: frozenset[str] | None = None
 _OVER = """
 DELETE FROM stretch WHERE shard = :shard AND first < (
     SELECT max(first) FROM stretch
@@ -84,7 +85,7 @@ class Stretches:
         """Write what has changed; forget stretches whose records have all gone."""
         for (shard, first), stretch in self._changed.items():
             text = None if stretch.devices is None else json.dumps(sorted(stretch.devices))
-            row = (shard, first, text, _checksum(shard, first, text))
+            row = (shard, first, text, seal((shard, first, text)))
             connection.execute("INSERT OR REPLACE INTO stretch VALUES (?, ?, ?, ?)", row)
         for shard in {shard for shard, _ in self._changed}:
             connection.execute(_OVER, {"shard": shard})
@@ -101,7 +102,7 @@ def found(connection: sqlite3.Connection, shards: Iterable[int], end: int) -> It
     """
     known = _known(connection)
     for shard in shards:
-        begin, devices = 0, None  # of before there were any
+        begin, devices = 0, _UNKNOWN  # of before there were any
         for first, its in known.get(shard, ()):
             if first > begin:
                 yield Stretch(shard, begin, first, devices)
@@ -121,11 +122,7 @@ def _known(connection: sqlite3.Connection) -> dict[int, list[tuple[int, frozense
             text = None if raw is None else raw.decode()
         except UnicodeDecodeError:
             return {}
-        if crc != _checksum(shard, first, text):
+        if crc != seal((shard, first, text)):
             return {}
         known[shard].append((first, None if text is None else frozenset(json.loads(text))))
     return known
-
-
-def _checksum(shard: int, first: int, text: str | None) -> int:
-    return crc32c(repr((shard, first, text)).encode())

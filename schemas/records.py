@@ -134,7 +134,7 @@ class BacklogEnd:
 
 @dataclass(frozen=True, slots=True)
 class LinkDown:
-    """Whoever held the device's connection says that it has ended: its link is lost, until it is heard again."""
+    """Whoever held the device's connection says that it has ended: its link is lost."""
 
 
 Change = Association | Limits | Settings | Enrolled | BacklogEnd | LinkDown

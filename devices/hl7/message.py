@@ -27,9 +27,9 @@ CHARSETS = {
 }
 """MSH-18 (HL7 table 0211) to Python's codec; none stated is ASCII (2.14.9.18).
 
-Not here: those that change their meaning by escape sequences of ISO 2022 (ISO IR14 …, KS X 1001, CNS 11643-1992),
-in which a byte says nothing without what stands before it; BIG-5, which has more than one table; UTF-16 and
-UTF-32, in which a frame's own marks would be no bytes.
+Not here: those that change by escape sequences of ISO 2022 (ISO IR14 …, KS X 1001, CNS 11643-1992), in which
+a byte says nothing without what stands before it; BIG-5, which has more than one table; UTF-16 and UTF-32, in
+which a frame's own marks would be no bytes.
 """
 _ALL_BYTES = "latin-1"
 _KEPT = (b"OBR", b"OBX")
@@ -194,7 +194,7 @@ def read(frame: bytes) -> Message:
     head = header(frame)
     if head.codec == _ALL_BYTES:
         raise Hl7Error(
-            "not in ASCII, 8859/1 to 9 or 15, UNICODE UTF-8 or GB 18030-2000, or not in the one that it names",
+            "not in ASCII, 8859/1 to 9 or 15, UNICODE UTF-8, GB 18030-2000, or not in the one that it names",
             Condition.TABLE_VALUE_NOT_FOUND,
             "MSH^1^18",
             rejected=True,

@@ -1,8 +1,8 @@
-"""An island: a gateway has kept days of its devices' signal, and has its line again. Is all of it there, live first?
+"""A gateway has kept hours of its devices' signal, and has its line again: does all of it come, live first?
 
 The spool is filled as a gateway fills it whose Kafka is away, by its own publisher, with signal that has been
-measured since ``hours`` ago. Then the gateway itself is started (``ecgstream receive``), its devices go on live
-by HTTP, and all that has come to Kafka is read and compared with what was measured.
+measured since ``hours`` ago. Then the gateway itself is started (``ecgstream receive``), its devices go on
+live by HTTP, and all that has come to Kafka is read and compared with what was measured.
 """
 
 import asyncio
@@ -357,13 +357,13 @@ class _Come:
 
 def rows(found: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
     """Return the figures in words."""
+    kept = f"{found['packets_kept']:,} packets in {found['records_kept']:,} records, {found['spool_mb']:,} MB"
+    live = f"p50 {found['live_p50_s']} s, p99 {found['live_p99_s']} s"
     return [
-        ("kept", f"{found['hours']:g} h of {found['devices']} devices: {found['packets_kept']:,} packets in "
-         f"{found['records_kept']:,} records, {found['spool_mb']:,} MB"),
+        (f"kept: {found['hours']:g} h of {found['devices']} devices", kept),
         ("the gateway's start", f"{found['start_s']} s"),
         ("drained in", f"{found['drain_s']:,} s: {found['times_real_time']:,} times real time"),
-        ("live meanwhile, from measured to Kafka", f"p50 {found['live_p50_s']} s, p99 {found['live_p99_s']} s, "
-         f"of {found['live_packets_meanwhile']:,} packets; the longest of all {found['live_longest_s']} s"),
-        ("came more than once", f"{found['repeated']:,}"),
+        (f"live meanwhile: {found['live_packets_meanwhile']:,} packets", live),
+        ("packets and numbers that came again", f"{found['repeated']:,}"),
         ("memory of the gateway, at its highest", f"{found['memory_mb']:,} MB"),
-    ]  # fmt: skip
+    ]

@@ -1,4 +1,4 @@
-"""Devices of one lead whose every second is known, so that it can be told whether it has come as it was sent."""
+"""Devices of one lead whose every second is known: it can be told whether it has come as it was sent."""
 
 from dataclasses import dataclass
 

@@ -106,24 +106,6 @@ def test_what_is_not_handed_over_yet_joins_the_next_gap() -> None:
     assert plan.begun == [Gap("a", 0, 199, 7, 199 * RATE, 2)]
 
 
-def test_what_was_planned_ahead_goes_live_from_its_newest_part() -> None:
-    lanes = waiting(*(second("a", n) for n in range(100)))
-    [first] = lanes.plan(1).begun
-    for n in range(100, 130):
-        lanes.add(n, [second("a", n)])
-    assert not lanes.is_late
-    lanes.hurry()
-    plan = lanes.plan(2)
-    assert (plan.dropped, plan.begun) == ([first], [Gap("a", 0, 129, 7, 129 * RATE, 2)])
-    assert lanes.next_live() == 129
-
-
-def test_what_waits_for_less_than_a_minute_is_not_hurried() -> None:
-    lanes = waiting(*(second("a", n) for n in range(60)))
-    lanes.hurry()
-    assert (lanes.is_late, lanes.next_live()) == (False, 0)
-
-
 def test_what_was_handed_over_is_never_moved() -> None:
     lanes = waiting(*(second("a", n) for n in range(100)))
     lanes.plan(1)

@@ -53,4 +53,5 @@ def test_one_whose_signal_waits_its_turn_waits_too_but_not_longer_than_it_is_of_
     world.farewells.gone("c", 8)
     assert world.take(7) == []
     world.s += LATEST_S
+    assert world.take() == [("c", 8)]  # and a, who was gone for longer, is told of by silence
     assert world.take() == []

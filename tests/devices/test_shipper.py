@@ -144,13 +144,14 @@ def test_a_quick_line_takes_more_of_the_backlog_at_once_and_a_slow_one_a_record(
     line = FakeLine()
     gateway.take(*(bundle(n) for n in range(400)))
     gateway.step(line)
+    line.acknowledge()  # the live one
+    gateway.step(line)
     turns = []
     for took_s in (0.01, 0.01, 0.01, 0.01, 0.07, 0.3, 0.3, 0.3):
-        line.acknowledge()
-        gateway.step(line)  # it hears of the turn
-        gateway.step(line, 1.0)  # the line's other half is over: the next turn
         turns.append(len(seqs(line.sent, "ecg.backfill")))
+        line.acknowledge()
         gateway.step(line, took_s)
+        gateway.step(line, took_s + 0.001)  # the line's other half is over
     assert turns == [1, 2, 4, 8, 16, 16, 8, 4]
     gateway.drain(line)
     assert seqs(line.log, "ecg.backfill") == list(range(399))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from devices.counts import Held
 from devices.spool import Spool
 from devices.standing import Disk, Standing
 from devices.tally import Lost

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from devices import stretches as module
 from devices.parts import parts_of
 from devices.rows import Record
+from devices.shipper import Shipper
 from devices.spool import Spool
 from schemas.bundle import Bundle
 from tests.devices.lines import FakeLine
@@ -53,8 +54,6 @@ def read_at_start(path: Path) -> list[int]:
     shutil.copy(path, copy)
     shutil.copy(f"{path}-wal", f"{copy}-wal")
     with closing(Watched(copy)) as spool:
-        from devices.shipper import Shipper
-
         Shipper(spool, gateway="gw", partitions=4)
     return read
 

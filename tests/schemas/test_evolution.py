@@ -160,7 +160,9 @@ def test_settings_with_news2_are_read_by_a_reader_of_version_3_without_it(news2:
     assert read["change"] == ("ecgstream.Settings", {"category": "ADULT", "paced": True})
 
 
-def test_a_link_that_is_down_is_the_one_error_to_a_reader_of_version_4(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_that_is_down_is_the_one_error_to_a_reader_of_version_4(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     raw = codec.encode(control(LinkDown()))
     assert codec.decode(raw) == control(LinkDown())
     monkeypatch.setattr(codec, "newest", lambda name: version(name, 4))

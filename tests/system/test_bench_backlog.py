@@ -23,7 +23,7 @@ def test_all_of_a_backlog_comes_and_is_counted(kafka: str, monkeypatch: pytest.M
     assert [*told] == ["spooled", "drained", "read of ecg.backfill", "read of ecg.ingest"]
     assert told["spooled"] == told["drained"] == 1.0
     json.dumps(found)
-    assert "0.1 h of 4 devices" in document.of_backlog({"run": machine(), **found})
+    assert "kept: 0.1 h of 4 devices" in document.of_backlog({"run": machine(), **found})
 
 
 def test_what_is_no_backlog_is_said() -> None:

@@ -139,7 +139,9 @@ def test_one_that_is_refused_without_end_fills_no_log() -> None:
     async def story(_intake: Intake, opened: Open, _: MllpServer) -> None:
         for _line in range(3):
             line = await opened()
-            assert await line.ask(*(message(n, "stranger") for n in range(50))) == [f"CR|m-{n}" for n in range(50)]
+            assert await line.ask(*(message(n, "stranger") for n in range(50))) == [
+                f"CR|m-{n}" for n in range(50)
+            ]
 
     with capture_logs() as said:
         served(story)

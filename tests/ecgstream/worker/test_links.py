@@ -141,7 +141,11 @@ def test_its_id_is_the_one_that_silence_would_have_given() -> None:
     for links in (by_word, by_silence):
         links.heard(bundle(("a", 3)), np.array([0]), 0)
     (said,), (silent,) = by_word.down(0, 500), by_silence.advance(10_001)
-    assert (said.session, said.last_sample, said.last_ns) == (silent.session, silent.last_sample, silent.last_ns)
+    assert (said.session, said.last_sample, said.last_ns) == (
+        silent.session,
+        silent.last_sample,
+        silent.last_ns,
+    )
 
 
 def test_what_is_said_of_nobody_of_a_disabled_one_or_of_before_is_nothing() -> None:
