@@ -31,9 +31,7 @@ def course_row(device: str, course: bytes) -> tuple[int | str | bytes, ...]:
 def gaps(connection: sqlite3.Connection) -> list[tuple[int, Gap]]:
     """Return the gaps with their shards, in order; delete those that are damaged."""
     found, is_damaged = [], False
-    for shard, device, *rest, crc in connection.execute(
-        f"SELECT {what} FROM gap ORDER BY to_record"
-    ).fetchall():
+    for shard, device, *rest, crc in connection.execute(_GAPS).fetchall():
         values = (shard, device.decode(errors="replace"), *rest)
         if crc in (None, seal(values)):
             found.append((shard, Gap(*values[1:])))
