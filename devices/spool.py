@@ -389,7 +389,7 @@ class Spool:
             raise self._damage
         try:
             yield
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             if spool_file.is_damage(error):
                 raise self._damaged(str(error)) from error
             raise spool_file.refusal(self.path, error) from error

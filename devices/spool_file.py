@@ -103,7 +103,7 @@ def connect(path: Path) -> sqlite3.Connection:
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").fetchall()
         _prepare(connection, path)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         connection.close()
         raise (set_aside(path, str(error)) if is_damage(error) else refusal(path, error)) from error
     except SpoolError:
@@ -155,8 +155,13 @@ def shrink(connection: sqlite3.Connection) -> None:
         connection.executescript(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})")
 
 
-def is_damage(error: sqlite3.Error) -> bool:
-    """Return whether SQLite says that a file is not whole."""
+def is_damage(error: sqlite3.Error | UnicodeDecodeError) -> bool:
+    """Return whether SQLite says that a file is not whole, or gives text that is none.
+
+    Of such a text in a row, and of one in what SQLite itself says, Python's module tells in two ways.
+    """
+    if isinstance(error, UnicodeDecodeError) or "Could not decode to UTF-8" in str(error):
+        return True
     return _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 

@@ -142,8 +142,9 @@ def _bundles(bundler: Bundler, ward: Ward, second: int) -> Iterator[Bundle]:
         for device in range(flush, len(ward.names), FLUSHES_A_SECOND):
             packet = ward.packet(device, second)
             packet.received_ns = now.utc_ns
-            for item in (packet, *ward.vitals(device, second)):
-                yield from bundler.add(_SHARD, item, now)
+            yield from bundler.add(_SHARD, packet, now)
+            for vital in ward.vitals(device, second):
+                yield from bundler.add(_SHARD, vital, now)
         yield from bundler.flush(now)
 
 
