@@ -18,9 +18,9 @@ from devices.corrections import Corrections
 from devices.enrolment import Enrolments
 from devices.errors import FullError, NotAdmittedError, SpoolError
 from devices.gateway import Clock, SystemClock
+from devices.notes import What
 from devices.reading import Reading
 from devices.sessions import Item, Sessions
-from devices.spool import What
 from schemas.bundle import Bundle
 from schemas.errors import BadRecordError
 from schemas.records import Control, Packet, Vital

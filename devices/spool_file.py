@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from devices import ledger, tally
+from devices import ledger, stretches, tally
 from devices.errors import SpoolDamagedError, SpoolError
 
 PATIENCE_S = 5.0
@@ -72,10 +72,18 @@ CREATE INDEX record_by_level ON record (level, number);
 {ledger.PAST}
 {tally.TABLES}
 """
-_FOURTH = """
+_FOURTH = f"""
+DROP INDEX record_by_shard;
+CREATE INDEX record_by_shard ON record (shard, number, size); -- what is counted (devices/counts.py)
+{stretches.TABLES}
+ALTER TABLE gap ADD COLUMN crc INTEGER; -- of this row, as all of these; NULL: of before
+ALTER TABLE course ADD COLUMN crc INTEGER;
+ALTER TABLE tally ADD COLUMN crc INTEGER;
+ALTER TABLE play ADD COLUMN crc INTEGER;
 CREATE TABLE clock ( -- what is known of a device's clock (devices/corrections.py)
     device TEXT PRIMARY KEY,
-    value BLOB NOT NULL
+    value BLOB NOT NULL,
+    crc INTEGER
 ) STRICT, WITHOUT ROWID;
 """
 _STEPS = (_FIRST, _SECOND, _THIRD, _FOURTH)
@@ -100,7 +108,7 @@ def connect(path: Path) -> sqlite3.Connection:
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").fetchall()
         _prepare(connection, path)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         connection.close()
         raise (set_aside(path, str(error)) if is_damage(error) else refusal(path, error)) from error
     except SpoolError:
@@ -152,8 +160,13 @@ def shrink(connection: sqlite3.Connection) -> None:
         connection.executescript(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})")
 
 
-def is_damage(error: sqlite3.Error) -> bool:
-    """Return whether SQLite says that a file is not whole."""
+def is_damage(error: sqlite3.Error | UnicodeDecodeError) -> bool:
+    """Return whether SQLite says that a file is not whole, or gives text that is none.
+
+    Of such a text in a row, and of one in what SQLite itself says, Python's module tells in two ways.
+    """
+    if isinstance(error, UnicodeDecodeError) or "Could not decode to UTF-8" in str(error):
+        return True
     return _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 

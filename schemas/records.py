@@ -142,7 +142,12 @@ class ClockCorrection:
     ahead_ns: int
 
 
-Change = Association | Limits | Settings | Enrolled | BacklogEnd | ClockCorrection
+@dataclass(frozen=True, slots=True)
+class LinkDown:
+    """Whoever held the device's connection says that it has ended: its link is lost."""
+
+
+Change = Association | Limits | Settings | Enrolled | BacklogEnd | ClockCorrection | LinkDown
 
 
 @dataclass(frozen=True, slots=True)
