@@ -11,6 +11,7 @@ import pytest
 
 from devices.errors import SpoolDamagedError
 from devices.ledger import Play
+from devices.notes import What
 from devices.spool import Spool
 from devices.tally import Lost
 from tests.devices.lines import FakeLine, ends, seqs
@@ -65,18 +66,20 @@ def test_a_backlog_without_its_gap_is_planned_for_anew(gateway: Gateway, stateme
     assert gateway.spool.gaps() == []
 
 
-def test_a_device_without_its_course_is_as_one_that_is_new(gateway: Gateway) -> None:
-    for device in "ab":
-        gateway.spool.come(device, b"a course")
+@pytest.mark.parametrize("what", ["course", "clock"])
+def test_a_device_of_which_nothing_certain_is_known_is_as_one_that_is_new(
+    gateway: Gateway, what: What
+) -> None:
+    gateway.spool.keep(what, dict.fromkeys("ab", b"known"))
     gateway.spool.commit()
     gateway.die()
-    damage(gateway.path, "UPDATE course SET value = x'61' WHERE device = 'a'")
+    damage(gateway.path, f"UPDATE {what} SET value = x'61' WHERE device = 'a'")  # noqa: S608
     gateway.restart()
-    assert gateway.spool.courses() == {"b": b"a course"}
-    gateway.spool.come("a", b"another")
+    assert gateway.spool.known(what) == {"b": b"known"}
+    gateway.spool.keep(what, {"a": b"anew"})
     gateway.spool.commit()
     gateway.restart()
-    assert gateway.spool.courses() == {"a": b"another", "b": b"a course"}
+    assert gateway.spool.known(what) == {"a": b"anew", "b": b"known"}
 
 
 def test_a_time_that_is_damaged_makes_nothing_too_old(tmp_path: Path) -> None:
