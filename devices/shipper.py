@@ -58,9 +58,7 @@ class _Flying(NamedTuple):
 class _Shard:
     lanes: Lanes
     going_back: int = 0  # sent on the backlog's lane and not acknowledged
-    back: set[int] = field(
-        default_factory=set
-    )  # those; also of a line that was lost, since Kafka may have them
+    back: set[int] = field(default_factory=set)  # those; of a lost line too, since Kafka may have them
     turn: int = 1  # records that the backlog's lane sends at once
     went_s: float = 0.0
     may_go_s: float = -math.inf
