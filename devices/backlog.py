@@ -30,7 +30,8 @@ how every part goes by one lane alone, however often it is sent.
 
 import math
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 GAP_S = 60.0
@@ -187,6 +188,22 @@ class Lanes:
         self._late.clear()
         return plan
 
+    def hurry(self) -> None:
+        """Let live signal that was planned for and never handed over begin with what has come since."""
+        for name, gaps in self._gaps.items():
+            if (device := self._devices.get(name)) is not None:
+                for overtaken in device.hurry(gaps[-1].end, self._gap_s):
+                    self._release(overtaken)
+                if device.late:
+                    self._late.add(name)
+
+    def is_backlog(self, begin: int, end: int, devices: Collection[str]) -> bool:
+        """Return whether all goes as backlog that records from ``begin`` to ``end`` have of these devices."""
+        return bool(devices) and all(
+            any(gap.begin <= begin and end <= gap.end for gap in self._gaps.get(device, ()))
+            for device in devices
+        )
+
     def split(self, number: int, parts: Sequence[Part]) -> tuple[list[Part], list[Part]]:
         """Return the parts of a record that go live, and those that go as backlog."""
         if number in self._past:
@@ -317,6 +334,16 @@ class _Device:
     def add(self, number: int, part: Part, gap_s: float) -> list[int]:
         """Take a part; return the numbers of those that will not go live any more."""
         self._waiting.append(self._waits(number, part))
+        return self._pass_over(gap_s)
+
+    def hurry(self, number: int, gap_s: float) -> list[int]:
+        """Where a part of this record is the oldest, let newer signal overtake it; else as ``add``."""
+        if not self._waiting or self._waiting[0].number != number:
+            return []
+        self.late = self.late or any(waiting.is_signal for waiting in islice(self._waiting, 1, None))
+        return self._pass_over(gap_s)
+
+    def _pass_over(self, gap_s: float) -> list[int]:
         if len(self._waiting) == 1:
             return []
         overtaker = self._overtaker(gap_s)

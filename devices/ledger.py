@@ -11,6 +11,7 @@ from dataclasses import asdict, astuple, dataclass, field, replace
 
 from devices.backlog import Part
 from devices.errors import PlayError
+from devices.rows import seal
 from schemas.records import Packet, Vital
 
 TABLES = """
@@ -129,12 +130,17 @@ class Ledger:
         self._is_new = False
         self._past: dict[str, Mark] = {}
         self._past_changed: set[str] = set()
-        row = connection.execute("SELECT terms, first_record, bundles, bytes FROM play").fetchone()
+        query = "SELECT CAST(terms AS BLOB), first_record, bundles, bytes, crc FROM play"
+        row = connection.execute(query).fetchone()
         if row is None:
             return
-        terms = json.loads(row[0])
+        raw, *counts, crc = row
+        text = raw.decode(errors="replace")
+        if crc not in (None, seal((text, *counts))):  # damaged: the play begins anew
+            return
+        terms = json.loads(text)
         self.play = Play(**terms | {"devices": tuple(terms["devices"])})
-        self.first_record, self.account.bundles, self.account.bytes = row[1:]
+        self.first_record, self.account.bundles, self.account.bytes = counts
         for device, session, *sent in connection.execute("SELECT * FROM sent"):
             self.account.sent[device, session] = Sent(*sent)
         for device, session, seq, *vital in connection.execute("SELECT * FROM past"):
@@ -213,7 +219,7 @@ class Ledger:
             connection.execute("DELETE FROM sent")
             connection.execute("DELETE FROM past")
         row = (json.dumps(asdict(self.play)), self.first_record, self.account.bundles, self.account.bytes)
-        connection.execute("INSERT OR REPLACE INTO play VALUES (1, ?, ?, ?, ?)", row)
+        connection.execute("INSERT OR REPLACE INTO play VALUES (1, ?, ?, ?, ?, ?)", (*row, seal(row)))
         connection.executemany(
             "INSERT OR REPLACE INTO sent VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [(*key, *astuple(self.account.sent[key])) for key in self._changed],

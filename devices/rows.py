@@ -14,6 +14,7 @@ from devices.parts import from_text, to_text
 
 SELECT = "SELECT number, shard, live, spooled_ns, size, CAST(parts AS BLOB), level, ran_s, crc FROM record"
 """What ``record_of`` is given; as bytes, since SQLite's module fails where damaged text is no UTF-8."""
+BODY = "SELECT value, body.crc, shard, size FROM body JOIN record USING (number)"
 PUT = "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -49,7 +50,7 @@ def head_of(record: Record) -> tuple[int | str, ...]:
         record.level,
         record.ran_s,
     )
-    return (*values, _checksum(values))
+    return (*values, seal(values))
 
 
 def record_of(row: tuple[Any, ...]) -> Record | None:
@@ -66,10 +67,10 @@ def record_of(row: tuple[Any, ...]) -> Record | None:
     number, shard, live, spooled_ns, size, raw, level, ran_s = values
     try:
         text = raw.decode()
-        if crc not in (None, _checksum((number, shard, live, spooled_ns, size, text, level, ran_s))):
+        if crc not in (None, seal((number, shard, live, spooled_ns, size, text, level, ran_s))):
             return None
         return Record(number, shard, size, from_text(text), bool(live), spooled_ns, ran_s, level)
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return None
 
 
@@ -78,5 +79,6 @@ def checksum(number: int, value: bytes) -> int:
     return crc32c(value, number & 0xFFFFFFFF)
 
 
-def _checksum(values: tuple[Any, ...]) -> int:
+def seal(values: tuple[Any, ...]) -> int:
+    """Return what a row of these values carries besides."""
     return crc32c(repr(values).encode())

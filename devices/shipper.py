@@ -1,8 +1,9 @@
 """What goes from the spool to Kafka next. It does what the lanes say, and waits for nothing.
 
 The live lane of a shard is at most ``WINDOW`` records ahead of the acknowledgements; all else stays in the
-spool, where it can still be overtaken. The backlog's lane has one record on its way, and leaves the line to
-others for as long as that one took: half of the line is the live signal's, however narrow it is.
+spool, where it can still be overtaken. The backlog's lane takes turns: a turn is over once Kafka has all of
+it, and leaves the line to others for as long as it took. So half of the line is the live signal's, however
+narrow it is. A turn is a record where the line is narrow, and more, the quicker it is.
 """
 
 import math
@@ -18,6 +19,7 @@ from devices.line import Line, Outcome
 from devices.parts import only
 from devices.rows import Record
 from devices.spool import Spool
+from devices.stretches import Stretch
 from devices.tally import Lost
 from schemas.bundle import Bundle
 from schemas.codec import encode
@@ -27,6 +29,9 @@ from schemas.topics import BACKFILL, INGEST, Topic, partition_of
 
 BACKLOG_SHARE = 0.5
 """Of the time, while there is a backlog."""
+TURN_S = 0.1
+"""What a turn of the backlog is to last at most: so long the live signal may have to wait for it."""
+MOST_A_TURN, MOST_A_TURN_BYTES = 64, 262_144
 _BEAT_RECORDS = 1000
 _MAX_FLYING_BYTES = 32 * 1_048_576
 
@@ -53,7 +58,8 @@ class _Flying(NamedTuple):
 class _Shard:
     lanes: Lanes
     going_back: int = 0  # sent on the backlog's lane and not acknowledged
-    back: int = -1  # the record of it; it stays so where the line was lost, since Kafka may have it
+    back: set[int] = field(default_factory=set)  # those; of a lost line too, since Kafka may have them
+    turn: int = 1  # records that the backlog's lane sends at once
     went_s: float = 0.0
     may_go_s: float = -math.inf
     fresh: dict[int, Record] = field(default_factory=dict)  # the newest, which need not be looked up
@@ -96,7 +102,15 @@ class Shipper:
             gaps.setdefault(shard, []).append(gap)
         for shard, begun in gaps.items():
             self._shards[shard] = _Shard(Lanes(self._gap_s, begun))
-        for at, record in enumerate(self._spool.records()):  # one by one: memory may not hold them all
+
+        def is_backlog(its: Stretch) -> bool:
+            shard = self._shards.get(its.shard)
+            if shard is None or its.devices is None:
+                return False
+            return shard.lanes.is_backlog(its.begin, its.end, its.devices)
+
+        # One by one: memory may not hold them all.
+        for at, record in enumerate(self._spool.records(but=is_backlog)):
             if at % _BEAT_RECORDS == 0:
                 beat()
             lanes = self._of(record.shard).lanes
@@ -146,12 +160,23 @@ class Shipper:
         for shard in self._shards.values():
             shard.lanes.failed()
             shard.going_back = 0
+            shard.turn = 1
             shard.may_go_s = -math.inf
+
+    def hurry(self) -> None:
+        """Hear that Kafka is there again: live signal goes on with what was measured last."""
+        for shard in self._shards.values():
+            shard.lanes.hurry()
 
     @property
     def waits_since_s(self) -> float:
         """When the oldest of what is on its way was sent, s of the steady clock; infinity: nothing is."""
         return min((sent_s for _, sent_s in self._flying.values()), default=math.inf)
+
+    def is_live(self, number: int) -> bool:
+        """Return whether all that is to go live of a shard has been sent."""
+        shard = self._shards.get(number)
+        return shard is None or shard.lanes.next_live() is None
 
     def backlog(self) -> int:
         """Return how many records are to go by the backlog's lane."""
@@ -170,12 +195,12 @@ class Shipper:
         """Return whether what is left of a record goes by the backlog's lane, and did not go yet."""
         shard = self._of(record.shard)
         is_signal = bool(record.parts)  # not the end of a recording, which is small
-        return is_signal and record.number != shard.back and not shard.lanes.wants(record.number)
+        return is_signal and record.number not in shard.back and not shard.lanes.wants(record.number)
 
     def may_drop(self, record: Record) -> bool:
         """Return whether nothing of a record did go yet that is not acknowledged."""
         shard = self._of(record.shard)
-        return record.number != shard.back and not shard.lanes.may_have_gone(record.number)
+        return record.number not in shard.back and not shard.lanes.may_have_gone(record.number)
 
     def backlog_of(self, record: Record) -> set[str]:
         """Return the devices whose parts go by the backlog's lane."""
@@ -215,29 +240,39 @@ class Shipper:
         return True
 
     def _go_back(self, number: int, shard: _Shard, line: Line, now: Instant) -> None:
-        """Send the next record of a shard's backlog, or the end of gaps, if it is its turn."""
+        """Send a turn of a shard's backlog, or the end of gaps, if it may go now."""
         lanes = shard.lanes
         if shard.going_back or now.steady_s < shard.may_go_s or not lanes.backlog_is_open():
+            return
+        if self._flying_bytes > _MAX_FLYING_BYTES // 2:  # of many shards; the rest is the live signal's
             return
         record = self._spool.first_of(number, lanes.backlog_below)
         if record is None:
             lanes.nothing_waits()
-        ended = lanes.ended(record.number if record is not None else None)
-        for gap in ended:
+        for gap in lanes.ended(record.number if record is not None else None):
             end = encode(self._end_of(gap))
             self._send(line, BACKFILL, end, _Flying(number, len(end), gap=gap), now)
-        if not ended:
-            if record is None:
-                return
-            _, late = lanes.split(record.number, record.parts)
-            value = self._read(record, late)
-            if value is None:  # it is damaged
-                lanes.went(record.number)
-                return
-            shard.back = record.number
-            self._send(line, BACKFILL, value, _Flying(number, len(value), record, late), now)
-        shard.going_back = max(1, len(ended))
+            shard.going_back += 1
+        size = 0
+        while record is not None and shard.going_back < shard.turn and size < MOST_A_TURN_BYTES:
+            if lanes.ended(record.number):  # what lies before it is to be in Kafka first
+                break
+            size += self._send_back(record, shard, line, now)
+            record = self._spool.first_of(number, lanes.backlog_below, record.number + 1)
         shard.went_s = now.steady_s
+
+    def _send_back(self, record: Record, shard: _Shard, line: Line, now: Instant) -> int:
+        """Send what of a record is backlog; return its bytes."""
+        _, late = shard.lanes.split(record.number, record.parts)
+        value = self._read(record, late)
+        if value is None:  # it is damaged
+            shard.lanes.went(record.number)
+            shard.back.discard(record.number)
+            return 0
+        shard.back.add(record.number)
+        shard.going_back += 1
+        self._send(line, BACKFILL, value, _Flying(record.shard, len(value), record, late), now)
+        return len(value)
 
     def _read(self, record: Record, parts: Sequence[Part]) -> bytes | None:
         """Return these parts of a record; ``None``: it is damaged, and lost."""
@@ -278,10 +313,20 @@ class Shipper:
                 shard.lanes.went(sent.record.number)
             self._spool.acknowledged(sent.record, sent.parts, sent.size, is_all=is_all)
         if not sent.is_live:
-            shard.back = -1
-            shard.going_back -= 1
-            took_s = now_s - shard.went_s
+            self._went_back(shard, sent, now_s)
+
+    def _went_back(self, shard: _Shard, sent: _Flying, now_s: float) -> None:
+        """Hear that Kafka has something of a turn; once it has all of it, say when the next one is."""
+        if sent.record is not None:
+            shard.back.discard(sent.record.number)
+        shard.going_back -= 1
+        took_s = now_s - shard.went_s
+        if not shard.going_back:
             shard.may_go_s = now_s + took_s * (1 / BACKLOG_SHARE - 1)
+            if took_s > TURN_S:
+                shard.turn = max(1, shard.turn // 2)
+            elif took_s < TURN_S / 2:
+                shard.turn = min(2 * shard.turn, MOST_A_TURN)
 
     def _send(self, line: Line, topic: Topic, value: bytes, what: _Flying, now: Instant) -> None:
         self._tokens += 1

@@ -16,28 +16,22 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from devices import spool_file
+from devices import notes, spool_file, stretches
 from devices.backlog import Gap, Part, Plan
+from devices.counts import Counts, Held
 from devices.errors import SpoolDamagedError
 from devices.ledger import Account, Ledger, Mark, Play
-from devices.rows import PUT, SELECT, Record, checksum, head_of, record_of
+from devices.rows import BODY, PUT, SELECT, Record, checksum, head_of, record_of
+from devices.stretches import Stretch, Stretches
 from devices.tally import Lost, Tally
 
 MAX_UNWRITTEN_BYTES = 32 * 1_048_576
 """What a gateway holds in memory while its disk takes nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """How much waits for Kafka's acknowledgement, and since when (the gateway's clock, UTC ns)."""
-
-    records: int
-    bytes: int
-    oldest_ns: int | None
+_MOST_NUMBERS = 2**62  # no gateway comes so far
 
 
 class _New(NamedTuple):
@@ -69,18 +63,20 @@ class Spool:
         self._lock = threading.RLock()
         self._new: OrderedDict[int, _New] = OrderedDict()
         self._new_bytes = 0
-        self._deleted: set[int] = set()
+        self._deleted: dict[int, int] = {}  # number to shard
         self._undeleted: Counter[int] = Counter()
         self._work: list[tuple[str, tuple[int | str | bytes, ...]]] = []
         self._connection = spool_file.connect(path)
         with self._guarded():
             self._ledger = Ledger(self._connection)
             self.tally = Tally(self._connection, steady_s=steady_s)
-            row = self._connection.execute("SELECT count(*), total(size), max(number) FROM record").fetchone()
-            self._records, self._bytes, newest = row[0], int(row[1]), row[2] or 0
-            row = self._connection.execute("SELECT count(*), max(to_record) FROM gap").fetchone()
-            self._open_gaps, reserved = row[0], row[1] or 0
-            self._next = max(newest, reserved, self._ledger.first_record - 1) + 1
+            self._counts = Counts(self._connection)
+            self._stretches = Stretches(self._connection, self._counts.newest)
+            gaps = [gap for _, gap in notes.gaps(self._connection)]
+            self._open_gaps, reserved = len(gaps), max((gap.end for gap in gaps), default=0)
+            self._next = max(self._counts.newest, reserved, self._ledger.first_record - 1) + 1
+            if self._next > _MOST_NUMBERS:
+                raise self._damaged("its records have numbers that cannot be")
 
     def close(self) -> None:
         """Write what can be written, and let go of the file."""
@@ -96,12 +92,12 @@ class Spool:
     ) -> Record:
         """Take a record behind all others; not ``is_live``: of what was measured at another time."""
         with self._lock:
-            ran_s = self.tally.ran_s
-            record = Record(self._next, shard, len(value), parts, is_live, spooled_ns, ran_s)
+            record = Record(self._next, shard, len(value), parts, is_live, spooled_ns, self.tally.ran_s)
             self._next += 1
             self._new[record.number] = _New(record, value)
             self._new_bytes += record.size
-            self._count(record, 1)
+            self._counts.put(record.number, shard, record.size)
+            self._stretches.put(record.number, shard, {part.device for part in parts}, is_live=is_live)
             return record
 
     @property
@@ -121,17 +117,22 @@ class Spool:
         with self._lock, self._guarded():
             if number in self._new:
                 return self._new[number].value
-            query = "SELECT value, body.crc, size FROM body JOIN record USING (number) WHERE number = ?"
-            value, crc, size = self._row(query, number)
-            if crc in (None, checksum(number, value)):
+            value, crc, shard, size = self._row(f"{BODY} WHERE number = ?", number)
+            if isinstance(value, bytes) and crc in (None, checksum(number, value)):
                 return bytes(value)
-            self._lose(number, size)
+            self._lose(number, shard, size)
             return None
 
-    def records(self) -> Iterator[Record]:
-        """Yield all records, oldest first; for the start: nothing else must be done meanwhile."""
+    def records(self, but: Callable[[Stretch], bool] = lambda _: False) -> Iterator[Record]:
+        """Yield all records, oldest first of each shard; for the start: nothing else must be done meanwhile.
+
+        ``but``: those of stretches of which this is true are left out.
+        """
+        where = "WHERE shard = ? AND number >= ? AND number < ? ORDER BY number"
         with self._lock, self._guarded():
-            yield from self._found("ORDER BY number")
+            for stretch in stretches.found(self._connection, sorted(self._counts.shards), self._next):
+                if not but(stretch):
+                    yield from self._found(where, stretch.shard, stretch.begin, stretch.end)
 
     def oldest(
         self, level: int | None, before_s: float, most: int, may: Callable[[Record], bool]
@@ -154,14 +155,14 @@ class Spool:
                     found.append(record)
         return found
 
-    def first_of(self, shard: int, below: int) -> Record | None:
-        """Return the oldest record of a shard if its number is lower."""
+    def first_of(self, shard: int, below: int, begin: int = 0) -> Record | None:
+        """Return the oldest record of a shard from number ``begin`` on, if its number is lower."""
         with self._lock, self._guarded():
-            where = "WHERE shard = ? AND number < ? ORDER BY number"
-            for record in self._found(where, shard, below):
+            where = "WHERE shard = ? AND number >= ? AND number < ? ORDER BY number"
+            for record in self._found(where, shard, begin, below):
                 return record
             in_memory = (new.record for new in self._new.values())
-            return next((r for r in in_memory if r.shard == shard and r.number < below), None)
+            return next((r for r in in_memory if r.shard == shard and begin <= r.number < below), None)
 
     def acknowledged(self, record: Record, parts: Sequence[Part], size: int, *, is_all: bool) -> None:
         """Hear that Kafka has these parts of a record, sent as so many bytes.
@@ -172,12 +173,12 @@ class Spool:
             self._ledger.count(record.number, parts, size)
             new = self._new.get(record.number)
             if is_all:
-                self._count(record, -1)
+                self._counts.gone(record.number, record.shard, record.size)
                 if new is not None:
                     del self._new[record.number]
                     self._new_bytes -= record.size
                 else:
-                    self._deleted.add(record.number)
+                    self._deleted[record.number] = record.shard
                     self._undeleted[record.shard] += 1
             elif new is not None:
                 self._new[record.number] = new._replace(record=record._replace(is_live=False))
@@ -192,21 +193,27 @@ class Spool:
     @property
     def is_empty(self) -> bool:
         """Whether Kafka has acknowledged all records, and the ends of all gaps."""
-        return not self._records and not self._open_gaps
+        return not self._counts.records and not self._open_gaps
 
     def held(self) -> Held:
         """Return how much waits."""
         with self._lock, self._guarded():
             times = self._connection.execute("SELECT number, spooled_ns FROM record ORDER BY number")
-            on_disk = (ns for number, ns in times if number not in self._deleted)
+            on_disk = (ns for number, ns in times if number not in self._deleted and isinstance(ns, int))
             in_memory = (new.record.spooled_ns for new in self._new.values())
-            return Held(self._records, self._bytes, next(on_disk, next(in_memory, None)))
+            return self._counts.held(next(on_disk, next(in_memory, None)))
 
     def count_below(self, shard: int, below: int) -> int:
         """Return how many records of a shard have a lower number."""
         with self._lock, self._guarded():
-            counting = "SELECT count(*) FROM record WHERE shard = ? AND number < ?"
-            return int(self._connection.execute(counting, (shard, below)).fetchone()[0])
+            return self._counts.below(shard, below, partial(self._between, shard))
+
+    def _between(self, shard: int, begin: int, end: int) -> int:
+        query = "SELECT count(*) FROM record WHERE shard = ? AND number >= ? AND number < ?"
+        (on_disk,) = self._connection.execute(query, (shard, begin, end)).fetchone()
+        in_memory = sum(r.shard == shard and begin <= r.number < end for r, _ in self._new.values())
+        gone = sum(its == shard and begin <= number < end for number, its in self._deleted.items())
+        return int(on_disk + in_memory - gone)
 
     # -- what is lost
 
@@ -214,7 +221,7 @@ class Spool:
         """Keep less of a record that is on the disk: this value and head; ``None``: the value as it is."""
         with self._lock:
             self._part_with(record, lost)
-            self._bytes += thinner.size - record.size
+            self._counts.bytes += thinner.size - record.size
             self._work.append((PUT, head_of(thinner)))
             if value is not None:
                 number = record.number
@@ -225,20 +232,19 @@ class Spool:
         """Keep nothing of a record that is on the disk."""
         with self._lock:
             self._part_with(record, lost)
-            self._count(record, -1)
-            self._deleted.add(record.number)
+            self._counts.gone(record.number, record.shard, record.size)
+            self._deleted[record.number] = record.shard
 
     def _part_with(self, record: Record, lost: Lost) -> None:
         if lost != Lost():
             self.tally.lose(lost)
             self._ledger.lost(record.number, record.parts)
 
-    def _lose(self, number: int, size: int) -> None:
+    def _lose(self, number: int, shard: int, size: int) -> None:
         """A record is damaged."""
         if number not in self._deleted:
-            self._records -= 1
-            self._bytes -= size
-            self._deleted.add(number)
+            self._counts.gone(number, shard, size)
+            self._deleted[number] = shard
             self.tally.lose(Lost(records=1))
 
     # -- gaps
@@ -246,8 +252,7 @@ class Spool:
     def gaps(self) -> list[tuple[int, Gap]]:
         """Return the gaps that have not ended, each with its shard, in order; for the start."""
         with self._lock, self._guarded():
-            rows = self._connection.execute("SELECT * FROM gap ORDER BY to_record")
-            return [(shard, Gap(*gap)) for shard, *gap in rows]
+            return notes.gaps(self._connection)
 
     def planned(self, shard: int, plan: Plan) -> None:
         """Keep a plan."""
@@ -256,7 +261,7 @@ class Spool:
                 self.ended(gap)
             self._open_gaps += len(plan.begun)
             for gap in plan.begun:
-                self._work.append(("INSERT INTO gap VALUES (?, ?, ?, ?, ?, ?, ?)", (shard, *gap)))
+                self._work.append((notes.PUT_GAP, notes.gap_row(shard, gap)))
 
     def ended(self, gap: Gap) -> None:
         """Forget a gap."""
@@ -269,12 +274,12 @@ class Spool:
     def courses(self) -> dict[str, bytes]:
         """Return how far devices have come, as ``devices.sessions`` has it."""
         with self._lock, self._guarded():
-            return dict(self._connection.execute("SELECT device, value FROM course"))
+            return notes.courses(self._connection)
 
     def come(self, device: str, course: bytes) -> None:
         """Keep how far a device has come."""
         with self._lock:
-            self._work.append(("INSERT OR REPLACE INTO course VALUES (?, ?)", (device, course)))
+            self._work.append((notes.PUT_COURSE, notes.course_row(device, course)))
 
     # -- the play
 
@@ -343,6 +348,7 @@ class Spool:
             sql.executemany("DELETE FROM record WHERE number = ?", gone)
             sql.executemany("DELETE FROM body WHERE number = ?", gone)
             self._ledger.write(sql)
+            self._stretches.write(sql)
             self.tally.write(sql)
             sql.execute("COMMIT")
         except sqlite3.OperationalError as error:
@@ -350,6 +356,7 @@ class Spool:
                 sql.execute("ROLLBACK")
             return f"{error} ({error.sqlite_errorname})"
         self._ledger.written()
+        self._stretches.written()
         self.tally.written()
         self._work.clear()
         self._deleted.clear()
@@ -366,7 +373,7 @@ class Spool:
     def _whole(self, row: tuple[Any, ...]) -> Record | None:
         record = record_of(row)
         if record is None:
-            self._lose(row[0], row[4])
+            self._lose(row[0], row[1], row[4] if isinstance(row[4], int) else 0)
         return record
 
     def _row(self, query: str, number: int) -> tuple[Any, ...]:
@@ -375,10 +382,6 @@ class Spool:
             raise self._damaged(f"record {number} is not there")
         return row
 
-    def _count(self, record: Record, sign: int) -> None:
-        self._records += sign
-        self._bytes += sign * record.size
-
     @contextmanager
     def _guarded(self) -> Iterator[None]:
         """Turn what SQLite says into what to do."""
@@ -386,7 +389,7 @@ class Spool:
             raise self._damage
         try:
             yield
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             if spool_file.is_damage(error):
                 raise self._damaged(str(error)) from error
             raise spool_file.refusal(self.path, error) from error

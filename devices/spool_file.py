@@ -14,13 +14,13 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from devices import ledger, tally
+from devices import ledger, stretches, tally
 from devices.errors import SpoolDamagedError, SpoolError
 
 PATIENCE_S = 5.0
 """How long a process that is being ended may still have the file."""
 _APPLICATION = int.from_bytes(b"ecgs", "big")
-_VERSION = 3
+_VERSION = 4
 _CHECKED_PAGES = 16 * 1024  # 64 MB, a fraction of a second; of larger ones, damage is found where it is read
 _SPARE_PAGES = 16 * 1024  # 64 MB: a busy gateway's file goes up and down by less
 _VACUUM_PAGES = 1024
@@ -72,7 +72,16 @@ CREATE INDEX record_by_level ON record (level, number);
 {ledger.PAST}
 {tally.TABLES}
 """
-_STEPS = (_FIRST, _SECOND, _THIRD)
+_FOURTH = f"""
+DROP INDEX record_by_shard;
+CREATE INDEX record_by_shard ON record (shard, number, size); -- what is counted (devices/counts.py)
+{stretches.TABLES}
+ALTER TABLE gap ADD COLUMN crc INTEGER; -- of this row, as all of these; NULL: of before
+ALTER TABLE course ADD COLUMN crc INTEGER;
+ALTER TABLE tally ADD COLUMN crc INTEGER;
+ALTER TABLE play ADD COLUMN crc INTEGER;
+"""
+_STEPS = (_FIRST, _SECOND, _THIRD, _FOURTH)
 """What each version has brought: a new file is made as an old one is brought up."""
 
 
@@ -94,7 +103,7 @@ def connect(path: Path) -> sqlite3.Connection:
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").fetchall()
         _prepare(connection, path)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         connection.close()
         raise (set_aside(path, str(error)) if is_damage(error) else refusal(path, error)) from error
     except SpoolError:
@@ -146,8 +155,13 @@ def shrink(connection: sqlite3.Connection) -> None:
         connection.executescript(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})")
 
 
-def is_damage(error: sqlite3.Error) -> bool:
-    """Return whether SQLite says that a file is not whole."""
+def is_damage(error: sqlite3.Error | UnicodeDecodeError) -> bool:
+    """Return whether SQLite says that a file is not whole, or gives text that is none.
+
+    Of such a text in a row, and of one in what SQLite itself says, Python's module tells in two ways.
+    """
+    if isinstance(error, UnicodeDecodeError) or "Could not decode to UTF-8" in str(error):
+        return True
     return _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 

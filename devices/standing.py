@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from devices.clock import Clocks
-from devices.spool import Held
+from devices.counts import Held
 from devices.tally import Lost, Tally
 from schemas.records import GatewayStatus, Packet
 

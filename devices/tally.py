@@ -8,7 +8,9 @@ waits would be too old at once.
 import sqlite3
 import time
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
+
+from devices.rows import seal
 
 TABLES = """
 CREATE TABLE tally (
@@ -73,11 +75,14 @@ class Tally:
         """When the last of it was lost, UTC ns; ``None``: nothing was."""
         self._begun_s = steady_s()
         row = connection.execute(
-            "SELECT ran_s, numbers, wave_s, ecg_s, records, lost_ns FROM tally"
+            "SELECT ran_s, numbers, wave_s, ecg_s, records, lost_ns, crc FROM tally"
         ).fetchone()
-        if row is not None:
+        if row is not None and row[6] in (None, seal(row[:6])):
             self._begun_s -= row[0]
             self.lost, self.lost_ns = Lost(*row[1:5]), row[5]
+        elif row is not None:  # damaged: by a wrong time all that waits could be too old
+            newest = connection.execute("SELECT ran_s FROM record ORDER BY number DESC LIMIT 1").fetchone()
+            self._begun_s -= newest[0] if newest is not None else 0
         self._written = self.lost
 
     @property
@@ -98,8 +103,9 @@ class Tally:
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Write what is counted."""
-        row = (self.ran_s, *astuple(self.lost), self.lost_ns)
-        connection.execute("INSERT OR REPLACE INTO tally VALUES (1, ?, ?, ?, ?, ?, ?)", row)
+        lost = self.lost
+        row = (self.ran_s, lost.numbers, float(lost.wave_s), float(lost.ecg_s), lost.records, self.lost_ns)
+        connection.execute("INSERT OR REPLACE INTO tally VALUES (1, ?, ?, ?, ?, ?, ?, ?)", (*row, seal(row)))
 
     def written(self) -> None:
         """Hear that it was committed."""

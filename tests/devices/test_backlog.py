@@ -177,6 +177,9 @@ class World:
         plan = self.lanes.plan(0)
         self.gaps = [g for g in self.gaps if g not in plan.dropped] + plan.begun
 
+    def hurry(self) -> None:
+        self.lanes.hurry()
+
     def hand_over(self) -> None:
         self.plan()
         number = self.lanes.next_live()
@@ -292,7 +295,8 @@ def lives(draw: st.DrawFn) -> list[tuple[str, object]]:
     give = st.tuples(st.just("give"), st.lists(one, min_size=1, max_size=3, unique_by=lambda d: d[0]))
     other = st.one_of(
         st.tuples(
-            st.sampled_from(["hand_over", "hand_over", "acknowledge", "go_back", "plan", "commit"]), st.none()
+            st.sampled_from(["hand_over", "hand_over", "acknowledge", "go_back", "plan", "hurry", "commit"]),
+            st.none(),
         ),
         st.tuples(st.sampled_from(["fail", "crash"]), st.integers(0, 4)),
     )

@@ -140,6 +140,34 @@ def test_the_backlog_leaves_half_of_the_time_to_others(gateway: Gateway) -> None
     assert seqs(line.sent, "ecg.backfill") == [1]
 
 
+def test_a_quick_line_takes_more_of_the_backlog_at_once_and_a_slow_one_a_record(gateway: Gateway) -> None:
+    line = FakeLine()
+    gateway.take(*(bundle(n) for n in range(400)))
+    gateway.step(line)
+    line.acknowledge()  # the live one
+    gateway.step(line)
+    turns = []
+    for took_s in (0.01, 0.01, 0.01, 0.01, 0.07, 0.3, 0.3, 0.3):
+        turns.append(len(seqs(line.sent, "ecg.backfill")))
+        line.acknowledge()
+        gateway.step(line, took_s)
+        gateway.step(line, took_s + 0.001)  # the line's other half is over
+    assert turns == [1, 2, 4, 8, 16, 16, 8, 4]
+    gateway.drain(line)
+    assert seqs(line.log, "ecg.backfill") == list(range(399))
+
+
+def test_the_end_of_a_gap_waits_for_all_before_it(gateway: Gateway) -> None:
+    """Two devices whose gaps end at different records: none is told to be over before it is."""
+    line = FakeLine()
+    gateway.take(*(bundle(n, "ab" if n < 150 else "b") for n in range(300)))
+    gateway.drain(line)
+    at = {end.device: n for n, s in enumerate(line.log) for end in ends([s])}
+    for device in "ab":
+        last = max(n for n, s in enumerate(line.log) if seqs([s], "ecg.backfill", device))
+        assert last < at[device]
+
+
 def test_what_a_lost_line_did_not_acknowledge_goes_again_in_order_by_the_same_lane(gateway: Gateway) -> None:
     line = FakeLine()
     gateway.take(*(bundle(n) for n in range(3)))

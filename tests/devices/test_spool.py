@@ -313,8 +313,14 @@ def test_what_another_program_made_is_left_alone(path: Path) -> None:
         assert other.execute("SELECT count(*) FROM theirs").fetchone() == (0,)
 
 
-SECOND = """
-DROP TABLE tally; DROP TABLE past; DROP INDEX record_by_level;
+THIRD = """
+ALTER TABLE gap DROP COLUMN crc; ALTER TABLE course DROP COLUMN crc;
+ALTER TABLE tally DROP COLUMN crc; ALTER TABLE play DROP COLUMN crc;
+DROP TABLE stretch; DROP INDEX record_by_shard; CREATE INDEX record_by_shard ON record (shard, number);
+PRAGMA user_version = 3;
+"""
+SECOND = f"""
+{THIRD} DROP TABLE tally; DROP TABLE past; DROP INDEX record_by_level;
 ALTER TABLE record DROP COLUMN level; ALTER TABLE record DROP COLUMN ran_s;
 ALTER TABLE record DROP COLUMN crc; ALTER TABLE body DROP COLUMN crc;
 PRAGMA user_version = 2;
@@ -322,7 +328,7 @@ PRAGMA user_version = 2;
 FIRST = f"{SECOND} DROP TABLE course; PRAGMA user_version = 1;"
 
 
-@pytest.mark.parametrize("before", [FIRST, SECOND])
+@pytest.mark.parametrize("before", [FIRST, SECOND, THIRD])
 def test_an_older_versions_spool_is_brought_up_to_date_with_what_it_holds(path: Path, before: str) -> None:
     with reopened(path) as spool:
         put(spool, 2)
@@ -343,8 +349,8 @@ def test_a_newer_versions_spool_is_left_alone(path: Path) -> None:
     with reopened(path) as spool:
         put(spool, 1)
     with closing(sqlite3.connect(path)) as newer:
-        newer.execute("PRAGMA user_version = 4")
-    with pytest.raises(SpoolError, match="version 4, not 3: use the newer ecgstream"):
+        newer.execute("PRAGMA user_version = 5")
+    with pytest.raises(SpoolError, match="version 5, not 4: use the newer ecgstream"):
         Spool(path)
     assert list(path.parent.glob("*damaged*")) == []
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from devices.spool import Held, Spool
+from devices.counts import Held
+from devices.spool import Spool
 from devices.standing import Disk, Standing
 from devices.tally import Lost
 from schemas.records import GatewayStatus
