@@ -16,6 +16,7 @@ from devices.backlog import GAP_S
 from devices.bounds import BOUNDS, Bounds, Keeper
 from devices.bundler import Instant
 from devices.errors import LineError
+from devices.farewells import Farewells
 from devices.ledger import Account, Mark, Play
 from devices.line import HUNG_S, Line
 from devices.parts import parts_of
@@ -26,8 +27,8 @@ from devices.spool import Spool
 from devices.standing import Standing
 from schemas.bundle import Bundle
 from schemas.codec import encode
-from schemas.records import Control, GatewayStatus
-from schemas.topics import BACKFILL, GATEWAYS, INGEST, REFUSED
+from schemas.records import Control, GatewayStatus, LinkDown
+from schemas.topics import BACKFILL, GATEWAYS, INGEST, REFUSED, partition_of
 
 TOPICS = (INGEST, BACKFILL, GATEWAYS, REFUSED)
 STATUS_S = 5.0
@@ -79,6 +80,10 @@ class Publisher:
         self.standing = Standing(gateway, version, spool.path.parent, lost=spool.tally.lost)
         self.refusals = Refusals(gateway)
         """Where servers tell what can never be taken."""
+        self.farewells = Farewells()
+        """Where servers tell whose connection has ended."""
+        self._gateway = gateway
+        self._partitions = partitions
         self._spool = spool
         self._on_standing = on_standing
         self._shipper = Shipper(spool, gateway=gateway, partitions=partitions, gap_s=gap_s, beat=beat)
@@ -218,6 +223,7 @@ class Publisher:
             while not self._stop.is_set():
                 self._try()
                 self._take_in()
+                self._plan_ahead()
                 for _ in range(_STEPS_AWAY):
                     if not self._keep_within() or self._stop.wait(_PAUSE_S):
                         break
@@ -240,6 +246,8 @@ class Publisher:
         try:
             self._connected.set()
             self._why_away = ""
+            self._take_in()
+            self._shipper.hurry()
             self._tell(line, anyway=True)
             self._ship(line)
             in_order = self._shipper.waits_since_s == float("inf")
@@ -248,6 +256,11 @@ class Publisher:
         finally:
             line.close(in_order=in_order)
             self._shipper.lost(line.outcomes())
+
+    def _plan_ahead(self) -> None:
+        """Plan while Kafka is away: what is planned, a start need not find out of all that waits."""
+        if not self._spool.trouble:
+            self._shipper.plan(time.time_ns())
 
     def _ship(self, line: Line) -> None:
         """Send until we are stopped."""
@@ -264,6 +277,7 @@ class Publisher:
             self._commit(now.steady_s)
             is_over = self._keep_within()
             self._send_refusals(line)
+            self._send_farewells(line, now.utc_ns)
             self._tell(line, anyway=is_last)
             if is_last:
                 return
@@ -285,6 +299,12 @@ class Publisher:
         key, partition = self._address
         for refusal in self.refusals.take():
             line.send(REFUSED, partition, encode(refusal), STATUS_TOKEN, key=key)
+
+    def _send_farewells(self, line: Line, now_ns: int) -> None:
+        for device, shard in self.farewells.take(self._shipper.is_live):
+            told = Control(f"gone-{device}-{now_ns}", device, 0, 0, now_ns, self._gateway, LinkDown())
+            partition = partition_of(shard, self._partitions)
+            line.send(INGEST, partition, encode(told), STATUS_TOKEN, key=device.encode())
 
     def _commit(self, now_s: float) -> None:
         """Make acknowledgements durable that no flush of devices' data takes along."""

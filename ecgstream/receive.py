@@ -16,6 +16,7 @@ import structlog
 
 from devices.enrolment import Enrolments
 from devices.errors import EnrolmentsUnknownError, SpoolError
+from devices.farewells import Farewells
 from devices.files.desk import Desk
 from devices.files.publish import Recording
 from devices.hl7.server import MllpServer
@@ -140,6 +141,7 @@ def run(settings: Settings, wanted: Wanted) -> None:
                 desk,
                 broker,
                 refused=publisher.refusals.tell,
+                farewells=publisher.farewells,
             )
             _work(doors, intake, stop, health)
     except (EnrolmentsUnknownError, SpoolError) as error:
@@ -180,6 +182,7 @@ class Doors:
         desk: takes recordings.
         broker: of MQTT; ``None``: there is none.
         refused: hears of what can never be taken.
+        farewells: hears whose connection to the broker has ended.
     """
 
     def __init__(
@@ -194,8 +197,10 @@ class Doors:
         broker: Broker | None = None,
         *,
         refused: Refused = unheard,
+        farewells: Farewells | None = None,
     ) -> None:
         self._refused = refused
+        self._farewells = farewells
         self._wanted = wanted
         self._http = http
         self._mllp = mllp
@@ -289,6 +294,7 @@ class Doors:
             self._intake,
             self._enrolments,
             refused=self._refused,
+            farewells=self._farewells,
         )
         serving = asyncio.ensure_future(receiver.serve())
         tls, share = broker.tls is not None, str(asked.share)

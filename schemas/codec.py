@@ -86,6 +86,7 @@ _CHANGES: dict[str, Callable[[dict[str, Any]], records.Change]] = {
     ),
     "ecgstream.Enrolled": lambda data: records.Enrolled(**data | {"leads": tuple(data["leads"])}),
     "ecgstream.BacklogEnd": lambda data: records.BacklogEnd(**data),
+    "ecgstream.LinkDown": lambda data: records.LinkDown(**data),
 }
 
 

@@ -132,12 +132,17 @@ class BacklogEnd:
     """The gateway has sent all it has of a gap; on the backfill topic only."""
 
 
-Change = Association | Limits | Settings | Enrolled | BacklogEnd
+@dataclass(frozen=True, slots=True)
+class LinkDown:
+    """Whoever held the device's connection says that it has ended: its link is lost."""
+
+
+Change = Association | Limits | Settings | Enrolled | BacklogEnd | LinkDown
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A change that changes results, valid from a stated sample: see ``avro/Control-4.avsc``."""
+    """A change that changes results, valid from a stated sample: see ``avro/Control-5.avsc``."""
 
     id: str
     device: str

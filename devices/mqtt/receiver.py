@@ -16,6 +16,7 @@ import structlog
 
 from devices.enrolment import Enrolments
 from devices.errors import FullError, LineError, MessageError, NotAdmittedError
+from devices.farewells import Farewells
 from devices.mqtt.content import is_online, items_of
 from devices.mqtt.publish import Arrived
 from devices.mqtt.topics import Kind, Topic, topic_of
@@ -62,6 +63,7 @@ class Receiver:
         intake: takes what devices have measured.
         enrolments: what is known of devices now.
         refused: hears of messages that can never be taken.
+        farewells: hears whose connection to the broker has ended; ``None``: nobody does.
     """
 
     def __init__(
@@ -71,11 +73,13 @@ class Receiver:
         enrolments: Callable[[], Enrolments],
         *,
         refused: Refused = unheard,
+        farewells: Farewells | None = None,
     ) -> None:
         self._connect = connect
         self._intake = intake
         self._enrolments = enrolments
         self._refused = refused
+        self._farewells = farewells if farewells is not None else Farewells()
         self._told: set[tuple[str, str]] = set()
         self._offline: set[str] = set()
         self._said_away_s = float("-inf")
@@ -147,7 +151,7 @@ class Receiver:
         if enrolled.shard != topic.shard:
             raise NotAdmittedError(f"it publishes under shard {topic.shard}; its own is {enrolled.shard}")
         if topic.kind is Kind.STATUS:
-            self._hear(topic.device, is_up=is_online(message.payload))
+            self._hear(topic, is_up=is_online(message.payload), is_news=not message.is_retained)
             return []
         if message.is_retained:
             raise MessageError("it is retained: what was measured once is not measured again")
@@ -157,13 +161,21 @@ class Receiver:
                 self._refuse(topic.device, item, message)
             else:
                 items.append(item)
+        if items:
+            self._hear(topic, is_up=True)
         return items
 
-    def _hear(self, device: str, *, is_up: bool) -> None:
-        """Say that a device's line is lost, or is back."""
-        if is_up == (device in self._offline):
-            log.info("mqtt_link", device=device, is_up=is_up)
+    def _hear(self, topic: Topic, *, is_up: bool, is_news: bool = True) -> None:
+        """Say that a device's line is lost, or is back; not ``is_news``: it was so before we asked."""
+        device = topic.device
+        if is_up:
+            self._farewells.heard(device, topic.shard)
+        if is_up != (device in self._offline):
+            return
+        log.info("mqtt_link", device=device, is_up=is_up)
         (self._offline.discard if is_up else self._offline.add)(device)
+        if is_news and not is_up:
+            self._farewells.gone(device, topic.shard)
 
     def _refuse_unanswerable(self, message: Arrived) -> None:
         try:

@@ -7,7 +7,7 @@ once a day only.
 from collections.abc import Iterable
 
 from schemas import codec
-from schemas.records import Association, BacklogEnd, Control, Limits
+from schemas.records import Association, BacklogEnd, Control, Limits, LinkDown
 
 MOST = 64
 """Records kept a device: more than the registry tells at once."""
@@ -24,7 +24,7 @@ class Controls:
 
         One that is told again stays as it was first told: since when it holds is part of what is known.
         """
-        if not isinstance(control.change, BacklogEnd):
+        if not isinstance(control.change, BacklogEnd | LinkDown):  # which hold for a moment
             self._keep(control, codec.encode(control))
 
     def _keep(self, control: Control, encoded: bytes) -> None:

@@ -6,6 +6,8 @@ through it. Only where nothing at all arrives does the wall clock move them on.
 
 Onset is the last sample that came, or the one that was due when the device was enabled again; its id does not
 depend on when the loss was noticed. While a device is disabled its link is not supervised.
+
+Whoever holds a device's connection may know sooner (``LinkDown``): then silence is not waited for.
 """
 
 from dataclasses import dataclass
@@ -129,6 +131,18 @@ class Links:
             link["heard_ms"] = log_ms
         link["disabled"] = disabled
         return ended
+
+    def down(self, row: int, log_ms: int) -> list[LinkEvent]:
+        """Note that a device's connection has ended; return its link if that was not lost before.
+
+        A log that is read again may tell so of a time before the device was heard last: that is over.
+        """
+        self._make_room(row)
+        link = self._link[row]
+        if link["heard_ms"] == _NEVER or link["heard_ms"] > log_ms or link["lost"] or link["disabled"]:
+            return []
+        link["lost"] = True
+        return [self._event(row, back=False, log_ms=log_ms)]
 
     def advance(self, log_ms: int) -> list[LinkEvent]:
         """Return the links that are lost at this time of the log and were not before."""

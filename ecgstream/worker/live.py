@@ -16,7 +16,7 @@ from ecgstream.worker.snapshots import VERSION, Keys, Saved, identity
 from ecgstream.worker.unfinished import decoded
 from schemas import codec, topics
 from schemas.bundle import Bundle, Gathered
-from schemas.records import Control, Enrolled, Lane, Snapshot, SnapshotKind
+from schemas.records import Control, Enrolled, Lane, LinkDown, Snapshot, SnapshotKind
 
 log = structlog.get_logger()
 
@@ -60,6 +60,8 @@ class Live(Partition):
             disabled = control.change.disabled
             ended = self._links.enrol(int(row), disabled=disabled, log_ms=record.log_ms)
             self._note_links(ended, record.offset, record.log_ms)
+        elif isinstance(control.change, LinkDown):
+            self._note_links(self._links.down(int(row), record.log_ms), record.offset, record.log_ms)
         else:
             self._bank.control(control)
         self._mark_dirty(rows, record.offset)

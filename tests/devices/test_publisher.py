@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from devices import bounds
+from devices import bounds, farewells
 from devices import publisher as module
 from devices.bounds import Bounds
 from devices.errors import LineError, SpoolDamagedError
 from devices.publisher import Publisher
 from devices.spool import Spool
 from schemas import codec
-from schemas.records import GatewayStatus, Refusal
+from schemas.records import Control, GatewayStatus, LinkDown, Refusal
 from tests.devices.lines import FakeLine, Sent, seqs
 from tests.devices.spooling import bundle
 
@@ -136,6 +136,20 @@ def test_how_it_stands_is_told_at_the_start_every_few_seconds_and_at_the_end(spo
     assert seen[-1][1].records == 1
 
 
+def test_while_kafka_is_away_it_is_planned_what_will_be_backlog(tmp_path: Path) -> None:
+    kafka = Kafka()
+    kafka.is_there = False
+    with closing(Spool(tmp_path / "gw.spool")) as spool, closing(publisher(spool, kafka)) as p:
+        p.start(0.05)
+        p.publish([bundle(n) for n in range(100)])
+        until(lambda: spool.has_changed and spool.commit() and spool.gaps())
+        p.publish([bundle(n) for n in range(100, 130)])
+        kafka.is_there = True
+        until(lambda: p.settled(0.1))
+    assert seqs(kafka.log()) == [129]
+    assert seqs(kafka.log(), "ecg.backfill") == list(range(129))
+
+
 def test_while_kafka_is_away_the_spool_stays_within_its_bounds_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,6 +182,21 @@ def test_what_can_never_be_taken_is_told_once_kafka_is_there(spool: Spool) -> No
     (sent,) = [s for s in kafka.log() if s.topic == "ecg.refused"]
     assert (sent.key, sent.partition) == (b"gw", zlib.crc32(b"gw") % PARTITIONS)
     assert codec.decode_as(Refusal, sent.value).device == "mon-1"
+
+
+def test_who_is_gone_is_told_behind_what_it_has_sent(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(farewells, "HOLD_S", 0.0)
+    kafka = Kafka()
+    with closing(publisher(spool, kafka)) as p:
+        p.publish([bundle(n) for n in range(20)])
+        p.farewells.gone("a", 9)
+        p.start(5.0)
+        until(lambda: p.settled(0.1) and "ecg.ingest" in [s.topic for s in kafka.log() if s.key == b"a"])
+    *before, last = [s for s in kafka.log() if s.topic == "ecg.ingest"]
+    assert seqs(before) == list(range(20))
+    told = codec.decode_as(Control, last.value)
+    assert (told.device, told.session, told.issued_by, told.change) == ("a", 0, "gw", LinkDown())
+    assert last.partition == before[0].partition
 
 
 def test_a_kafka_that_acknowledges_nothing_counts_as_away(

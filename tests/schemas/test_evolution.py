@@ -23,6 +23,7 @@ from schemas.records import (
     Lane,
     Limit,
     Limits,
+    LinkDown,
     News2,
     Phase,
     Settings,
@@ -131,7 +132,7 @@ def test_a_change_that_a_reader_of_version_1_does_not_know_is_the_one_error(
         knows_the_writer.setattr(codec, "newest", lambda name: version(name, 1))
         with pytest.raises(BadRecordError, match="Control"):
             codec.decode(raw)
-    known = {s.header: s for s in registry._versions() if (s.name, s.version) != ("Control", 4)}
+    known = {s.header: s for s in registry._versions() if (s.name, s.version) != ("Control", 5)}
     monkeypatch.setattr(registry, "_by_header", lambda: known)
     with pytest.raises(BadRecordError, match="a newer ecgstream"):
         codec.decode(raw)
@@ -157,6 +158,16 @@ def test_settings_with_news2_are_read_by_a_reader_of_version_3_without_it(news2:
         body, newest("Control").parsed, version("Control", 3).parsed, return_record_name=True
     )
     assert read["change"] == ("ecgstream.Settings", {"category": "ADULT", "paced": True})
+
+
+def test_a_link_that_is_down_is_the_one_error_to_a_reader_of_version_4(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    raw = codec.encode(control(LinkDown()))
+    assert codec.decode(raw) == control(LinkDown())
+    monkeypatch.setattr(codec, "newest", lambda name: version(name, 4))
+    with pytest.raises(BadRecordError, match="Control"):
+        codec.decode(raw)
 
 
 def test_a_gateway_of_before_has_said_nothing_of_losses() -> None:

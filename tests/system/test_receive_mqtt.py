@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from ecgstream.settings import Settings
 from schemas import codec, mdc, topics
 from schemas.bundle import Bundle
-from schemas.records import GatewayStatus
+from schemas.records import Control, GatewayStatus, LinkDown
 from tests.system.log import read_log
 from tests.system.mosquitto import Mosquitto, password
 from tests.system.mqtt_device import Device, Sender, whole
@@ -199,12 +199,19 @@ def gateways_of(settings: Settings, device: Device) -> set[str]:
 
 
 def test_that_a_device_is_gone_is_said_by_its_last_will(
-    gateway: Started, device: Callable[..., Device]
+    settings: Settings, gateway: Started, device: Callable[..., Device]
 ) -> None:
     running = gateway()
     device("dev-1").vanish()
     until(lambda: "mqtt_link" in running.log.read_text(), running.log.read_text)
     assert "is_up=False" in running.log.read_text()
+
+    def told() -> list[Control]:
+        found = [codec.decode(record.value) for record in read_log(settings, topics.INGEST)]
+        return [c for c in found if isinstance(c, Control) and c.change == LinkDown()]
+
+    until(lambda: bool(told()), running.log.read_text)
+    assert [control.device for control in told()] == ["dev-1"]
 
 
 def test_devices_can_rely_on_it_and_one_that_is_played_is_taken(

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from devices.enrolment import Enrolments
 from devices.errors import FullError, LineError, NotAdmittedError, SpoolError
+from devices.farewells import HOLD_S, Farewells
 from devices.mqtt import receiver as module
 from devices.mqtt.publish import Arrived
 from devices.mqtt.receiver import Receiver
@@ -278,3 +279,34 @@ def test_a_last_will_is_said_once_and_so_is_that_the_device_is_back() -> None:
 
     said = [one for one in told(story) if "mqtt_link" in one]
     assert ["'is_up': False" in one for one in said] == [True, False]
+
+
+STATUS = Arrived(1, "ecgstream/v1/7/dev-1/status", b"offline", "", is_retained=False)
+GOODBYES = {
+    "it stays away": ([message(1), STATUS], [("dev-1", 7)]),
+    "it is back": ([STATUS, STATUS._replace(payload=b"online")], []),
+    "it is heard": ([STATUS, message(1)], []),
+    "it goes again": ([STATUS, message(1), STATUS], [("dev-1", 7)]),
+    "it had gone before we asked": ([STATUS._replace(is_retained=True)], []),
+    "of another shard": ([STATUS._replace(topic="ecgstream/v1/8/dev-1/status")], []),
+}
+
+
+@pytest.mark.parametrize(("sent", "gone"), GOODBYES.values(), ids=GOODBYES.keys())
+def test_who_is_gone_is_told_of(sent: list[Arrived], gone: list[tuple[str, int]]) -> None:
+    now = [0.0]
+    farewells = Farewells(lambda: now[0])
+
+    async def story(world: World) -> None:
+        world.serving.cancel()
+        world.lines.clear()
+        receiver = Receiver(world.made, world.intake, lambda: KNOWN, farewells=farewells)
+        world.serving = asyncio.ensure_future(receiver.serve())
+        line = await world.line()
+        for number, one in enumerate(sent, 1):
+            line.arrived(one._replace(number=number))
+        assert await line.has_acknowledged(*range(1, len(sent) + 1))
+
+    told(story)
+    now[0] = HOLD_S
+    assert farewells.take(lambda _: True) == gone

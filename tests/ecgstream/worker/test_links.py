@@ -122,3 +122,37 @@ def test_a_disabled_device_is_disabled_after_a_restart() -> None:
     links.enrol(0, disabled=False, log_ms=10**6)
     again.enrol(0, disabled=False, log_ms=10**6)
     assert again.advance(2 * 10**6) == links.advance(2 * 10**6) != []
+
+
+def test_a_link_that_is_said_to_be_down_is_lost_at_once_and_back_with_what_comes() -> None:
+    links = Links(10.0, 1.0)
+    links.heard(bundle(("a", 0), ("b", 0)), ROWS, 1_000)
+    (lost,) = links.down(0, 3_500)
+    assert (lost.row, lost.back, lost.last_sample, lost.silent_s) == (0, False, 249, 2.5)
+    assert links.down(0, 4_000) == []
+    assert [e.row for e in links.advance(12_000)] == [1]  # the other one, by its silence
+    (back, _) = links.heard(bundle(("a", 12), ("b", 12)), ROWS, 13_000)
+    assert (back.row, back.back, back.last_sample) == (0, True, 249)
+    assert links.advance(23_000) == []
+
+
+def test_its_id_is_the_one_that_silence_would_have_given() -> None:
+    by_word, by_silence = Links(10.0, 1.0), Links(10.0, 1.0)
+    for links in (by_word, by_silence):
+        links.heard(bundle(("a", 3)), np.array([0]), 0)
+    (said,), (silent,) = by_word.down(0, 500), by_silence.advance(10_001)
+    assert (said.session, said.last_sample, said.last_ns) == (
+        silent.session,
+        silent.last_sample,
+        silent.last_ns,
+    )
+
+
+def test_what_is_said_of_nobody_of_a_disabled_one_or_of_before_is_nothing() -> None:
+    links = Links(10.0, 1.0)
+    assert links.down(7, 1_000) == []
+    links.heard(bundle(("a", 0)), np.array([0]), 5_000)
+    assert links.down(0, 4_999) == []
+    links.enrol(0, disabled=True, log_ms=6_000)
+    assert links.down(0, 7_000) == []
+    assert links.advance(8_000) == []

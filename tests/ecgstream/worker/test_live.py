@@ -28,6 +28,7 @@ from schemas.records import (
     Enrolled,
     Limit,
     Limits,
+    LinkDown,
     Packet,
     Phase,
     Settings,
@@ -283,6 +284,25 @@ def test_a_disabled_device_is_not_supervised(records: list[Record], crash_after:
     a, b = DEVICES
     assert told == [(a, Phase.ONSET, last), (b, Phase.ONSET, last), (a, Phase.END, last)]
     assert links_of(found) == [(a, Phase.ONSET, last + silent)]
+
+
+@pytest.mark.parametrize("crashes", [False, True])
+def test_a_link_that_is_said_to_be_down_is_lost_by_the_log(records: list[Record], *, crashes: bool) -> None:
+    """At once and once, crash or not; what comes ends it, and nothing of it is kept with the settings."""
+    found = partition(lost_link_s=10.0)
+    found.process(records[:3])
+    found.process([Record(3, 4_000, control("dev-a", LinkDown()))])
+    told = links_of(found)
+    if crashes:
+        saved = through_the_wire(found.snapshots())
+        assert all(LinkDown() not in [codec.decode_as(Control, c).change for c in s.controls] for s in saved)
+        found = partition(found.position(), saved, generation=2, lost_link_s=10.0)
+    found.outbox.clear()
+    found.process([Record(4, 5_000, control("dev-a", LinkDown()))])
+    found.process([Record(5, 6_000, bundle(6))])
+    last = 3 * RATE_HZ - 1
+    assert told == [("dev-a", Phase.ONSET, last)]
+    assert links_of(found) == [("dev-a", Phase.END, last)]
 
 
 def test_what_a_disabled_device_sends_is_analysed(records: list[Record]) -> None:
