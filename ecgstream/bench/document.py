@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ecgstream.bench import detectors, narrow, receive
+from ecgstream.bench import backlog, detectors, narrow, receive
 from ecgstream.bench.pipeline import bars, told_back
 from ecgstream.documents import table
 
@@ -87,6 +87,12 @@ def of_narrow(found: Mapping[str, Any]) -> str:
             f"{line}; signal: {found['signal']}.\n",
         ]
     )
+
+
+def of_backlog(found: Mapping[str, Any]) -> str:
+    """Return the results of ``ecgstream bench backlog``."""
+    rows = table(["", ""], [[*row] for row in backlog.rows(found)])
+    return "\n".join([_of_run(found["run"]), _of_bars(backlog.bars(found)), rows])
 
 
 def of_receive(found: Mapping[str, Any]) -> str:

@@ -25,7 +25,7 @@ RATE_HZ = 250
 LEADS = ("II", "V1")
 NS = 1_000_000_000
 FLUSHES_A_SECOND = round(1 / FLUSH_S)
-_STRIDE = 6151
+STRIDE = 6151
 """Samples from one device's place in the ECG to the next one's; shares no factor with its length."""
 _PROJECTION, _DELAY = -0.6, 3
 """The second lead sees the same heart from elsewhere: turned over, smaller, 12 ms later."""
@@ -99,7 +99,7 @@ class Load:
             np.zeros(n, np.uint16),
         )
         unknown = np.full(ones.size, np.nan, np.float32)
-        gain, offset = _scale()
+        gain, offset = scale()
         channel = ChannelColumns(
             np.tile([mdc.LEADS[name] for name in LEADS], n).astype(np.uint32),
             np.full(ones.size, ECG_KIND, np.uint8),
@@ -128,23 +128,24 @@ class Load:
 
     def _samples(self, devices: NDArray[np.int64], second: int) -> NDArray[np.int16]:
         """Return a second of these devices, planar by device, then lead."""
-        ecg = _ecg()
-        at = (devices * _STRIDE + second * RATE_HZ) % (ecg.shape[1] - RATE_HZ)
-        found: NDArray[np.int16] = ecg[:, at[:, None] + np.arange(RATE_HZ)]
+        both = ecg()
+        at = (devices * STRIDE + second * RATE_HZ) % (both.shape[1] - RATE_HZ)
+        found: NDArray[np.int16] = both[:, at[:, None] + np.arange(RATE_HZ)]
         for i, device in enumerate(devices.tolist() if self._silent else ()):
             if second in self._silent.get(device, ()):
-                found[:, i] = round(_scale()[1])
+                found[:, i] = round(scale()[1])
         return found.transpose(1, 0, 2).reshape(-1)
 
 
 @cache
-def _scale() -> tuple[float, float]:
+def scale() -> tuple[float, float]:
+    """Return gain and offset of the ECG."""
     wave = toy_ecg().sessions[0].waves[0]
     return wave.gain, wave.offset
 
 
 @cache
-def _ecg() -> NDArray[np.int16]:
+def ecg() -> NDArray[np.int16]:
     """Return both leads at 250 Hz; int16, shape (leads, samples), the first second again at the end."""
     from scipy.signal import resample_poly
 

@@ -108,12 +108,16 @@ def usage(pid: int) -> tuple[float, int]:
     return (int(fields[11]) + int(fields[12])) / _TICKS, int(fields[21]) * _PAGE
 
 
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        return int(one.getsockname()[1])
+
+
 @contextmanager
 def service(settings: Settings, name: str, *words: str, module: str = "ecgstream") -> Iterator[Measured]:
     """Run ``ecgstream NAME WORDS`` with its metrics served, and end it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     given = settings.model_copy(update={"metrics_port": port, "metrics_host": "127.0.0.1"})
     with tempfile.TemporaryDirectory(prefix="ecgstream-bench-") as directory:
         log = Path(directory) / f"{name}.log"

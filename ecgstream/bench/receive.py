@@ -6,7 +6,6 @@ figures are of their processor time, not of the clock, so that a machine that ot
 little.
 """
 
-import socket
 import tempfile
 import time
 from collections import defaultdict
@@ -31,7 +30,7 @@ from devices.spool import Spool
 from ecgstream.bench import acknowledging, senders
 from ecgstream.bench.broker import Broker
 from ecgstream.bench.measure import CannotMeasureError
-from ecgstream.bench.process import POLL_S, Measured, service
+from ecgstream.bench.process import POLL_S, Measured, free_port, service
 from ecgstream.bench.senders import DEVICES, Load, by_http, by_mllp, by_mqtt
 from ecgstream.settings import Settings
 from schemas.records import Packet
@@ -162,7 +161,7 @@ def _gateway(module: str) -> Iterator[_Gateway]:
         settings.data.mkdir()
         cache = settings.data / "enrolments-bench"
         cache.write_bytes(pack(senders.enrolments(), time.time_ns()))
-        ports = {"http": _free_port(), "mllp": _free_port()}
+        ports = {"http": free_port(), "mllp": free_port()}
         words = ["--gateway", "bench", "--plain"]
         words += [word for name, port in ports.items() for word in (f"--{name}", f"127.0.0.1:{port}")]
         with Broker() as broker:
@@ -179,11 +178,6 @@ def _wait_for(process: Measured) -> None:
         if time.monotonic() > deadline:
             raise CannotMeasureError("the gateway does not become ready")
         time.sleep(POLL_S)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return int(one.getsockname()[1])
 
 
 def _spent(gateway: _Gateway, send: Send, warm: Load, counted: Load) -> _Spent:

@@ -5,12 +5,14 @@ import logging
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from ecgstream import __version__
@@ -47,6 +49,22 @@ def run(json_file: Path | None) -> None:
 def say(what: str) -> None:
     """Say what is being done."""
     Console(highlight=False).print(what)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, float], None]]:
+    """Give what shows on stderr, where that is a terminal, which share of something is done."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    tasks: dict[str, TaskID] = {}
+    with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
+
+        def tell(what: str, share: float) -> None:
+            if what not in tasks:
+                tasks[what] = shown.add_task(what, total=1.0)
+            shown.update(tasks[what], completed=share)
+
+        yield tell
 
 
 def found_by(bench: Callable[[], T]) -> T:

@@ -169,6 +169,42 @@ def narrow(
 
 
 @app.command
+def backlog(
+    *,
+    hours: float = 24.0,
+    devices: int = 20,
+    json: JsonFile = None,
+    document: Document = None,
+    settings: SettingsFlags = None,
+) -> None:
+    """Measure how a gateway drains what it has kept for a day: is all of it there, and live signal first?
+
+    Its spool is filled as if Kafka had been away, then it is started and its devices go on live. All that
+    has come is compared with what was measured. 24 hours of 20 devices are 1 GB in the spool and as much in
+    Kafka. The broker that is named must be empty; where none is, one is started.
+
+    Args:
+        hours: of signal that it has kept; more than a minute.
+        devices: of a lead at 250 Hz and two numbers a second each.
+        json: also write the figures to this file.
+        document: also write them into this document, between `<!-- backlog -->` and its end.
+        settings: see `ecgstream settings`.
+    """
+    from ecgstream.bench import backlog as bench
+    from ecgstream.bench.document import of_backlog
+    from ecgstream.bench.run import found_by, machine, progress, show, show_bars, write
+
+    with progress() as tell:
+        found = found_by(lambda: bench.run(settings or Settings(), hours, devices, tell))
+    found = {"run": machine(), **found}
+    show(dict(bench.rows(found)))
+    show_bars(bench.bars(found))
+    write(json, found)
+    if document is not None:
+        put(document, "backlog", of_backlog(found))
+
+
+@app.command
 def receive(*, json: JsonFile = None, document: Document = None) -> None:
     """Measure what a receiving gateway takes by MLLP and by HTTP, beside one that only acknowledges.
 
