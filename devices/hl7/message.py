@@ -16,8 +16,21 @@ from typing import NamedTuple
 from devices.hl7.errors import Condition, Hl7Error
 from schemas.checks import MAX_TIME_NS
 
-CHARSETS = {"": "ascii", "ASCII": "ascii", "UNICODE UTF-8": "utf-8", "GB 18030-2000": "gb18030"}
-"""MSH-18 (HL7 table 0211) to Python's codec; none stated is ASCII (2.14.9.18)."""
+_ISO_8859 = {f"8859/{part}": f"iso8859-{part}" for part in (*range(1, 10), 15)}
+"""Of a byte each, with ASCII in its lower half: none of their letters looks like a separator."""
+CHARSETS = {
+    "": "ascii",
+    "ASCII": "ascii",
+    "UNICODE UTF-8": "utf-8",
+    "GB 18030-2000": "gb18030",
+    **_ISO_8859,
+}
+"""MSH-18 (HL7 table 0211) to Python's codec; none stated is ASCII (2.14.9.18).
+
+Not here: those that change by escape sequences of ISO 2022 (ISO IR14 …, KS X 1001, CNS 11643-1992), in which
+a byte says nothing without what stands before it; BIG-5, which has more than one table; UTF-16 and UTF-32, in
+which a frame's own marks would be no bytes.
+"""
 _ALL_BYTES = "latin-1"
 _KEPT = (b"OBR", b"OBX")
 MAX_SEGMENTS = 5000
@@ -146,7 +159,10 @@ def header(frame: bytes) -> Segment:
         text = _decoded(line, codec)
         if text is not None and CHARSETS.get((found := _header(text, codec))[18].strip().upper()) == codec:
             return found
-    return _header(line.decode(_ALL_BYTES), _ALL_BYTES)
+    found = _header(line.decode(_ALL_BYTES), _ALL_BYTES)
+    named = _ISO_8859.get(found[18].strip().upper())
+    text = _decoded(line, named) if named else None
+    return found if text is None or named is None else _header(text, named)
 
 
 def _decoded(line: bytes, codec: str) -> str | None:
@@ -178,7 +194,7 @@ def read(frame: bytes) -> Message:
     head = header(frame)
     if head.codec == _ALL_BYTES:
         raise Hl7Error(
-            "not in ASCII, UNICODE UTF-8 or GB 18030-2000, or not in the one that it names",
+            "not in ASCII, 8859/1 to 9 or 15, UNICODE UTF-8, GB 18030-2000, or not in the one that it names",
             Condition.TABLE_VALUE_NOT_FOUND,
             "MSH^1^18",
             rejected=True,

@@ -23,6 +23,7 @@ from devices.hl7.mllp import Frames, framed
 from devices.hl7.pcd import reading_of
 from devices.reading import Reading
 from devices.refusals import Refused, unheard
+from devices.seldom import Seldom
 from schemas.errors import BadRecordError
 
 FIRST_S, IDLE_S = 60.0, 900.0
@@ -77,6 +78,7 @@ class MllpServer:
         self._now_ns = now_ns
         self._refused = refused
         self._numbers = count(1)
+        self._seldom = Seldom()
         self._told: set[tuple[str, str]] = set()
         self._held: dict[asyncio.StreamWriter, int] = {}
         self._held_bytes = 0
@@ -87,7 +89,7 @@ class MllpServer:
         try:
             await self._converse(reader, writer)
         except (MessageError, TimeoutError) as error:
-            log.warning("mllp_closed", why=str(error) or "it says nothing whole, or reads nothing")
+            self._warn("mllp_closed", writer, why=str(error) or "it says nothing whole, or reads nothing")
             writer.transport.abort()  # to be closed in order, it would have to read what waits for it
         except (OSError, SpoolError) as error:  # it has gone, or we must; then it is not answered
             log.info("mllp_gone", error=type(error).__name__)
@@ -117,7 +119,8 @@ class MllpServer:
             self._held[writer] = held
         if self._held_bytes > MOST_HELD_BYTES:
             most = max(self._held, key=self._held.__getitem__)
-            log.warning("mllp_closed", why="it holds the most of what is not whole", bytes=self._held[most])
+            why = "it holds the most of what is not whole"
+            self._warn("mllp_closed", most, why=why, bytes=self._held[most])
             self._held_bytes -= self._held.pop(most)
             most.transport.abort()
 
@@ -128,9 +131,15 @@ class MllpServer:
             await self._take(frame, writer)
         except Hl7Error as error:
             refused = error
-            log.warning("mllp_refused", why=str(error), at=error.at)
+            self._warn("mllp_refused", writer, why=str(error), at=error.at)
         told = answers(frame, refused, control_id=f"{next(self._numbers)}", at_ns=self._now_ns())
         return b"".join(map(framed, told))
+
+    def _warn(self, event: str, writer: asyncio.StreamWriter, **what: object) -> None:
+        """Say what is wrong with a connection: a line a minute of its host, with how often it was."""
+        host, *_ = writer.get_extra_info("peername") or ("unknown",)
+        if times := self._seldom.times(f"{event} {host}"):
+            log.warning(event, peer=host, times=times, **what)
 
     async def _take(self, frame: bytes, writer: asyncio.StreamWriter) -> None:
         reading: Reading | None = None

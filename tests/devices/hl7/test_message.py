@@ -63,10 +63,44 @@ def test_every_character_set_is_decoded_before_it_is_split(charset: str) -> None
     assert (found.codec, found[4], found[10]) == (CHARSETS[charset], place, "7")
 
 
+LATIN = {
+    "8859/1": "Zürich Ænø",
+    "8859/2": "Łódź Žižkov",
+    "8859/3": "Ħaż-Żebbuġ",
+    "8859/4": "Ķekava ŋ",
+    "8859/5": "Ярославль",
+    "8859/6": "القاهرة",
+    "8859/7": "Θεσσαλονίκη",
+    "8859/8": "ירושלים",
+    "8859/9": "İzmir Şişli",
+    "8859/15": "Œuvre €",
+}
+
+
+@pytest.mark.parametrize("charset", LATIN)
+def test_a_character_set_of_a_byte_each_is_decoded_by_its_own_table(charset: str) -> None:
+    place = LATIN[charset]
+    raw = head(charset, place).encode(CHARSETS[charset])
+    assert (header(raw)[4], header(raw).codec) == (place, CHARSETS[charset])
+    obx = f"OBX|1|ST|1^{place}||x".encode(CHARSETS[charset])
+    (segment,) = read(raw + b"\rPID|\x80\xff\r" + obx).segments()
+    assert isinstance(segment, Segment)
+    assert segment.components(3) == ["1", place]
+
+
+def test_a_header_with_a_byte_that_its_character_set_does_not_have_is_refused() -> None:
+    raw = head("8859/3").encode().replace(b"app", b"app\xa5")  # a hole in the table of 8859/3
+    with pytest.raises(Hl7Error, match="not in the one that it names"):
+        read(raw)
+    assert header(raw)[10] == "7"
+
+
 @pytest.mark.parametrize(
     "frame",
     [
-        head("8859/1").encode(),
+        head("ISO IR87").encode(),
+        head("BIG-5", "\xe9").encode("latin-1"),
+        head("8859/10").encode(),
         head("ASCII~UNICODE UTF-8").encode(),
         head("ASCII", "室").encode(),
         head("UNICODE UTF-8", "室").encode("gb18030"),

@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import UTC
 
 import pytest
+from structlog.testing import capture_logs
 
 from devices.errors import FullError, NotAdmittedError
 from devices.hl7 import server as module
@@ -132,6 +133,20 @@ def test_what_is_not_taken_is_said_and_the_connection_goes_on(error: Exception |
         assert await line.ask(message(2)) == ["CA|m-2"]
 
     served(story)
+
+
+def test_one_that_is_refused_without_end_fills_no_log() -> None:
+    async def story(_intake: Intake, opened: Open, _: MllpServer) -> None:
+        for _line in range(3):
+            line = await opened()
+            assert await line.ask(*(message(n, "stranger") for n in range(50))) == [
+                f"CR|m-{n}" for n in range(50)
+            ]
+
+    with capture_logs() as said:
+        served(story)
+    refused = [one for one in said if one["event"] == "mllp_refused"]
+    assert [(one["peer"], one["times"]) for one in refused] == [("127.0.0.1", 1)]
 
 
 def test_one_that_says_nothing_or_too_much_is_closed_and_another_is_not(
