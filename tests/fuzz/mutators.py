@@ -13,6 +13,7 @@ from itertools import pairwise
 from random import Random
 
 GB = 2**30
+PAGE = 4096
 DEPTH = 20_000
 Mutator = Callable[[Random, bytes, Sequence[bytes]], bytes]
 
@@ -182,7 +183,24 @@ def recounted(_: Random, data: bytes, __: Sequence[bytes]) -> bytes:
     return _LENGTH_LINE.sub(lambda m: m[1] + b"%d" % len(body), head) + blank + body
 
 
+def flipped(chance: Random, data: bytes, _: Sequence[bytes]) -> bytes:
+    """A few bits are the other way."""
+    made = bytearray(data)
+    for _bit in range(chance.randint(1, 8) if made else 0):
+        made[chance.randrange(len(made))] ^= 1 << chance.randrange(8)
+    return bytes(made)
+
+
+def page_lost(chance: Random, data: bytes, _: Sequence[bytes]) -> bytes:
+    """A page of a disk is zeros, ones, noise, or another page."""
+    begin = chance.randrange(len(data) // PAGE + 1) * PAGE
+    other = chance.randrange(len(data) // PAGE + 1) * PAGE
+    page = (bytes(PAGE), b"\xff" * PAGE, chance.randbytes(PAGE), data[other : other + PAGE])
+    return data[:begin] + chance.choice(page)[: len(data) - begin] + data[begin + PAGE :]
+
+
 ANY = (truncated, split, merged, followed, repeated, swapped, overwritten)
+DISK = (flipped, flipped, flipped, page_lost, page_lost, truncated, overwritten, length_of)
 BINARY = (*ANY, length_of, length_of, varint)
 TEXT = (*ANY, another_number, another_number, encoded_otherwise, broken_text, broken_text)
 SEGMENTS = (*TEXT, lines_moved, lines_moved)

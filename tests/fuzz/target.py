@@ -45,6 +45,7 @@ MODULES = {
     "http": ("http", "json-packets", "json-vitals", "fhir"),
     "mqtt": ("mqtt", "mqtt-message"),
     "avro": ("avro-body", "avro-records", "enrolments"),
+    "spool": ("spool",),
     "files": (
         *("edf", "dicom", "aecg", "muse", "sierra", "ishne", "scp", "scp-huffman", "mfer", "wfdb"),
         "file-answer",

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.mutators import BINARY, JSON, REQUESTS, SEGMENTS, XML, mutated
+from tests.fuzz.mutators import BINARY, DISK, JSON, REQUESTS, SEGMENTS, XML, mutated
 from tests.fuzz.target import MODULES, NAMES, load
 
 # As with all of ours in ``make test``, few; of files, of which each takes as long as many frames, fewer.
 EXAMPLES = 15
-WAYS = sorted({*BINARY, *JSON, *XML, *SEGMENTS, *REQUESTS}, key=lambda way: way.__name__)
+WAYS = sorted({*BINARY, *DISK, *JSON, *XML, *SEGMENTS, *REQUESTS}, key=lambda way: way.__name__)
 
 
 def test_each_module_has_the_targets_that_it_is_listed_with() -> None:
