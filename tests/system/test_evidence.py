@@ -124,7 +124,8 @@ def made(
         chain.seal()
         chain.sign([key])
     path = tmp_path / "证据.zip"
-    Command(app, url, capsys)(str(ALERT)[:8], "--file", path)
+    # So long that what was said since this module was loaded is before its end, on a slow machine too.
+    Command(app, url, capsys)(str(ALERT)[:8], "--file", path, "--after", 1800)
     name = fingerprint(key.public)
     return path, name, archive.check(path, evidence.KIND, name)
 
