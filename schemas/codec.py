@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 from fastavro import schemaless_reader, schemaless_writer
 
-from schemas import batches, records
+from schemas import audit, batches, records
 from schemas.bundle import Bundle
 from schemas.checks import check_control, check_enrolment, check_packet
 from schemas.errors import BadRecordError
@@ -39,8 +39,8 @@ Record = (
     | records.Refusal
     | records.Enrolment
     | records.Roster
-    | records.AuditEntry
-    | records.AuditHead
+    | audit.AuditEntry
+    | audit.AuditHead
     | Bundle
     | batches.Batch
 )
@@ -166,8 +166,8 @@ _FROM_AVRO: dict[str, Callable[[dict[str, Any]], Record]] = {
     "Refusal": lambda data: records.Refusal(**data),
     "Enrolment": _enrolment_from_avro,
     "Roster": lambda data: records.Roster(**data),
-    "AuditEntry": lambda data: records.AuditEntry(**data),
-    "AuditHead": lambda data: records.AuditHead(**data),
+    "AuditEntry": lambda data: audit.AuditEntry(**data),
+    "AuditHead": lambda data: audit.AuditHead(**data),
 }
 
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from ecgstream.audit.keys import SigningKey, is_signed
-from schemas.records import AuditHead
+from schemas.audit import AuditHead
 
 NOTHING = bytes(32)
 """The hash before the first entry."""

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ecgstream.audit.chain import NOTHING, Entry, KeyChange, hash_of, is_true, is_vouched
 from ecgstream.audit.keys import fingerprint, is_called
-from schemas.records import AuditHead
+from schemas.audit import AuditHead
 
 
 class Fault(NamedTuple):

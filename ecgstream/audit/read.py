@@ -15,9 +15,9 @@ from ecgstream.audit.chain import Entry
 from ecgstream.settings import Settings
 from ecgstream.whole import records
 from schemas import topics
+from schemas.audit import AuditHead
 from schemas.codec import decode_as
 from schemas.errors import BadRecordError
-from schemas.records import AuditHead
 
 _AT_ONCE = 5000
 _ENTRIES: LiteralString = """

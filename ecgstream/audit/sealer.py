@@ -39,9 +39,9 @@ from ecgstream.metrics import Health, serve
 from ecgstream.settings import Settings
 from ecgstream.store.connection import connect
 from schemas import topics
+from schemas.audit import AuditEntry, AuditHead
 from schemas.codec import decode, encode
 from schemas.errors import BadRecordError
-from schemas.records import AuditEntry, AuditHead
 
 ROLE = "ecg_sealer"
 FOLLOWED = (topics.ALERTS, topics.NOTIFICATIONS, topics.ACKNOWLEDGEMENTS, topics.ROSTER, topics.AUDIT)

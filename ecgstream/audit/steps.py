@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from schemas.records import Acknowledgement, Alert, AuditEntry, Notification, Roster
+from schemas.audit import AuditEntry
+from schemas.records import Acknowledgement, Alert, Notification, Roster
 
 _PATH = re.compile(r"[A-Za-z0-9_-]{1,255}(\.[A-Za-z0-9_-]{1,255}){0,15}")
 _TOLD = ("start", "read")

@@ -14,8 +14,8 @@ import detectors
 from ecgstream import __version__, clients
 from ecgstream.settings import Settings
 from schemas import topics
+from schemas.audit import AuditEntry
 from schemas.codec import encode
-from schemas.records import AuditEntry
 
 WRITE_S = 10.0
 _MODELS = Path(detectors.__file__).parent

@@ -7,7 +7,7 @@ from typing import Any
 from ecgstream.audit.chain import Entry
 from ecgstream.audit.check import Checker, Fault
 from ecgstream.audit.keys import fingerprint
-from schemas.records import AuditHead
+from schemas.audit import AuditHead
 
 MOST_TOLD = 100
 

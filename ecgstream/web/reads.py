@@ -17,7 +17,8 @@ from ecgstream.audit.recent import Recent
 from ecgstream.broker.access import Service
 from ecgstream.broker.errors import BrokerError
 from ecgstream.web import metrics
-from schemas.records import Alert, AuditEntry
+from schemas.audit import AuditEntry
+from schemas.records import Alert
 
 AGAIN_S = 60.0
 

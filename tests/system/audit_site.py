@@ -17,7 +17,7 @@ from ecgstream.audit.sealer import ROLE, Chain
 from ecgstream.audit.verify import verify
 from ecgstream.store.connection import connect
 from ecgstream.store.migrate import migrate
-from schemas.records import AuditHead
+from schemas.audit import AuditHead
 
 WORDS = "王伟's neighbour مريض 🏥"
 

@@ -16,7 +16,7 @@ from ecgstream.audit import keys
 from ecgstream.audit.keys import fingerprint
 from ecgstream.commands.audit import app
 from ecgstream.store.connection import connect
-from schemas.records import AuditHead
+from schemas.audit import AuditHead
 from tests.system.access_world import insert
 from tests.system.audit_site import WORDS, Site
 from tests.system.command import Command

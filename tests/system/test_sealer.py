@@ -21,8 +21,8 @@ from ecgstream.settings import Settings
 from ecgstream.store.connection import connect
 from ecgstream.topics import create_topics
 from schemas import topics
+from schemas.audit import AuditHead
 from schemas.codec import encode
-from schemas.records import AuditHead
 from tests.system.audit_site import WORDS, Site
 
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ecgstream.audit.chain import NOTHING, Entry, hash_of, signed_head, vouched
 from ecgstream.audit.check import Checker, Fault
 from ecgstream.audit.keys import SigningKey, fingerprint
-from schemas.records import AuditHead
+from schemas.audit import AuditHead
 
 BEGIN = datetime(2026, 11, 28, 12, tzinfo=UTC)
 MINUTE_NS = 60 * 10**9

@@ -10,16 +10,8 @@ import pytest
 
 from alerts.history import noted
 from ecgstream.audit.steps import Step, as_json, digest, step_of
-from schemas.records import (
-    Acknowledgement,
-    Act,
-    Alert,
-    AuditEntry,
-    Notification,
-    NotificationState,
-    Phase,
-    Roster,
-)
+from schemas.audit import AuditEntry
+from schemas.records import Acknowledgement, Act, Alert, Notification, NotificationState, Phase, Roster
 from tests.alerts.timeline import Timeline, id_of
 
 TYPED = "王伟 of bed 3 is my neighbour 🏥"

@@ -22,7 +22,8 @@ from ecgstream.web.app import HEADERS, make_app, templates
 from ecgstream.web.codes import Codes, Doorkeeper
 from ecgstream.web.page import AlertPage
 from ecgstream.web.reads import Reads
-from schemas.records import Act, Alert, AuditEntry, Phase
+from schemas.audit import AuditEntry
+from schemas.records import Act, Alert, Phase
 from tests.alerts.timeline import Timeline, id_of
 from tests.ecgstream.web.served import served
 
