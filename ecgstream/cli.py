@@ -214,6 +214,7 @@ def watch(*, settings: SettingsFlags = None) -> None:
 _ALONE = {
     "import": "files:import_",
     "receive": "receive:receive",
+    "report": "report:report",
     "settings": "settings:show",
     "simulate-device": "simulate_device:simulate_device",
 }
@@ -236,7 +237,10 @@ for _group, _commands in {
         "roster": "Who is on duty, and whom a page goes to.",
         "kafka": "Who may do what on the broker.",
     },
-    FINDINGS: {"alert": "Alerts: see them, acknowledge them."},
+    FINDINGS: {
+        "alert": "Alerts: see them, acknowledge them.",
+        "report": "A preliminary report of a day of ECG: PDF, JSON, FHIR.",
+    },
     UPKEEP: {
         "bench": "Measure how fast the parts are, each beside what it is compared with.",
         "sizing": "How many machines a number of devices needs, from what the benches have measured.",
