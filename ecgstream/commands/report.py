@@ -51,6 +51,9 @@ def report(
         language: of a PDF: en or zh.
         settings: see `ecgstream settings`.
     """
+    from ecgstream.reports import make  # not for `ecgstream --help`, which looks at this function
+    from ecgstream.reports.make import Wanted
+
     with clear_errors():
         kind = _kind(file)
         since, until = stretch(begin, end)
@@ -58,7 +61,9 @@ def report(
             raise RegistryError("say one of --device and --patient")
         whose = identity.pseudonym(patient) if patient else ""
         with _reader(settings) as connection:
-            content = _written(connection, device, whose, (since, until), kind, language)
+            content = make.written(
+                connection, Wanted(device, whose, (since, until), kind, language), progress
+            )
         try:
             _put(file, content)
         except OSError as error:
@@ -103,31 +108,6 @@ def _reader(settings: Settings | None) -> psycopg.Connection:
             " (`ecgstream person sql-login`)"
         )
     return connection
-
-
-def _written(
-    connection: psycopg.Connection,
-    device: str,
-    patient: str,
-    asked: tuple[datetime, datetime],
-    kind: str,
-    language: Language,
-) -> bytes:
-    from ecgstream.reports import content, document, fhir, stored
-
-    if patient:
-        parts = stored.patient_parts(connection, patient, *asked)
-    else:
-        parts = stored.device_parts(connection, device, *asked)
-    found = content.compute(stored.material(connection, parts, patient, asked, progress))
-    if kind == ".fhir.json":
-        return fhir.written(found)
-    if kind == ".json":
-        return document.written(found)
-    from ecgstream.reports import sheet, strips  # not for JSON: they import matplotlib and fpdf2
-
-    shown = list(progress(strips.strips(connection, found, parts), "Strips"))
-    return sheet.written(found, shown, language)
 
 
 def _put(file: Path, content: bytes) -> None:
