@@ -6,13 +6,24 @@ electrocardiography", J. Am. Coll. Cardiol. 34 (1999) 912-948. Each share has it
 """
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecgstream.reports.intervals import neighbours, normal
-from ecgstream.reports.material import MINUTE_NS, NS, Beats, Material, RhythmSpan, Span, StStored, Subject
+from ecgstream.reports.material import (
+    MINUTE_NS,
+    NS,
+    Beats,
+    Material,
+    Minutes,
+    RhythmSpan,
+    Span,
+    StStored,
+    Subject,
+)
 from ecgstream.reports.variability import Variability, variability
 
 PAUSE_S = 2.0
@@ -152,6 +163,7 @@ def compute(material: Material) -> Report:
     """Return the report of what is stored."""
     beats = material.beats
     known = neighbours(beats, material.rhythms)
+    seen = [piece for span in material.rhythms for piece in _recorded(span, material.minutes)]
     rates = _rates(beats, known)
     pauses = _pauses(beats, known)
     covered = Coverage(
@@ -160,7 +172,7 @@ def compute(material: Material) -> Report:
         float(material.minutes.recorded_s.sum()),
         float(material.minutes.analysed_s.sum()),
     )
-    seconds = _by_minute(material)
+    seconds = _by_minute(seen, material.minutes)
     return Report(
         material.subject,
         material.asked,
@@ -172,7 +184,7 @@ def compute(material: Material) -> Report:
         _ectopy(beats, known, "S"),
         rates,
         pauses,
-        _rhythms(material, seconds, covered.analysed_s),
+        _rhythms(seen, seconds, covered.analysed_s),
         variability(beats, known, normal(beats, material.rhythms, known)),
         _st(material.st),
         _hours(material, rates, pauses, seconds.get("AFIB")),
@@ -221,12 +233,22 @@ def _pauses(beats: Beats, known: NDArray[np.bool_]) -> tuple[Pause, ...]:
     return tuple(Pause(int(beats.time_ns[i - 1]), float(beats.rr_s[i])) for i in which)
 
 
-def _by_minute(material: Material) -> dict[str, NDArray[np.float64]]:
+def _recorded(span: RhythmSpan, minutes: Minutes) -> Iterator[RhythmSpan]:
+    """Yield what of a rhythm lies in minutes that were recorded: it ends where nothing is measured."""
+    first = int(np.searchsorted(minutes.start_ns + MINUTE_NS, span.from_ns, side="right"))
+    last = int(np.searchsorted(minutes.start_ns, span.to_ns, side="left"))
+    starts = minutes.start_ns[first:last][minutes.recorded_s[first:last] > 0]
+    for piece in np.split(starts, np.flatnonzero(np.diff(starts) > MINUTE_NS) + 1):
+        if piece.size:
+            low, high = max(span.from_ns, int(piece[0])), min(span.to_ns, int(piece[-1]) + MINUTE_NS)
+            yield RhythmSpan(span.rhythm, low, high)
+
+
+def _by_minute(seen: Sequence[RhythmSpan], minutes: Minutes) -> dict[str, NDArray[np.float64]]:
     """Return the seconds of each rhythm in each minute, together never more than could be analysed."""
-    minutes = material.minutes
     found: dict[str, NDArray[np.float64]] = {}
     ends = minutes.start_ns + MINUTE_NS
-    for span in material.rhythms:
+    for span in seen:
         if span.rhythm in ("NOISE", "?"):
             continue
         seconds = found.setdefault(span.rhythm, np.zeros(ends.size))
@@ -240,11 +262,11 @@ def _by_minute(material: Material) -> dict[str, NDArray[np.float64]]:
 
 
 def _rhythms(
-    material: Material, seconds: dict[str, NDArray[np.float64]], analysed_s: float
+    seen: Sequence[RhythmSpan], seconds: dict[str, NDArray[np.float64]], analysed_s: float
 ) -> tuple[RhythmTime, ...]:
     found = []
     for rhythm, each in seconds.items():
-        spans = [span for span in material.rhythms if span.rhythm == rhythm]
+        spans = [span for span in seen if span.rhythm == rhythm]
         total = float(each.sum())
         share = min(1.0, total / analysed_s) if analysed_s else None
         longest = max(spans, key=lambda span: span.to_ns - span.from_ns)

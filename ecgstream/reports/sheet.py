@@ -1,137 +1,17 @@
 """A report as a PDF on A4: drawn as lines and text, with subsets of its fonts."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from itertools import groupby
-from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 import numpy as np
-from fpdf import FPDF
 
 from ecgstream import __version__
-from ecgstream.reports import fonts
 from ecgstream.reports.content import Ectopy, Report
+from ecgstream.reports.page import ACCENT, GREY, LEFT, RULE, WIDTH, Column, Sheet
 from ecgstream.reports.strips import SECONDS, Strip
-from ecgstream.reports.words import Language, said
+from ecgstream.reports.words import Language
 
-LEFT, WIDTH, TOP = 15.0, 180.0, 15.0
-"""mm; the signal of a strip has 175 of them."""
-_GREY, _INK, _ACCENT, _RULE = (110, 110, 110), (20, 24, 31), (16, 78, 139), (205, 210, 217)
 _FINE, _COARSE = (247, 207, 207), (232, 154, 154)
 _LEAD_MM = 30.0
-
-
-class _Column(NamedTuple):
-    title: str
-    width: float
-
-
-class _Sheet(FPDF):
-    """A4 with a head and a foot on each page."""
-
-    def __init__(self, report: Report, language: Language) -> None:
-        super().__init__(format="A4")
-        self.c_margin = 0
-        self.report, self.language = report, language
-        self.set_margins(LEFT, TOP, LEFT)
-        self.set_auto_page_break(auto=True, margin=18)
-        every = report.subject.facility[1] + report.subject.facility[0]
-        fonts.install(self, every + (said("Beats", language)))
-        self.set_title("ECG report, preliminary")
-        self.set_creator(f"ecgstream {__version__}")
-        self.set_lang("zh-CN" if language == "zh" else "en")
-        self.add_page()
-
-    def footer(self) -> None:
-        self.set_y(-14)
-        whose = self.report.subject.patient or ", ".join(self.report.subject.devices)
-        words = f"{self.of('PRELIMINARY')} · {whose} · {self.when(self.report.asked[0])}"
-        self.put(words, 150, 7, colour=_GREY)
-        self.put(f"{self.page_no()}", 30, 7, colour=_GREY, align="R")
-
-    def of(self, words: str) -> str:
-        return said(words, self.language)
-
-    def when(self, ns: int, form: str = "%Y-%m-%d %H:%M:%S") -> str:
-        return (
-            datetime.fromtimestamp(ns // 10**9, UTC)
-            .astimezone(ZoneInfo(self.report.subject.zone))
-            .strftime(form)
-        )
-
-    def put(
-        self,
-        words: str,
-        width: float,
-        size: float = 9,
-        *,
-        bold: bool = False,
-        colour: tuple[int, int, int] = _INK,
-        align: str = "L",
-        height: float = 5.0,
-    ) -> None:
-        """Write into a cell of the line; what is longer than it is cut."""
-        self.set_text_color(*colour)
-        style = "B" if bold else ""
-        words = fonts.shown(self, words)
-        runs = self._runs(words, style, size)
-        while len(words) > 1 and sum(wide for *_, wide in runs) > width - 2:
-            words = words.rstrip("…")[: int(len(words) * 0.93)] + "…"
-            runs = self._runs(words, style, size)
-        free = width - 2 - sum(wide for *_, wide in runs)
-        begin = self.get_x()
-        self.set_x(begin + 1 + free * {"L": 0.0, "C": 0.5, "R": 1.0}[align])
-        for family, part, wide in runs:
-            self._set(family, style, size)
-            self.cell(wide, height, part)
-        self.set_x(begin + width)
-
-    def _runs(self, words: str, style: str, size: float) -> list[tuple[str, str, float]]:
-        """Return the parts of a line by fonts, with their widths: (family, words, mm).
-
-        Not by fpdf2's own fallback fonts: what follows one of these on a page is drawn with the wrong font.
-        """
-        found = []
-        for family, part in groupby(words, lambda c: fonts.of(self, c)):
-            self._set(family, style, size)
-            text = "".join(part)
-            found.append((family, text, self.get_string_width(text)))
-        return found
-
-    def _set(self, family: str, style: str, size: float) -> None:
-        self.set_font(family, style if family == fonts.FAMILY else "", size)
-
-    def heading(self, words: str, room: float) -> None:
-        """Begin a section that needs at least so much room on its page, mm."""
-        if self.get_y() + room > self.eph + TOP - 3:
-            self.add_page()
-        self.ln(3)
-        self.put(self.of(words), WIDTH, 11, bold=True, colour=_ACCENT, height=6)
-        self.ln(6.5)
-        self.set_draw_color(*_RULE)
-        self.set_line_width(0.3)
-        self.line(LEFT, self.get_y(), LEFT + WIDTH, self.get_y())
-        self.ln(1)
-
-    def rows(self, columns: Sequence[_Column], lines: Sequence[Sequence[str]]) -> None:
-        """Write a table; its head stands again on each page."""
-        self._head(columns)
-        for n, row in enumerate(lines):
-            if self.get_y() + 5 > self.eph + TOP - 3:
-                self.add_page()
-                self._head(columns)
-            if n % 2:
-                self.set_fill_color(244, 246, 249)
-                self.rect(LEFT, self.get_y(), WIDTH, 4.6, style="F")
-            for k, (column, words) in enumerate(zip(columns, row, strict=True)):
-                self.put(words, column.width, 8, align="R" if k else "L", height=4.6)
-            self.ln(4.6)
-
-    def _head(self, columns: Sequence[_Column]) -> None:
-        for k, column in enumerate(columns):
-            self.put(self.of(column.title), column.width, 7.5, colour=_GREY, align="R" if k else "L")
-        self.ln(5)
 
 
 def written(report: Report, strips: Sequence[Strip], language: Language) -> bytes:
@@ -140,7 +20,7 @@ def written(report: Report, strips: Sequence[Strip], language: Language) -> byte
     Raises:
         RegistryError: there is no font for it.
     """
-    sheet = _Sheet(report, language)
+    sheet = Sheet(report, language)
     _top(sheet)
     _summary(sheet)
     _trend(sheet)
@@ -155,7 +35,7 @@ def written(report: Report, strips: Sequence[Strip], language: Language) -> byte
     return bytes(sheet.output())
 
 
-def _top(sheet: _Sheet) -> None:
+def _top(sheet: Sheet) -> None:
     report, of = sheet.report, sheet.of
     sheet.put(of("Report of ambulatory ECG"), 130, 17, bold=True, height=9)
     sheet.put(of("PRELIMINARY"), 50, 12, bold=True, colour=(176, 42, 30), align="R", height=9)
@@ -164,7 +44,7 @@ def _top(sheet: _Sheet) -> None:
         of("Made by software; not a certified medical device; no physician has read it."),
         WIDTH,
         8,
-        colour=_GREY,
+        colour=GREY,
     )
     sheet.ln(7)
     english, chinese = report.subject.facility
@@ -177,12 +57,12 @@ def _top(sheet: _Sheet) -> None:
         ("Stretch", f"{begin} - {end} ({report.subject.zone})"),
         ("Software", f"ecgstream {__version__}, {of('detectors')} {', '.join(report.detectors) or '-'}"),
     ):
-        sheet.put(of(name), 32, 8.5, colour=_GREY)
+        sheet.put(of(name), 32, 8.5, colour=GREY)
         sheet.put(words, WIDTH - 32, 9, bold=name == "Patient")
         sheet.ln(5)
 
 
-def _summary(sheet: _Sheet) -> None:
+def _summary(sheet: Sheet) -> None:
     report, of = sheet.report, sheet.of
     covered, rates, pause = report.coverage, report.rates, report.longest_pause
     n = sum(report.beats.values())
@@ -213,19 +93,19 @@ def _summary(sheet: _Sheet) -> None:
         ("Pauses of 2 s and more", pauses),
         ("ST", st),
     ):
-        sheet.put(of(name), 44, 8.5, colour=_GREY)
+        sheet.put(of(name), 44, 8.5, colour=GREY)
         sheet.put(words, WIDTH - 44, 9)
         sheet.ln(5)
 
 
-def _early(sheet: _Sheet, one: Ectopy) -> str:
+def _early(sheet: Sheet, one: Ectopy) -> str:
     of = sheet.of
     words = f"{one.beats:,} ({_share(one.share)} {of('of all beats')})"
     words += f"; {one.couplets} {of('couplets')}, {one.runs} {of('runs')}"
     return f"{words}, {of('longest')} {one.longest_run} {of('beats')}" if one.runs else words
 
 
-def _trend(sheet: _Sheet) -> None:
+def _trend(sheet: Sheet) -> None:
     """Draw the rates of minutes; a minute without a rate is a gap."""
     sheet.heading("Heart rate, means of minutes (/min)", 55)
     begin, end = sheet.report.asked
@@ -236,19 +116,19 @@ def _trend(sheet: _Sheet) -> None:
     high = max(120.0, *(one.bpm for one in rates)) if rates else 120.0
     low, high = np.floor(low / 20) * 20, np.ceil(high / 20) * 20
     sheet.set_line_width(0.15)
-    sheet.set_draw_color(*_RULE)
+    sheet.set_draw_color(*RULE)
     for bpm in np.arange(low, high + 1, 20 if high - low <= 160 else 40):
         y = top + height * (high - bpm) / (high - low)
         sheet.line(left, y, left + width, y)
         sheet.set_xy(LEFT, y - 2)
-        sheet.put(f"{bpm:.0f}", 8.5, 7, colour=_GREY, align="R", height=4)
+        sheet.put(f"{bpm:.0f}", 8.5, 7, colour=GREY, align="R", height=4)
     for part in range(7):
         sheet.set_xy(left + width * part / 6 - 11, top + height + 1)
         align = "R" if part == 6 else "C"
         at = begin + (end - begin) * part // 6
         form = "%H:%M" if end - begin <= 86_400 * 10**9 else "%m-%d %H:%M"
-        sheet.put(sheet.when(at, form), 11 if part == 6 else 22, 7, colour=_GREY, align=align, height=4)
-    sheet.set_draw_color(*_ACCENT)
+        sheet.put(sheet.when(at, form), 11 if part == 6 else 22, 7, colour=GREY, align=align, height=4)
+    sheet.set_draw_color(*ACCENT)
     sheet.set_line_width(0.25)
     points: list[tuple[float, float]] = []
     last = None
@@ -263,7 +143,7 @@ def _trend(sheet: _Sheet) -> None:
     sheet.set_xy(LEFT, top + height + 6)
 
 
-def _line(sheet: _Sheet, points: Sequence[tuple[float, float]]) -> None:
+def _line(sheet: Sheet, points: Sequence[tuple[float, float]]) -> None:
     if len(points) > 1:
         sheet.polyline(points)
     elif points:
@@ -271,21 +151,21 @@ def _line(sheet: _Sheet, points: Sequence[tuple[float, float]]) -> None:
         sheet.line(x - 0.2, y, x + 0.2, y)
 
 
-def _conclusion(sheet: _Sheet) -> None:
+def _conclusion(sheet: Sheet) -> None:
     sheet.heading("Conclusion (of a physician)", 42)
     y = sheet.get_y() + 1
-    sheet.set_draw_color(*_RULE)
+    sheet.set_draw_color(*RULE)
     sheet.set_line_width(0.3)
     sheet.rect(LEFT, y, WIDTH, 30)
     sheet.set_xy(LEFT + 2, y + 24)
-    sheet.put(sheet.of("Name, date, signature"), 60, 7.5, colour=_GREY)
+    sheet.put(sheet.of("Name, date, signature"), 60, 7.5, colour=GREY)
     sheet.set_xy(LEFT, y + 31)
 
 
-def _rhythms(sheet: _Sheet) -> None:
+def _rhythms(sheet: Sheet) -> None:
     sheet.heading("Rhythms", 20)
     columns = [
-        _Column(t, w)
+        Column(t, w)
         for t, w in zip(
             ("Rhythm", "Episodes", "Time", "Share", "Longest", "Begins"),
             (26, 24, 30, 26, 30, 44),
@@ -306,7 +186,7 @@ def _rhythms(sheet: _Sheet) -> None:
     sheet.rows(columns, rows)
 
 
-def _variability(sheet: _Sheet) -> None:
+def _variability(sheet: Sheet) -> None:
     found = sheet.report.variability
     sheet.heading("Heart rate variability", 32)
     values = (
@@ -320,7 +200,7 @@ def _variability(sheet: _Sheet) -> None:
         ("LF/HF", found.lf_hf, ""),
     )
     for n, (name, value, unit) in enumerate(values):
-        sheet.put(name, 20, 8.5, colour=_GREY)
+        sheet.put(name, 20, 8.5, colour=GREY)
         sheet.put("-" if value is None else f"{value:.{2 if not unit else 1}f} {unit}", 25, 9)
         if n % 4 == 3:
             sheet.ln(5)
@@ -328,14 +208,14 @@ def _variability(sheet: _Sheet) -> None:
     counted = f"{len(found.segments)}, {found.left_out}"
     words = f"{of('NN intervals')}: {found.intervals:,} / {found.of_intervals:,}"
     words += f"; {of('segments of 5 min counted, left out')}: {counted}"
-    sheet.put(words, WIDTH, 8, colour=_GREY)
+    sheet.put(words, WIDTH, 8, colour=GREY)
     sheet.ln(5)
 
 
-def _hours(sheet: _Sheet) -> None:
+def _hours(sheet: Sheet) -> None:
     sheet.heading("Hours", 25)
     titles = ("From", "Analysable", "Beats", "Least", "Mean", "Greatest", "VEB", "SVEB", "Pauses", "AF")
-    columns = [_Column(title, 27 if not n else 17) for n, title in enumerate(titles)]
+    columns = [Column(title, 27 if not n else 17) for n, title in enumerate(titles)]
     rows = [
         (
             sheet.when(max(one.from_ns, sheet.report.asked[0]), "%m-%d %H:%M"),
@@ -354,15 +234,14 @@ def _hours(sheet: _Sheet) -> None:
     sheet.rows(columns, rows)
 
 
-def _strip(sheet: _Sheet, strip: Strip) -> None:
+def _strip(sheet: Sheet, strip: Strip) -> None:
     """Draw a strip at 25 mm/s and 10 mm/mV, its leads below each other."""
     height = _LEAD_MM * max(1, len(strip.leads)) if strip.leads else 6.0
-    if sheet.get_y() + height + 12 > sheet.eph + TOP - 3:
-        sheet.add_page()
+    sheet.need(height + 12)
     sheet.ln(2)
     scale = "25 mm/s, 10 mm/mV" if strip.leads else sheet.of("no signal is stored")
     sheet.put(sheet.of(strip.chosen.what), 70, 9, bold=True)
-    sheet.put(f"{sheet.when(strip.chosen.from_ns)}   {scale}", WIDTH - 70, 8, colour=_GREY, align="R")
+    sheet.put(f"{sheet.when(strip.chosen.from_ns)}   {scale}", WIDTH - 70, 8, colour=GREY, align="R")
     sheet.ln(5.5)
     if not strip.leads:
         return

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import psycopg
@@ -233,7 +234,11 @@ def _subject(connection: psycopg.Connection, parts: Sequence[Part], patient: str
     query, whose = (_FACILITY_OF_PATIENT, patient) if patient else (_FACILITY, devices[0])
     row = connection.execute(query, (whose,)).fetchone()
     name_en, name_zh, zone = row or ("", "", "UTC")
-    return Subject(devices, patient, (name_en or "", name_zh or ""), zone or "UTC")
+    try:
+        ZoneInfo(zone)
+    except ZoneInfoNotFoundError:  # this machine knows fewer zones than the one where it was entered
+        zone = "UTC"
+    return Subject(devices, patient, (name_en, name_zh), zone)
 
 
 def _ns(time: datetime) -> int:

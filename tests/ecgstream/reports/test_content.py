@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from ecgstream.reports import document
 from ecgstream.reports.content import compute
-from ecgstream.reports.material import MINUTE_NS, NS, Beats, RhythmSpan
+from ecgstream.reports.material import MINUTE_NS, NS, Beats, Minutes, RhythmSpan
 from ecgstream.reports.variability import powers
 from tests.ecgstream.reports.made import BEGIN, beats, joined, material
 
@@ -113,6 +114,17 @@ def test_burden_of_fibrillation_is_a_share_of_what_could_be_analysed() -> None:
     half = compute(material(beats([1.0] * 119), 2, rhythms, analysed_s=30.0)).rhythm("AFIB")
     assert half is not None
     assert half.share == 0.25
+
+
+def test_a_rhythm_does_not_go_on_where_nothing_was_recorded() -> None:
+    """AF from the first minute on; of ten minutes the fourth to eighth are missing."""
+    found = material(beats([1.0] * 100), 10, [RhythmSpan("AFIB", BEGIN + 30 * NS, BEGIN + 600 * NS)])
+    kept = np.r_[0:3, 8:10]
+    minutes = Minutes(*(getattr(found.minutes, name)[kept] for name in Minutes.__slots__))
+    af = compute(replace(found, minutes=minutes)).rhythm("AFIB")
+    assert af is not None
+    assert (af.episodes, af.total_s, af.share) == (2, 270.0, 0.9)
+    assert (af.longest.from_ns, af.longest.to_ns) == (BEGIN + 30 * NS, BEGIN + 180 * NS)
 
 
 def test_without_beats_and_with_noise_only_nothing_is_made_up() -> None:
