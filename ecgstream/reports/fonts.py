@@ -51,7 +51,7 @@ def of(pdf: FPDF, character: str) -> str:
 
 
 def shown(pdf: FPDF, words: str) -> str:
-    """Return words in characters that the fonts have; another one, as an emoji, is a box.
+    """Return words in characters that the fonts have; another one, as most emoji, is a box.
 
     Control characters and marks that change the direction of what follows are left out.
     """

@@ -20,7 +20,7 @@ from ecgstream.reports.material import (
 BEGIN = 1_790_002_800 * NS
 """A whole hour of UTC."""
 assert BEGIN % (60 * MINUTE_NS) == 0
-SUBJECT = Subject(("mon-17",), "P-ABCDEFGHIJ", ("County Hospital", "县医院"), "Asia/Shanghai")
+SUBJECT = Subject(("mon-17",), "P-ABCDEFGHIJ", ("County Hospital", ""), "Asia/Shanghai")
 
 
 def beats(rr_s: Sequence[float], codes: str = "", *, source: int = 0, begin_ns: int = BEGIN) -> Beats:
