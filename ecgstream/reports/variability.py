@@ -5,7 +5,7 @@ Electrophysiology, "Heart rate variability: standards of measurement, physiologi
 clinical use", Circulation 93 (1996) 1043-1065.
 
 NeuroKit2 gives the same figures, and tests compare with it; it is not what computes here, since to import it
-alone takes some seconds of the ten that a day may take.
+and to ask it for each segment of a day takes longer than a report may.
 """
 
 from dataclasses import dataclass
