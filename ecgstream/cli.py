@@ -195,32 +195,21 @@ def registry(*, all: bool = False, settings: SettingsFlags = None) -> None:  # n
     run(found, everything=all)
 
 
-@app.command(group=SERVICES)
-def watch(*, settings: SettingsFlags = None) -> None:
-    """Watch the system itself: alarm where detection, paging or storing stands still, or a disk fills up.
-
-    It tells the webhook ECGSTREAM_NOTIFY_URL, and needs neither workers, Kafka nor database for it. While it
-    works and can see, it calls the dead man's switch ECGSTREAM_HEARTBEAT_URL: let that alarm when none come.
-
-    Args:
-        settings: see `ecgstream settings`; stall_s, away_s, disks, disk_free_percent and others are its own.
-    """
-    found = _needs(_settings(settings), "kafka")
-    from ecgstream.watch.run import run
-
-    run(found)
-
-
 _ALONE = {
     "import": "files:import_",
     "receive": "receive:receive",
     "sealer": "sealer:sealer",
+    "watch": "watch:watch",
+    "report": "report:report",
     "settings": "settings:show",
     "simulate-device": "simulate_device:simulate_device",
 }
 """Commands that have none of their own, and the function that each is."""
 for _group, _commands in {
-    SERVICES: {"sealer": "Chain what the audit log is told, and sign the chain's head."},
+    SERVICES: {
+        "sealer": "Chain what the audit log is told, and sign the chain's head.",
+        "watch": "Watch the system itself: alarm where it stands still, or a disk fills up.",
+    },
     DEVICES: {
         "receive": "Take what they send.",
         "import": "Take files of ECG devices, once or from a folder.",
@@ -243,6 +232,7 @@ for _group, _commands in {
         "replay": "What was recorded, through the same code again: is the same found?",
         "audit": "Who did, read and changed what; whether any of it was altered.",
         "evidence": "All of one alert in one signed file.",
+        "report": "A preliminary report of a day of ECG: PDF, JSON, FHIR.",
     },
     UPKEEP: {
         "bench": "Measure how fast the parts are, each beside what it is compared with.",

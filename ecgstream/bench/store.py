@@ -47,7 +47,7 @@ _SECOND_NS = 1_000_000_000
 _CODES = (mdc.HEART_RATE, mdc.SPO2)
 _DIFFERENT = 64  # blocks; they are taken in turns
 
-_TRACES: LiteralString = """
+TRACES: LiteralString = """
 INSERT INTO ecg.trace
 SELECT device, 1, lead, n * 2500, %(begin)s::timestamptz + n * interval '10 s', 131329 + lead, 0, 0, 250, 200,
     1024, NULL, NULL, NULL, 2500, %(codec)s, p.data, seq, first, at_ns, array_fill(false, '{10}'), '{}'
@@ -59,7 +59,7 @@ CROSS JOIN made CROSS JOIN generate_series(0, 1) AS lead
 JOIN pool AS p ON p.i = (n * 7 + made.i) %% (SELECT count(*) FROM pool)
 WHERE made.i < %(devices)s
 """
-_TRENDS: LiteralString = """
+TRENDS: LiteralString = """
 INSERT INTO ecg.trend (device, session, minute_ns, time, code, n, mean, low, high, generation, source_offset,
     version)
 SELECT device, 1, (%(begin_s)s + m * 60) * 1000000000::bigint, %(begin)s::timestamptz + m * interval '1 min',
@@ -90,9 +90,9 @@ def run(server: str) -> dict[str, Any]:
         devices = _enrol(url)
         with connect(url, autocommit=True) as owner:
             figures: dict[str, Any] = {"edition": str(detect(owner)), **_fill(owner, devices, say)}
-        with _readers(url) as readers:
+        with readers(url) as roles:
             for name, bar in BARS_MS.items():
-                for who, role in readers.items():
+                for who, role in roles.items():
                     of_turns = _taken(url, role, name, devices)
                     of_all = {"": median(of_turns), "_best": min(of_turns), "_worst": max(of_turns)}
                     for which, taken in of_all.items():
@@ -125,11 +125,11 @@ def _fill(owner: psycopg.Connection, devices: list[str], say: Callable[[str], ob
     owner.execute("SET synchronous_commit = off")
     owner.execute("CREATE TEMPORARY TABLE made (i integer, device text)")
     owner.execute("CREATE TEMPORARY TABLE pool (i integer, data bytea)")
-    _copy(owner, "made", enumerate(devices))
-    _copy(owner, "pool", enumerate(_blocks()))
+    copy(owner, "made", enumerate(devices))
+    copy(owner, "pool", enumerate(blocks()))
     owner.execute("ANALYZE made, pool")
     found = {}
-    for name, statement, days in (("trace", _TRACES, TRACE_DAYS), ("trend", _TRENDS, TREND_DAYS)):
+    for name, statement, days in (("trace", TRACES, TRACE_DAYS), ("trend", TRENDS, TREND_DAYS)):
         began = time.perf_counter()
         begin = _NOW - timedelta(days=days)
         values = {"begin": begin, "begin_s": int(begin.timestamp()), "days": days, "codec": CODEC}
@@ -141,14 +141,15 @@ def _fill(owner: psycopg.Connection, devices: list[str], say: Callable[[str], ob
     return {**found, "database_mb": 0 if row is None else int(row[0]) // 1_000_000}
 
 
-def _copy(owner: psycopg.Connection, table: str, rows: Iterator[Any] | enumerate[Any]) -> None:
+def copy(owner: psycopg.Connection, table: str, rows: Iterator[Any] | enumerate[Any]) -> None:
+    """Write rows into a table."""
     statement = sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(table))
-    with owner.cursor() as cursor, cursor.copy(statement) as copy:
+    with owner.cursor() as cursor, cursor.copy(statement) as copying:
         for row in rows:
-            copy.write_row(row)
+            copying.write_row(row)
 
 
-def _blocks() -> list[bytes]:
+def blocks() -> list[bytes]:
     """Return encoded blocks: cuts of MIT-BIH 208, as if it had 250 Hz."""
     samples = toy_ecg().sessions[0].waves[0].samples
     n = BLOCK_S * RATE_HZ
@@ -157,7 +158,7 @@ def _blocks() -> list[bytes]:
 
 
 @contextmanager
-def _readers(url: str) -> Iterator[dict[str, str]]:
+def readers(url: str) -> Iterator[dict[str, str]]:
     """Give who reads, and the role of it; the empty role owns the tables. Roles outlive a database."""
     who = {Kind.CLINIC: CLINIC, Kind.CARDIOLOGIST: PROVINCE}
     accounts = {kind: f"bench_{os.getpid()}_{kind}" for kind in who}

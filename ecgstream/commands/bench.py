@@ -88,6 +88,21 @@ def replay(
 
 
 @app.command
+def report(*, json: JsonFile = None, settings: SettingsFlags = None) -> None:
+    """Measure how long a report of 24 hours with two leads takes, from the named or the embedded PostgreSQL.
+
+    It goes into a database of the bench's own, which is removed again.
+    """
+    from ecgstream.bench import report as bench
+    from ecgstream.bench.run import found_by, machine, show, show_bars, write
+
+    found = found_by(lambda: bench.run(_database(settings)))
+    show(found)
+    show_bars([("s for the PDF", f"< {bench.BAR_S:g}", f"{found['pdf_s']}", found["pdf_s"] < bench.BAR_S)])
+    write(json, {"run": machine(), **found})
+
+
+@app.command
 def traces(folder: Path, /, *, json: JsonFile = None, settings: SettingsFlags = None) -> None:
     """Measure how small and how quick trace blocks of real recordings are, beside WFDB, zstd and plain rows.
 

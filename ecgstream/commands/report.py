@@ -1,0 +1,122 @@
+"""``ecgstream report``: what a day of ECG was like."""
+
+import os
+import tempfile
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+import psycopg
+from cyclopts import Parameter
+
+from ecgstream.commands.common import SettingsFlags, clear_errors, progress, say
+from ecgstream.registry import identity, text
+from ecgstream.registry.errors import RegistryError
+from ecgstream.settings import Settings
+from ecgstream.store.connection import connect
+
+SHORTEST, LONGEST = timedelta(minutes=1), timedelta(days=14)
+_MINUTE = timedelta(minutes=1)
+_KINDS = (".fhir.json", ".json", ".pdf")
+Language = Literal["en", "zh"]
+
+
+def report(
+    file: Path,
+    /,
+    *,
+    device: str = "",
+    patient: str = "",
+    begin: Annotated[str, Parameter(name="--from")],
+    end: Annotated[str, Parameter(name="--to")],
+    language: Language = "en",
+    settings: SettingsFlags = None,
+) -> None:
+    """Write a preliminary report of one minute to 14 days of ECG, as of a Holter recording.
+
+    It reads as the person whose login the database address has (`ecgstream person sql-login`), and of a
+    patient only what was measured while the patient wore it. It counts whole minutes. What each figure
+    means, and what it is a share of: docs/reports.md.
+
+    For instance:
+
+        ecgstream report day.pdf --device mon-17 --from 2026-11-27T08:00+08:00 --to 2026-11-28T08:00+08:00
+
+    Args:
+        file: what is written: NAME.pdf, NAME.json or NAME.fhir.json (FHIR R5). What is there is replaced.
+        device: id of the device; this or --patient.
+        patient: the patient's pseudonym.
+        begin: as 2026-11-27T08:00:00+08:00.
+        end: as --from.
+        language: of a PDF: en or zh.
+        settings: see `ecgstream settings`.
+    """
+    from ecgstream.reports import make  # not for `ecgstream --help`, which looks at this function
+    from ecgstream.reports.make import Wanted
+
+    with clear_errors():
+        kind = _kind(file)
+        since, until = stretch(begin, end)
+        if bool(device) == bool(patient):
+            raise RegistryError("say one of --device and --patient")
+        whose = identity.pseudonym(patient) if patient else ""
+        with _reader(settings) as connection:
+            content = make.written(
+                connection, Wanted(device, whose, (since, until), kind, language), progress
+            )
+        try:
+            _put(file, content)
+        except OSError as error:
+            raise RegistryError(f"the file cannot be written: {error.strerror}") from None
+    say(f"written: {file.name}, preliminary")
+
+
+def stretch(begin: str, end: str) -> tuple[datetime, datetime]:
+    """Return the whole minutes between two times.
+
+    Raises:
+        RegistryError: they cannot be read, or are too near or too far from each other.
+
+    >>> [str(time.time()) for time in stretch("2026-11-28T10:00:30Z", "2026-11-28T10:59:59Z")]
+    ['10:01:00', '10:59:00']
+    """
+    since, until = text.moment(begin, "--from"), text.moment(end, "--to")
+    first = since.replace(second=0, microsecond=0)
+    first += _MINUTE if first < since else timedelta(0)
+    last = until.replace(second=0, microsecond=0)
+    if not SHORTEST <= last - first <= LONGEST:
+        raise RegistryError("a report is of one minute to 14 days, of whole minutes: --to comes after --from")
+    return first, last
+
+
+def _kind(file: Path) -> str:
+    for kind in _KINDS:
+        if file.name.lower().endswith(kind):
+            return kind
+    raise RegistryError("the file is called NAME.pdf, NAME.json or NAME.fhir.json")
+
+
+def _reader(settings: Settings | None) -> psycopg.Connection:
+    url = (settings or Settings()).database.get_secret_value()
+    if not url:
+        raise RegistryError("no database address")
+    connection = connect(url, name="ecgstream report")
+    if not connection.info.user.startswith("person_"):
+        connection.close()
+        raise RegistryError(
+            "people see ECG, services do not: the database address must be of a person's own login"
+            " (`ecgstream person sql-login`)"
+        )
+    return connection
+
+
+def _put(file: Path, content: bytes) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
+    handle, name = tempfile.mkstemp(dir=file.parent or Path(), prefix=f".{file.name}.")
+    try:
+        with os.fdopen(handle, "wb") as opened:
+            opened.write(content)
+        Path(name).replace(file)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise

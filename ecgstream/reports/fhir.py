@@ -1,0 +1,132 @@
+"""A report as FHIR R5: a Bundle (collection) of a DiagnosticReport, its Observations, and what they refer to.
+
+Resources are named by UUIDs that follow from what the report is of: the same report has the same ids. Nobody
+is named; the patient is the pseudonym.
+
+Codes: LOINC where one could be verified (8867-4 of FHIR's vital signs; 18754-2, ambulatory cardiac rhythm
+monitor study, as HL7 Belgium's guide of patient monitoring has it), MDC for heart rate; all else has a code
+of our own system (``SYSTEM``), with words. Units are UCUM's.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from ecgstream import __version__
+from ecgstream.reports.content import Report
+from ecgstream.reports.document import STATUS, WARNING, iso
+from schemas import mdc
+
+SYSTEM = "urn:ecgstream:report"
+_LOINC, _MDC, _UCUM = "http://loinc.org", "urn:iso:std:iso:11073:10101", "http://unitsofmeasure.org"
+_PSEUDONYM, _DEVICE = "urn:ecgstream:patient", "urn:ecgstream:device"
+_HEART_RATE = [
+    {"system": _LOINC, "code": "8867-4", "display": "Heart rate"},
+    {"system": _MDC, "code": str(mdc.HEART_RATE)},
+]
+
+
+def written(report: Report) -> bytes:
+    """Return the Bundle as JSON."""
+    return (json.dumps(bundle(report), ensure_ascii=False, allow_nan=False, indent=2) + "\n").encode()
+
+
+def bundle(report: Report) -> dict[str, Any]:
+    """Return the Bundle as JSON values."""
+    subject = _reference(report, "subject")
+    effective = {"start": iso(report.asked[0]), "end": iso(report.asked[1])}
+    common = {"status": STATUS, "subject": subject, "effectivePeriod": effective}
+    observations = [
+        (name, {"resourceType": "Observation", **common, **value}) for name, value in _observations(report)
+    ]
+    head = {
+        "resourceType": "DiagnosticReport",
+        **common,
+        "category": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0074", "code": "EC"}]}],
+        "code": {
+            "coding": [{"system": _LOINC, "code": "18754-2"}],
+            "text": f"Ambulatory ECG report; {WARNING}; ecgstream {__version__}",
+        },
+        "result": [_reference(report, name) for name, _ in observations],
+    }
+    entries = [("report", head), ("subject", _subject(report)), *observations]
+    return {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [{"fullUrl": _url(report, name), "resource": resource} for name, resource in entries],
+    }
+
+
+def _subject(report: Report) -> dict[str, Any]:
+    """Return the patient or, where a device's stretch is reported, the device."""
+    if report.subject.patient:
+        identifier = [{"system": _PSEUDONYM, "value": report.subject.patient}]
+        return {"resourceType": "Patient", "identifier": identifier}
+    identifier = [{"system": _DEVICE, "value": device} for device in report.subject.devices]
+    return {"resourceType": "Device", "identifier": identifier}
+
+
+def _observations(report: Report) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield a name and the code and value of each figure; what is not known has ``dataAbsentReason``."""
+    covered, hrv, pause = report.coverage, report.variability, report.longest_pause
+    yield _of(
+        "analysable-share", "Share of the stretch that could be analysed", covered.analysable_share * 100, "%"
+    )
+    yield _of("analysed", "Time that could be analysed", covered.analysed_s, "s")
+    yield _of("beats", "Beats", sum(report.beats.values()), "1")
+    yield _of("heart-rate-mean", "Mean heart rate", report.rates.mean_bpm, "/min", _HEART_RATE)
+    for name, rate in (("slowest", report.rates.slowest), ("fastest", report.rates.fastest)):
+        bpm = None if rate is None else rate.bpm
+        yield _of(f"heart-rate-{name}", f"Mean heart rate of the {name} minute", bpm, "/min", _HEART_RATE)
+    for name, one in (("ventricular", report.ventricular), ("supraventricular", report.supraventricular)):
+        share = None if one.share is None else one.share * 100
+        yield _of(f"{name}-beats", f"{name.capitalize()} beats", one.beats, "1")
+        yield _of(f"{name}-share", f"{name.capitalize()} beats, share of all beats", share, "%")
+        yield _of(f"{name}-couplets", f"{name.capitalize()} couplets", one.couplets, "1")
+        yield _of(f"{name}-runs", f"{name.capitalize()} runs", one.runs, "1")
+    af = report.rhythm("AFIB")
+    burden = 0.0 if covered.analysed_s else None
+    burden = af.share * 100 if af is not None and af.share is not None else burden
+    yield _of("af-burden", "Atrial fibrillation, share of analysable time", burden, "%")
+    yield _of("pauses", "Pauses of 2 s and more", len(report.pauses), "1")
+    if pause is not None:
+        yield _of("longest-pause", "Longest pause", pause.length_s, "s")
+    for name, value, unit in (
+        ("SDNN", hrv.sdnn_ms, "ms"),
+        ("SDANN", hrv.sdann_ms, "ms"),
+        ("SDNN index", hrv.sdnn_index_ms, "ms"),
+        ("RMSSD", hrv.rmssd_ms, "ms"),
+        ("pNN50", hrv.pnn50_percent, "%"),
+        ("LF", hrv.lf_ms2, "ms2"),
+        ("HF", hrv.hf_ms2, "ms2"),
+        ("LF/HF", hrv.lf_hf, "1"),
+    ):
+        yield _of(name.lower().replace(" ", "-").replace("/", "-"), name, value, unit)
+    if report.st.assessable:
+        yield _of("st-elevations", "Findings of ST elevation", report.st.elevations, "1")
+        yield _of("st-depressions", "Findings of ST depression", report.st.depressions, "1")
+    else:
+        name, absent = _of("st", "ST", None, "1")
+        yield name, absent | {"note": [{"text": f"not assessable: {report.st.reason}"}]}
+
+
+def _of(
+    name: str, words: str, value: float | None, unit: str, coding: list[dict[str, str]] | None = None
+) -> tuple[str, dict[str, Any]]:
+    own = {"system": SYSTEM, "code": name, "display": words}
+    found: dict[str, Any] = {"code": {"coding": [*(coding or []), own], "text": words}}
+    if value is None:
+        reason = {"system": "http://terminology.hl7.org/CodeSystem/data-absent-reason", "code": "unknown"}
+        return name, found | {"dataAbsentReason": {"coding": [reason]}}
+    quantity = {"value": round(value, 4), "unit": unit, "system": _UCUM, "code": unit}
+    return name, found | {"valueQuantity": quantity}
+
+
+def _url(report: Report, name: str) -> str:
+    whose = report.subject.patient or " ".join(report.subject.devices)
+    return f"urn:uuid:{uuid5(NAMESPACE_URL, f'{SYSTEM}:{whose}:{report.asked[0]}:{report.asked[1]}:{name}')}"
+
+
+def _reference(report: Report, name: str) -> dict[str, str]:
+    return {"reference": _url(report, name)}

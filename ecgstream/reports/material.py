@@ -1,0 +1,99 @@
+"""What a report is made of: plain arrays, wherever they come from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+NS = 10**9
+MINUTE_NS = 60 * NS
+
+Span = tuple[int, int]
+"""From a time to before another, UTC ns of the device's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beats:
+    """Beats in order of time; one index a beat.
+
+    Attributes:
+        time_ns: int64, when.
+        code: uint8, WFDB letter.
+        rr_s: float64, s since the beat before; NaN where the detectors know of none: a cold start or a gap.
+        source: int64, the same for beats of one session of one part; intervals never cross it.
+    """
+
+    time_ns: NDArray[np.int64]
+    code: NDArray[np.uint8]
+    rr_s: NDArray[np.float64]
+    source: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Minutes:
+    """UTC minutes of which something is stored, each once and in order.
+
+    Attributes:
+        start_ns: int64, when each begins.
+        recorded_s: float64, s of it that the detectors went through, 0 to 60.
+        analysed_s: float64, s of it in which a lead could be read, 0 to ``recorded_s``.
+    """
+
+    start_ns: NDArray[np.int64]
+    recorded_s: NDArray[np.float64]
+    analysed_s: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class RhythmSpan:
+    """A rhythm (a WFDB auxiliary string) that was in force from a time to another."""
+
+    rhythm: str
+    from_ns: int
+    to_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class StStored:
+    """What is known of ST: the leads' high-pass filters in Hz (None: not stated), and findings of change."""
+
+    high_pass_hz: tuple[float | None, ...]
+    elevations: int
+    depressions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whose report it is; never a name of a patient.
+
+    Attributes:
+        device: ids of the devices, in order.
+        patient: pseudonym, "" where a device's stretch is reported that may be of several or of nobody.
+        facility: English and Chinese name, "" where it is not seen.
+        zone: time zone that times are shown in.
+    """
+
+    devices: tuple[str, ...]
+    patient: str
+    facility: tuple[str, str]
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """All that a report is computed from.
+
+    Attributes:
+        asked: the stretch.
+        parts: what of it is the subject's, in whole minutes, in order.
+        detectors: versions that decided.
+    """
+
+    subject: Subject
+    asked: Span
+    parts: tuple[Span, ...]
+    beats: Beats
+    minutes: Minutes
+    rhythms: tuple[RhythmSpan, ...]
+    st: StStored
+    detectors: tuple[str, ...]
