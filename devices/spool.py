@@ -25,7 +25,6 @@ from devices.backlog import Gap, Part, Plan
 from devices.counts import Counts, Held
 from devices.errors import SpoolDamagedError
 from devices.ledger import Account, Ledger, Mark, Play
-from devices.notes import What
 from devices.rows import BODY, PUT, SELECT, Record, checksum, head_of, record_of
 from devices.stretches import Stretch, Stretches
 from devices.tally import Lost, Tally
@@ -272,12 +271,12 @@ class Spool:
 
     # -- what is known of devices (devices.sessions, devices.corrections)
 
-    def known(self, what: What) -> dict[str, bytes]:
+    def known(self, what: notes.What) -> dict[str, bytes]:
         """Return what was kept, by device."""
         with self._lock, self._guarded():
             return notes.known(self._connection, what)
 
-    def keep(self, what: What, known: Mapping[str, bytes]) -> None:
+    def keep(self, what: notes.What, known: Mapping[str, bytes]) -> None:
         """Keep this, by device, instead of what was kept of them."""
         with self._lock:
             self._work += [(notes.put(what), notes.row(device, value)) for device, value in known.items()]
