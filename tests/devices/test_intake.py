@@ -17,10 +17,11 @@ from devices import intake as module
 from devices.enrolment import Enrolments
 from devices.errors import FullError, NotAdmittedError, SpoolError
 from devices.intake import Intake
+from devices.notes import What
 from devices.publisher import Publisher
 from devices.reading import Reading, Stretch
 from devices.sessions import Item
-from devices.spool import Spool, What
+from devices.spool import Spool
 from schemas.bundle import Bundle
 from schemas.codec import decode
 from schemas.errors import BadRecordError
