@@ -69,7 +69,8 @@ class Reads:
         Raises:
             psycopg.Error: it cannot be noted.
         """
-        asked = {name: query[name][:_LONGEST] for name in _QUERY if name in query}
+        # PostgreSQL keeps no NUL in a text.
+        asked = {name: query[name][:_LONGEST].replace("\0", "") for name in _QUERY if name in query}
         key = (account, kind, object_, page, asked.get("device", ""), _hour(asked))
         if by_itself and not self._recent.is_new(key):
             return

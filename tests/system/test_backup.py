@@ -84,6 +84,8 @@ def filled(url: str) -> World:
     with connect(url) as owner:
         insert(owner, "session", device="d-own", session=1, origin_ns=5)
         insert(owner, "told", device="d-own", what="enrolment", digest=b"x")
+        insert(owner, "audit_head", at_ns=5, seq=1, hash=bytes(32), key=bytes(32), signature=bytes(64))
+        insert(owner, "audit_position", topic="ecg.audit", partition=0, next=1)
         owner.execute(
             "INSERT INTO ecg.wall (account, name, facility, sectors, key_digest, until, said_by)"
             " SELECT p.account, 'room 3', p.facility, 8, %s, now() + interval '1 day', p.account"

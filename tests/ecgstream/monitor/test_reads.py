@@ -92,3 +92,10 @@ def test_what_waits_is_bounded_and_what_is_left_out_is_counted(world: World) -> 
     world.is_away = False
     world.reads.catch_up()
     assert len(world.noted) == MOST_WAITING
+
+
+def test_what_no_database_keeps_is_left_out_of_a_query(world: World) -> None:
+    world.page(at="1\0")
+    (*_, detail) = world.noted[0]
+    assert isinstance(detail, dict)
+    assert detail["at"] == "1"
