@@ -7,10 +7,15 @@ from cyclopts import Parameter
 
 from ecgstream import budget as counting
 from ecgstream.budget import Counted
-from ecgstream.commands.common import Json, SettingsFlags, clear_errors, print_json, say, show
-from ecgstream.registry.errors import RegistryError
-from ecgstream.settings import Settings
-from ecgstream.store.connection import connect
+from ecgstream.commands.common import (
+    Json,
+    SettingsFlags,
+    clear_errors,
+    person_connection,
+    print_json,
+    say,
+    show,
+)
 
 
 def budget(
@@ -28,17 +33,8 @@ def budget(
 
         ecgstream alert budget --days 7
     """
-    with clear_errors():
-        url = (settings or Settings()).database.get_secret_value()
-        if not url:
-            raise RegistryError("no database address")
-        with connect(url, name="ecgstream alert budget") as connection:
-            if not connection.info.user.startswith("person_"):
-                raise RegistryError(
-                    "people see alerts, services do not: the database address must be of a person's own login"
-                    " (`ecgstream person sql-login`)"
-                )
-            found = counting.counted(connection, days, datetime.now(UTC))
+    with clear_errors(), person_connection(settings, "ecgstream alert budget") as connection:
+        found = counting.counted(connection, days, datetime.now(UTC))
     if json:
         print_json(found.told())
         return

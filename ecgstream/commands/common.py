@@ -75,7 +75,37 @@ def registry_connection(settings: Settings | None, role: str = _ROLE) -> Iterato
             yield connection
 
 
+@contextmanager
+def person_connection(
+    settings: Settings | None, name: str, *, autocommit: bool = False
+) -> Iterator[psycopg.Connection]:
+    """Give a connection of the person whose login the database address has, that writes nothing.
+
+    Args:
+        settings: as they were given.
+        name: of the command, as the database shows it.
+        autocommit: for work of hours, which must hold no snapshot.
+
+    Raises:
+        RegistryError: there is no address, it cannot be read, or it is of no person.
+    """
+    url = _address((settings or Settings()).database.get_secret_value())
+    with connect(url, name=name, autocommit=autocommit) as connection:
+        if not connection.info.user.startswith("person_"):
+            raise RegistryError(
+                "people see what is of patients, services do not: the database address must be of a person's"
+                " own login (`ecgstream person sql-login`)"
+            )
+        connection.execute("SET default_transaction_read_only = on")
+        connection.commit()
+        yield connection
+
+
 def _connected(url: str, role: str) -> psycopg.Connection:
+    return connect(_address(url), name="ecgstream registry", role=role)
+
+
+def _address(url: str) -> str:
     if not url:
         raise RegistryError(_NO_ADDRESS)
     try:
@@ -85,7 +115,7 @@ def _connected(url: str, role: str) -> psycopg.Connection:
         readable = False
     if not readable:
         raise RegistryError(_UNREADABLE)
-    return connect(url, name="ecgstream registry", role=role)
+    return url
 
 
 def noted(connection: psycopg.Connection, kind: str, object_: str, command: str, **detail: object) -> None:

@@ -2,8 +2,6 @@
 
 import json as json_module
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,7 +11,7 @@ from cyclopts import App, Parameter
 
 import detectors as code
 from ecgstream.commands.by_name import by_name
-from ecgstream.commands.common import SettingsFlags, clear_errors, progress, say
+from ecgstream.commands.common import SettingsFlags, clear_errors, person_connection, progress, say
 from ecgstream.commands.flags import Names
 from ecgstream.registry import text
 from ecgstream.registry.errors import RegistryError
@@ -25,8 +23,6 @@ from ecgstream.replay.errors import ReplayError
 from ecgstream.replay.report import OfDevice, Told, page
 from ecgstream.replay.settings import Controls, as_they_were
 from ecgstream.replay.settings import in_force as settings_in_force
-from ecgstream.settings import Settings
-from ecgstream.store.connection import connect
 
 AS_STORED, CURRENT = "", "current"
 _MOST_SAID = 10
@@ -83,7 +79,7 @@ def replay(
         stretch = _stretch(from_, to)
         _check_version(detectors)
         check_folders(json, html)
-        with reading(settings) as connection:
+        with person_connection(settings, "ecgstream replay", autocommit=True) as connection:
             devices = list(device) or devices_of(connection, facility)
             task = {"from": stretch.since_ns, "to": stretch.until_ns, "detectors": detectors}
             task |= {"settings": in_force, "devices": devices, "installed": code.VERSION}
@@ -113,26 +109,6 @@ def replay(
         json.write_text(json_module.dumps(found, indent=2) + "\n", "utf-8")
         work.over()
     _end(found)
-
-
-@contextmanager
-def reading(settings: Settings | None) -> Iterator[psycopg.Connection]:
-    """Give a connection of the person whose login the database address has, that writes nothing.
-
-    Raises:
-        RegistryError: there is no address, or it is of no person.
-    """
-    url = (settings or Settings()).database.get_secret_value()
-    if not url:
-        raise RegistryError("no database address")
-    with connect(url, name="ecgstream replay", autocommit=True) as connection:
-        if not connection.info.user.startswith("person_"):
-            raise RegistryError(
-                "people see signals, services do not: the database address must be of a person's own login"
-                " (`ecgstream person sql-login`)"
-            )
-        connection.execute("SET default_transaction_read_only = on")
-        yield connection
 
 
 def devices_of(connection: psycopg.Connection, facility: str) -> list[str]:

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ecgstream.commands.common import SettingsFlags, clear_errors, progress, say, show
+from ecgstream.commands.common import SettingsFlags, clear_errors, person_connection, progress, say, show
 from ecgstream.commands.flags import Names
-from ecgstream.commands.replay import JsonFile, check_folders, devices_of, moment_ns, reading
+from ecgstream.commands.replay import JsonFile, check_folders, devices_of, moment_ns
 from ecgstream.registry import limits as kept
 from ecgstream.registry import text
 from ecgstream.registry.errors import RegistryError
@@ -61,7 +61,7 @@ def what_if(
         stretch = Stretch(until_ns - int(days * _DAY_NS), until_ns)
         then, now = Burden(), Burden()
         left_out: list[str] = []
-        with reading(settings) as connection:
+        with person_connection(settings, "ecgstream replay", autocommit=True) as connection:
             for device in progress(devices_of(connection, facility), "Replaying"):
                 try:
                     was = replay(connection, device, stretch, any_version=True)

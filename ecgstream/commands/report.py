@@ -6,14 +6,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-import psycopg
 from cyclopts import Parameter
 
-from ecgstream.commands.common import SettingsFlags, clear_errors, progress, say
+from ecgstream.commands.common import SettingsFlags, clear_errors, person_connection, progress, say
 from ecgstream.registry import identity, text
 from ecgstream.registry.errors import RegistryError
-from ecgstream.settings import Settings
-from ecgstream.store.connection import connect
 
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(days=14)
 _MINUTE = timedelta(minutes=1)
@@ -60,7 +57,7 @@ def report(
         if bool(device) == bool(patient):
             raise RegistryError("say one of --device and --patient")
         whose = identity.pseudonym(patient) if patient else ""
-        with _reader(settings) as connection:
+        with person_connection(settings, "ecgstream report") as connection:
             content = make.written(
                 connection, Wanted(device, whose, (since, until), kind, language), progress
             )
@@ -94,20 +91,6 @@ def _kind(file: Path) -> str:
         if file.name.lower().endswith(kind):
             return kind
     raise RegistryError("the file is called NAME.pdf, NAME.json or NAME.fhir.json")
-
-
-def _reader(settings: Settings | None) -> psycopg.Connection:
-    url = (settings or Settings()).database.get_secret_value()
-    if not url:
-        raise RegistryError("no database address")
-    connection = connect(url, name="ecgstream report")
-    if not connection.info.user.startswith("person_"):
-        connection.close()
-        raise RegistryError(
-            "people see ECG, services do not: the database address must be of a person's own login"
-            " (`ecgstream person sql-login`)"
-        )
-    return connection
 
 
 def _put(file: Path, content: bytes) -> None:
