@@ -11,7 +11,7 @@ from rich.console import Console
 
 from ecgstream import __version__
 from ecgstream.commands.by_name import by_name
-from ecgstream.commands.flags import Names, SettingsFlags
+from ecgstream.commands.flags import Names, SettingsFlags, addressed
 from ecgstream.settings import PREFIX, Settings
 
 SERVICES = Group("Services (each also part of `ecgstream up`)", sort_key=1)
@@ -36,18 +36,6 @@ app.register_install_completion_command(group=UPKEEP)
 
 def _settings(flags: Settings | None) -> Settings:
     return flags if flags is not None else Settings()
-
-
-def _needs(settings: Settings, *names: str) -> Settings:
-    """Return the settings, or say which address a single service lacks."""
-    for name in names:
-        value = getattr(settings, name)
-        if not (value if isinstance(value, str) else value.get_secret_value()):
-            sys.exit(
-                f"ecgstream: no {name} address. Set {PREFIX}{name.upper()} or --{name}, "
-                "or use `ecgstream up`, which brings its own."
-            )
-    return settings
 
 
 @app.command(group=BEGIN)
@@ -118,7 +106,7 @@ def gateway(
         report: when done, write what Kafka has acknowledged to this JSON file.
         settings: see `ecgstream settings`.
     """
-    found = _needs(_settings(settings), "kafka")
+    found = addressed(settings, "kafka")
     from ecgstream.play import Wanted, run
 
     run(found, Wanted(tuple(records or ()), demo, speed, gateway, play, start_ns, report))
@@ -127,7 +115,7 @@ def gateway(
 @app.command(group=SERVICES)
 def worker(*, settings: SettingsFlags = None) -> None:
     """Detect beats, rhythms and alarm conditions in the signals of the partitions it is given."""
-    found = _needs(_settings(settings), "kafka")
+    found = addressed(settings, "kafka")
     from ecgstream.worker.stream import run
 
     run(found)
@@ -136,7 +124,7 @@ def worker(*, settings: SettingsFlags = None) -> None:
 @app.command(group=SERVICES)
 def sink(*, settings: SettingsFlags = None) -> None:
     """Write traces, beats, rhythms, vitals, trends, conditions and alerts to the database."""
-    found = _needs(_settings(settings), "kafka", "database")
+    found = addressed(settings, "kafka", "database")
     from ecgstream.store.sink import run
 
     run(found)
@@ -151,7 +139,7 @@ def pager(*, settings: SettingsFlags = None) -> None:
     Args:
         settings: see `ecgstream settings`.
     """
-    found = _needs(_settings(settings), "kafka")
+    found = addressed(settings, "kafka")
     from ecgstream.pager.service import run
 
     run(found)
@@ -167,7 +155,7 @@ def web(*, settings: SettingsFlags = None) -> None:
     Args:
         settings: see `ecgstream settings`.
     """
-    found = _needs(_settings(settings), "kafka")
+    found = addressed(settings, "kafka")
     from ecgstream.web.service import run
 
     run(found)
@@ -178,7 +166,7 @@ def monitor(*, settings: SettingsFlags = None) -> None:
     """Serve the central monitor: people log in and see what their positions let them (docs/monitor.md)."""
     from ecgstream.monitor.service import run
 
-    run(_needs(_settings(settings), "kafka", "monitor_database"))
+    run(addressed(settings, "kafka", "monitor_database"))
 
 
 @app.command(group=SERVICES)
@@ -189,7 +177,7 @@ def registry(*, all: bool = False, settings: SettingsFlags = None) -> None:  # n
         all: first ask for everything to be told anew, as a new Kafka needs it.
         settings: see `ecgstream settings`.
     """
-    found = _needs(_settings(settings), "kafka", "database")
+    found = addressed(settings, "kafka", "database")
     from ecgstream.registry.teller import run
 
     run(found, everything=all)
@@ -248,7 +236,7 @@ for _group, _commands in {
 @app.command(group=UPKEEP)
 def migrate(*, settings: SettingsFlags = None) -> None:
     """Bring the database to this version; the login must own it and be allowed to make roles."""
-    found = _needs(_settings(settings), "database")
+    found = addressed(settings, "database")
     from ecgstream.commands.common import clear_errors
     from ecgstream.lifecycle import set_up_logging
     from ecgstream.store.migrate import MigrationError
@@ -274,7 +262,7 @@ def housekeeping(*, dry_run: bool = False, settings: SettingsFlags = None) -> No
         dry_run: only tell what would be done.
         settings: see `ecgstream settings`.
     """
-    found = _needs(_settings(settings), "database")
+    found = addressed(settings, "database")
     from ecgstream.commands.common import clear_errors, progress, say
     from ecgstream.store.connection import connect
     from ecgstream.store.housekeeping import ROLE, keep_house

@@ -25,6 +25,7 @@ from ecgstream.commands.common import (
     say,
     show,
 )
+from ecgstream.commands.flags import addressed
 from ecgstream.lifecycle import set_up_logging
 from ecgstream.registry.errors import RegistryError
 from ecgstream.settings import PREFIX, Settings
@@ -201,12 +202,10 @@ def _named(alert: Alert) -> str:
 @contextmanager
 def connected(settings: Settings | None) -> Iterator[Settings]:
     """Give the settings; what is refused inside ends the program: said on stderr, exit status 1."""
-    found = settings or Settings()
+    found = addressed(settings, "kafka")
     set_up_logging(
         found, "alert", at_least=logging.ERROR
     )  # records that cannot be read: services tell of them
-    if not found.kafka:
-        sys.exit(f"ecgstream: no kafka address. Set {PREFIX}KAFKA or --kafka")
     try:
         yield found
     except (RegistryError, *desk.REFUSALS) as error:

@@ -3,8 +3,7 @@
 import sys
 from pathlib import Path
 
-from ecgstream.commands.flags import SettingsFlags
-from ecgstream.settings import PREFIX, Settings
+from ecgstream.commands.flags import SettingsFlags, addressed
 
 
 def import_(
@@ -51,14 +50,7 @@ def import_(
         wanted = importing.wanted_of(files or (), device, start, zone, gateway)
         if dry_run:
             importing.look(wanted)
-        importing.run(_with_kafka(settings), wanted)
+        importing.run(addressed(settings, "kafka"), wanted)
     if files or device or start or dry_run:
         sys.exit("ecgstream import: FILES, --device, --start and --dry-run do not go with --watch")
-    inbox.run(_with_kafka(settings), watch, importing.named_zone(zone), gateway)
-
-
-def _with_kafka(settings: Settings | None) -> Settings:
-    found = settings or Settings()
-    if not found.kafka:
-        sys.exit(f"ecgstream: no kafka address. Set {PREFIX}KAFKA or --kafka")
-    return found
+    inbox.run(addressed(settings, "kafka"), watch, importing.named_zone(zone), gateway)

@@ -12,8 +12,9 @@ from cyclopts import App, Parameter
 from ecgstream.broker.access import Service
 from ecgstream.broker.errors import BrokerError
 from ecgstream.commands.common import Json, SettingsFlags, Yes, confirm, say, show
+from ecgstream.commands.flags import addressed
 from ecgstream.registry.errors import RegistryError
-from ecgstream.settings import PREFIX, Settings
+from ecgstream.settings import Settings
 
 if TYPE_CHECKING:
     from kafka import KafkaAdminClient
@@ -127,9 +128,7 @@ def _admin(settings: Settings | None) -> Iterator["KafkaAdminClient"]:
     from ecgstream import clients
     from ecgstream.broker.greet import greet
 
-    found = settings or Settings()
-    if not found.kafka:
-        sys.exit(f"ecgstream: no kafka address. Set {PREFIX}KAFKA or --kafka")
+    found = addressed(settings, "kafka")
     try:
         greet(found)
         admin = clients.admin(found)

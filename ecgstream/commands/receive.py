@@ -1,12 +1,10 @@
 """``ecgstream receive``: a gateway that devices send to."""
 
-import sys
 from pathlib import Path
 
-from ecgstream.commands.flags import SettingsFlags
+from ecgstream.commands.flags import SettingsFlags, addressed
 from ecgstream.mqtt import Asked
 from ecgstream.receive import run, wanted_of
-from ecgstream.settings import PREFIX, Settings
 
 
 def receive(
@@ -51,9 +49,7 @@ def receive(
         shards: K/N: of N gateways at one broker, this is number K, and takes its share of the devices.
         settings: see `ecgstream settings`.
     """
-    found = settings or Settings()
-    if not found.kafka:
-        sys.exit(f"ecgstream: no kafka address. Set {PREFIX}KAFKA or --kafka")
+    found = addressed(settings, "kafka")
     broker = Asked.of(mqtt, mqtt_user, shards, plain=plain) if mqtt else None
     run(
         found,

@@ -1,9 +1,6 @@
 """``ecgstream sealer``: the service that chains and signs the audit log."""
 
-import sys
-
-from ecgstream.commands.flags import SettingsFlags
-from ecgstream.settings import PREFIX, Settings
+from ecgstream.commands.flags import SettingsFlags, addressed
 
 
 def sealer(*, settings: SettingsFlags = None) -> None:
@@ -17,11 +14,4 @@ def sealer(*, settings: SettingsFlags = None) -> None:
     """
     from ecgstream.audit.sealer import run  # not for `ecgstream --help`, which looks at this function
 
-    found = settings or Settings()
-    for name, address in (("kafka", found.kafka), ("database", found.database.get_secret_value())):
-        if not address:
-            sys.exit(
-                f"ecgstream: no {name} address. Set {PREFIX}{name.upper()} or --{name}, "
-                "or use `ecgstream up`, which brings its own."
-            )
-    run(found)
+    run(addressed(settings, "kafka", "database"))

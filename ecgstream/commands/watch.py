@@ -1,9 +1,6 @@
 """``ecgstream watch``: the service that looks whether the others work."""
 
-import sys
-
-from ecgstream.commands.flags import SettingsFlags
-from ecgstream.settings import PREFIX, Settings
+from ecgstream.commands.flags import SettingsFlags, addressed
 
 
 def watch(*, settings: SettingsFlags = None) -> None:
@@ -15,9 +12,7 @@ def watch(*, settings: SettingsFlags = None) -> None:
     Args:
         settings: see `ecgstream settings`; stall_s, away_s, disks, disk_free_percent and others are its own.
     """
-    found = settings or Settings()
-    if not found.kafka:
-        sys.exit(f"ecgstream: no kafka address. Set {PREFIX}KAFKA or --kafka")
+    found = addressed(settings, "kafka")
     from ecgstream.watch.run import run
 
     run(found)
