@@ -69,8 +69,8 @@ class GrowthError(Exception):
 class Watched:
     """A target whose memory is looked at after each input.
 
-    Not counted is what libFuzzer itself keeps: every input that has reached something new, which it also writes
-    into the folder of its corpus.
+    Not counted is what libFuzzer itself keeps: every input that has reached something new, which it also
+    writes into the folder of its corpus.
     """
 
     def __init__(self, target: Target, board: Board, warm: int, offender: str, corpus: Path) -> None:
