@@ -17,12 +17,13 @@ from ecgstream.registry import text
 from ecgstream.registry.errors import RegistryError
 from ecgstream.replay import many, stored
 from ecgstream.replay.around import strip
-from ecgstream.replay.device import Replayed, Stretch
+from ecgstream.replay.device import Replayed
 from ecgstream.replay.device import replay as replay_one
 from ecgstream.replay.errors import ReplayError
 from ecgstream.replay.report import OfDevice, Told, page
 from ecgstream.replay.settings import Controls, as_they_were
 from ecgstream.replay.settings import in_force as settings_in_force
+from ecgstream.replay.source import Stretch
 
 AS_STORED, CURRENT = "", "current"
 _MOST_SAID = 10

@@ -18,8 +18,9 @@ from alerts.pipeline import Pipeline, Rules
 from alerts.state import Event, State
 from ecgstream.commands.replay import app as command
 from ecgstream.replay.compare import CHANGED, MISSING, NEW
-from ecgstream.replay.device import Replayed, Stretch, replay
+from ecgstream.replay.device import Replayed, replay
 from ecgstream.replay.errors import ReplayError
+from ecgstream.replay.source import Stretch
 from ecgstream.store.connection import connect
 from schemas import codec, topics
 from schemas.records import Condition
