@@ -1,0 +1,110 @@
+"""From lines of the server's log to entries: which tables and views a login has read, and when.
+
+PostgreSQL writes a line as one JSON object (``log_destination = 'jsonlog'``); what pgaudit says is its message,
+``AUDIT: `` and a line of CSV (pgaudit's documentation, "Format"). An entry has the login, the object, the time,
+the session and the statement's number in it; never the statement, which may name a patient.
+"""
+
+import csv
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ecgstream.audit.steps import Step
+
+KIND = "sql"
+_MARK = b'"message":"AUDIT: '
+_ACTIONS = {"READ": "read", "WRITE": "change"}
+_PERSON = "person_"
+_ASKED_FOR = ("api.", "ecg.")
+"""Schemas, of which what was asked for is in the first that a statement names: views lead to tables."""
+_LONGEST = 2000
+"""Characters of a message that are looked at: what is carried stands before the statement's text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """That one statement has read or written one table or view."""
+
+    at: str
+    login: str
+    database: str
+    session: str
+    statement: str
+    action: str
+    command: str
+    type: str
+    object: str
+
+
+def is_told(line: bytes) -> bool:
+    """Return whether a line, or its head, is of pgaudit."""
+    return _MARK in line
+
+
+def use_of(line: bytes) -> Use | None:
+    """Return what a line of pgaudit tells; None: of nothing that is read or written.
+
+    Raises:
+        ValueError: it cannot be understood.
+    """
+    try:
+        said = json.loads(line)
+        message = said["message"].removeprefix("AUDIT: ")[:_LONGEST]
+        (row,) = csv.reader([message.replace("\n", " ").replace("\r", " ")])
+        _audit, statement, _part, of, command, type_, object_ = row[:7]
+        use = Use(
+            said["timestamp"],
+            said["user"],
+            said["dbname"],
+            said["session_id"],
+            statement,
+            _ACTIONS.get(of, ""),
+            command,
+            type_,
+            object_,
+        )
+    except (KeyError, TypeError, AttributeError, csv.Error, RecursionError) as error:
+        raise ValueError(type(error).__name__) from None
+    if not all(isinstance(value, str) for value in (use.at, use.login, use.database, use.session)):
+        raise ValueError("no text")
+    return use if use.action and use.object else None
+
+
+def folded(uses: Iterable[Use]) -> list[Step]:
+    """Return entries: one of each object, session and way of using it, however many statements that were.
+
+    Of what one statement has used, what it asked for is kept: the view, not the tables that lie behind it.
+    """
+    statements: dict[tuple[str, str], list[Use]] = {}
+    for use in uses:
+        statements.setdefault((use.session, use.statement), []).append(use)
+    entries: dict[tuple[str, ...], list[Use]] = {}
+    for used in statements.values():
+        for use in _asked_for(used):
+            entries.setdefault((use.login, use.session, use.action, use.object), []).append(use)
+    return [_step(used) for used in entries.values()]
+
+
+def _asked_for(used: list[Use]) -> list[Use]:
+    for schema in _ASKED_FOR:
+        if found := [use for use in used if use.object.startswith(schema)]:
+            break
+    else:
+        found = used
+    return list({(use.action, use.object): use for use in reversed(found)}.values())
+
+
+def _step(used: list[Use]) -> Step:
+    first, last = used[0], used[-1]
+    detail = {
+        "login": first.login,
+        "command": first.command,
+        "type": first.type,
+        "session": first.session,
+        "statement": first.statement,
+        "at": first.at,
+    }
+    if last is not first:
+        detail |= {"statements": len(used), "last_statement": last.statement, "last_at": last.at}
+    return Step(first.login.removeprefix(_PERSON), first.action, KIND, first.object, None, detail)
