@@ -20,6 +20,8 @@ _ASKED_FOR = ("api.", "ecg.")
 """Schemas, of which what was asked for is in the first that a statement names: views lead to tables."""
 _LONGEST = 2000
 """Characters of a message that are looked at: what is carried stands before the statement's text."""
+_LONGEST_NAME = 300
+"""Of a schema and what is in it, each at most 63 bytes and quoted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,9 @@ def use_of(line: bytes) -> Use | None:
         )
     except (KeyError, TypeError, AttributeError, csv.Error, RecursionError) as error:
         raise ValueError(type(error).__name__) from None
-    if not all(isinstance(value, str) for value in (use.at, use.login, use.database, use.session)):
-        raise ValueError("no text")
+    texts = (use.at, use.login, use.database, use.session)
+    if not all(isinstance(value, str) for value in texts) or len(use.object) > _LONGEST_NAME:
+        raise ValueError("not as pgaudit writes it")
     return use if use.action and use.object else None
 
 
@@ -92,7 +95,10 @@ def _asked_for(used: list[Use]) -> list[Use]:
             break
     else:
         found = used
-    return list({(use.action, use.object): use for use in reversed(found)}.values())
+    once: dict[tuple[str, str], Use] = {}
+    for use in found:
+        once.setdefault((use.action, use.object), use)
+    return list(once.values())
 
 
 def _step(used: list[Use]) -> Step:
