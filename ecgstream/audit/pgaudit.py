@@ -11,7 +11,7 @@ WANTED = {
     "pgaudit.log_parameter": "off",
     "pgaudit.log_rows": "off",
 }
-"""Settings that are the same for all logins; ``log_rows`` would say it at a statement's end, if it has one."""
+"""Of all logins alike; with ``log_rows`` a read would be told at a statement's end, if it comes to one."""
 _SETTINGS: LiteralString = "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)"
 _LOGGED: LiteralString = """
 SELECT split_part(s, '=', 2) FROM pg_db_role_setting AS d, unnest(d.setconfig) AS s
@@ -35,6 +35,6 @@ def lacking(connection: psycopg.Connection[Any], role: str) -> str:
             return f"{name} is not {wanted}: {_WHERE}"
     row = connection.execute(_LOGGED, (role,)).fetchone()
     logged = {word.strip() for word in row[0].split(",")} if row else set()
-    if not {"read", "write"} <= logged and "all" not in logged or logged & {"-read", "-write"}:
+    if (not {"read", "write"} <= logged and "all" not in logged) or logged & {"-read", "-write"}:
         return f"pgaudit.log of the database is not 'read, write' for {role}: {_WHERE}"
     return ""

@@ -79,7 +79,8 @@ class ServerLog:
                     except FileNotFoundError:
                         continue
                     if stat.S_ISREG(known.st_mode):
-                        found.append((known.st_mtime_ns, entry.name, (known.st_ino, known.st_size, known.st_mtime_ns)))
+                        seen = (known.st_mtime_ns, known.st_ino, known.st_size)
+                        found.append((known.st_mtime_ns, entry.name, seen))
         except OSError as error:
             raise AuditError(f"the server's log cannot be read: {self._folder}: {error.strerror}") from None
         return [(name, seen) for _, name, seen in sorted(found)]

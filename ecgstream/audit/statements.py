@@ -1,8 +1,8 @@
 """From lines of the server's log to entries: which tables and views a login has read, and when.
 
-PostgreSQL writes a line as one JSON object (``log_destination = 'jsonlog'``); what pgaudit says is its message,
-``AUDIT: `` and a line of CSV (pgaudit's documentation, "Format"). An entry has the login, the object, the time,
-the session and the statement's number in it; never the statement, which may name a patient.
+PostgreSQL writes a line as one JSON object (``log_destination = 'jsonlog'``); what pgaudit says is its
+message, ``AUDIT: `` and a line of CSV (pgaudit's documentation, "Format"). An entry has the login, the
+object, the time, the session and the statement's number in it; never the statement, which may name a patient.
 """
 
 import csv
@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ecgstream.audit.errors import AuditError
 from ecgstream.audit.steps import Step
 
 KIND = "sql"
@@ -18,6 +19,7 @@ _ACTIONS = {"READ": "read", "WRITE": "change"}
 _PERSON = "person_"
 _ASKED_FOR = ("api.", "ecg.")
 """Schemas, of which what was asked for is in the first that a statement names: views lead to tables."""
+_UNREAD = "a line of pgaudit cannot be understood"
 _LONGEST = 2000
 """Characters of a message that are looked at: what is carried stands before the statement's text."""
 _LONGEST_NAME = 300
@@ -48,7 +50,7 @@ def use_of(line: bytes) -> Use | None:
     """Return what a line of pgaudit tells; None: of nothing that is read or written.
 
     Raises:
-        ValueError: it cannot be understood.
+        AuditError: it cannot be understood.
     """
     try:
         said = json.loads(line)
@@ -66,11 +68,11 @@ def use_of(line: bytes) -> Use | None:
             type_,
             object_,
         )
-    except (KeyError, TypeError, AttributeError, csv.Error, RecursionError) as error:
-        raise ValueError(type(error).__name__) from None
+    except (ValueError, KeyError, TypeError, AttributeError, csv.Error, RecursionError):
+        raise AuditError(_UNREAD) from None
     texts = (use.at, use.login, use.database, use.session)
     if not all(isinstance(value, str) for value in texts) or len(use.object) > _LONGEST_NAME:
-        raise ValueError("not as pgaudit writes it")
+        raise AuditError(_UNREAD)
     return use if use.action and use.object else None
 
 

@@ -1,7 +1,7 @@
 """The witness: what logins read with SQL of their own comes from the server's log into the audit log.
 
-A service of its own, beside the server, since it must read what the server writes: it has no key, no Kafka, and a
-login that may say nothing but this. Where it was in which file stands in the database, written in the
+A service of its own, beside the server, since it must read what the server writes: it has no key, no Kafka,
+and a login that may say nothing but this. Where it was in which file stands in the database, written in the
 transaction that writes the entries: each line is carried once, whatever ends in between.
 
 What it writes itself, pgaudit logs as well. These lines make no entry; that they come shows that the server
@@ -115,7 +115,7 @@ class Witness:
                 continue
             try:
                 use = None if piece.is_cut else use_of(line)
-            except ValueError:
+            except AuditError:
                 use, bad = None, bad + 1
             bad += piece.is_cut
             if use is None or use.database != self._database:

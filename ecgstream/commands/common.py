@@ -87,7 +87,7 @@ def registry_connection(settings: Settings | None, role: str = _ROLE) -> Iterato
 def person_connection(
     settings: Settings | None, command: str, *reads: tuple[str, str], autocommit: bool = False
 ) -> Iterator[psycopg.Connection]:
-    """Give a connection with the rights of one person, that writes nothing and leaves an entry in the audit log.
+    """Give a connection with one person's rights, that writes nothing and leaves an entry in the audit log.
 
     The database address is of a person's own login, whose reads the server itself logs; or of the monitor's,
     which becomes the person whom ``ECGSTREAM_ACCOUNT`` names as it does for a page, once that is noted.
@@ -99,8 +99,8 @@ def person_connection(
         autocommit: for work of hours, which must hold no snapshot.
 
     Raises:
-        RegistryError: there is no address, it cannot be read, it is of neither login, there is no such account,
-            or the server does not log what the person's own login reads.
+        RegistryError: there is no address, it cannot be read, it is of neither login, there is no such
+            account, or the server does not log what the person's own login reads.
     """
     found = settings or Settings()
     url = _address(found.database.get_secret_value() or found.monitor_database.get_secret_value())
@@ -123,8 +123,8 @@ def _become(
         connection.execute("SET ROLE ecg_web")
     except psycopg.errors.InsufficientPrivilege:
         raise RegistryError(
-            "people see what is of patients, services do not: the database address must be of a person's own login"
-            f" (`ecgstream person sql-login`), or of the monitor's, with {PREFIX}ACCOUNT"
+            "people see what is of patients, services do not: the database address must be of a person's own"
+            f" login (`ecgstream person sql-login`), or of the monitor's, with {PREFIX}ACCOUNT"
         ) from None
     if not people.may_log_in(connection, account):
         raise RegistryError(

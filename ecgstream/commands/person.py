@@ -297,9 +297,9 @@ def sql_login(
 ) -> None:
     """Let an account log in to the database itself, or change the password that it has there.
 
-    It is another password than the account's own. The database sees what verifies it, never the password. What
-    such a login reads, the server must log with pgaudit (docs/audit.md): else there is none.
-    What such a login can find out beyond its rows is in docs/access.md: give few.
+    It is another password than the account's own. The database sees what verifies it, never the password.
+    What such a login reads, the server must log with pgaudit (docs/audit.md): else none is made. What it can
+    find out beyond its rows is in docs/access.md: give few.
 
     For instance:
 

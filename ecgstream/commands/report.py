@@ -31,9 +31,9 @@ def report(
 ) -> None:
     """Write a preliminary report of one minute to 14 days of ECG, as of a Holter recording.
 
-    It reads as one person (ECGSTREAM_ACCOUNT; docs/access.md has how), and of a patient only what was measured
-    while the patient wore it. It counts whole minutes. What each figure
-    means, and what it is a share of: docs/reports.md.
+    It reads as one person (ECGSTREAM_ACCOUNT; docs/access.md has how), and of a patient only what was
+    measured while the patient wore it. It counts whole minutes. What each figure means, and what it is a
+    share of: docs/reports.md.
 
     For instance:
 

@@ -20,7 +20,7 @@ def witness(*, settings: SettingsFlags = None) -> None:
     found = addressed(settings, "database")
     if found.server_log is None:
         sys.exit(
-            f"ecgstream: where is the log of the database's server? Set {PREFIX}SERVER_LOG or --server-log to its"
-            " folder"
+            f"ecgstream: where is the log of the database's server? Set {PREFIX}SERVER_LOG or --server-log to"
+            " its folder"
         )
     run(found, found.server_log)

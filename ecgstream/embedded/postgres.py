@@ -46,7 +46,7 @@ _SETTINGS = {
     "hba_file": "pg_hba.conf",
 }
 _ENTRY = """\
-# What people read by a login of their own would be in no log: they read by the monitor, or by commands that become them.
+# What people read by logins of their own would be in no log: the monitor, and our commands, read for them.
 local all /^person_ reject
 # Who reaches the socket, in a directory of ours alone, is us.
 local all all trust

@@ -24,6 +24,18 @@ from tests.system.timescale import log_folder
 SETTINGS = (Path(__file__).resolve().parents[2] / "deploy" / "postgres" / "pgaudit.sql").read_text("utf-8")
 
 
+def read_by(url: str, command: str) -> list[tuple[str, str, str]]:
+    """Return who has read what with a command, as the audit log has it; also what is not chained yet."""
+    with connect(url) as owner:
+        return owner.execute(
+            "SELECT who, kind, object FROM ("
+            " SELECT seq, who, action, kind, object, content::jsonb -> 'detail' AS detail FROM ecg.audit"
+            " UNION ALL SELECT id + 1000000000, who, action, kind, object, detail FROM ecg.audit_inbox) AS e"
+            " WHERE action = 'read' AND detail ->> 'command' = %s ORDER BY seq",
+            (command,),
+        ).fetchall()
+
+
 class Place:
     """A migrated database of a server with pgaudit, a login of the witness' and one of a person's.
 
@@ -41,7 +53,9 @@ class Place:
         self._password = secrets.token_urlsafe()
         self._roles = [f"witness_{mark}", person(url, kind, account=self.account)]
         with connect(url, autocommit=True) as owner:
-            owner.execute(sql.SQL("CREATE ROLE {} IN ROLE ecg_witness").format(sql.Identifier(self._roles[0])))
+            owner.execute(
+                sql.SQL("CREATE ROLE {} IN ROLE ecg_witness").format(sql.Identifier(self._roles[0]))
+            )
             for role in self._roles:
                 let_in = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
                 owner.execute(let_in.format(sql.Identifier(role), sql.Literal(self._password)))
