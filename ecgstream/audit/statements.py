@@ -9,6 +9,7 @@ import csv
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from ecgstream.audit.errors import AuditError
 from ecgstream.audit.steps import Step
@@ -105,7 +106,7 @@ def _asked_for(used: list[Use]) -> list[Use]:
 
 def _step(used: list[Use]) -> Step:
     first, last = used[0], used[-1]
-    detail = {
+    detail: dict[str, Any] = {
         "login": first.login,
         "command": first.command,
         "type": first.type,
