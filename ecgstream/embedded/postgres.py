@@ -50,6 +50,7 @@ _ENTRY = """\
 local all /^person_ reject
 # Who reaches the socket, in a directory of ours alone, is us.
 local all all trust
+local replication all trust
 """
 
 

@@ -29,7 +29,7 @@ class _Service(Protocol):
 class ServerForAll(EmbeddedPostgres):
     """A plain PostgreSQL as somebody runs it: people log in to it, too."""
 
-    _entry = "local all all trust\n"
+    _entry = "local all all trust\nlocal replication all trust\n"
 
 
 HANGS_S = 900
