@@ -27,3 +27,27 @@ REVOKE ALL ON FUNCTION ecg.note_sql FROM PUBLIC;
 GRANT USAGE ON SCHEMA ecg TO ecg_witness;
 GRANT EXECUTE ON FUNCTION ecg.note_sql TO ecg_witness;
 GRANT SELECT ON ecg.audit_position TO ecg_witness;
+
+-- For auditors: the chain's entries of where they stand and below; those of nowhere for who stands at the root.
+GRANT SELECT ON ecg.audit, ecg.audit_head TO ecg_views;
+CREATE VIEW api.audit WITH (security_barrier) AS
+SELECT a.seq, a.at, a.who, a.action, a.kind, a.object, a.path, a.content, encode(a.hash, 'hex') AS hash
+FROM ecg.audit AS a
+WHERE EXISTS (SELECT FROM ecg.my_place AS m WHERE m.kind = 'auditor'
+              AND (a.path <@ m.path OR (a.path IS NULL AND nlevel(m.path) = 1)));
+
+-- How the chain stands: how long it is, when its head was signed, when and by whom it was verified last.
+CREATE VIEW api.audit_state WITH (security_barrier) AS
+SELECT (SELECT max(a.seq) + 1 FROM ecg.audit AS a) AS entries, h.seq AS signed_seq, ecg.at_ns(h.at_ns) AS signed_at,
+    v.at AS verified_at, v.who AS verified_by, v.content AS verified
+FROM (VALUES (1)) AS one
+LEFT JOIN (SELECT at_ns, seq FROM ecg.audit_head ORDER BY at_ns DESC LIMIT 1) AS h ON true
+LEFT JOIN (SELECT at, who, content FROM ecg.audit WHERE kind = 'chain' AND object = 'verify' ORDER BY seq DESC LIMIT 1)
+    AS v ON true
+WHERE EXISTS (SELECT FROM ecg.my_place AS m WHERE m.kind = 'auditor');
+
+GRANT CREATE ON SCHEMA api TO ecg_views;
+ALTER VIEW api.audit OWNER TO ecg_views;
+ALTER VIEW api.audit_state OWNER TO ecg_views;
+REVOKE CREATE ON SCHEMA api FROM ecg_views;
+GRANT SELECT ON api.audit, api.audit_state TO ecg_auditor;
