@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -299,27 +300,60 @@ def test_what_a_command_reads_as_an_account_is_noted_before_it_is_read(
     assert len(read_by(place.url, name)) == 1
 
 
-def test_the_service_carries_says_that_it_started_and_ends_in_order(place: Place, tmp_path: Path) -> None:
+@contextmanager
+def running(place: Place, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The service, until the test ends it."""
     settings = Settings(database=place.witness_url, server_log=place.folder)
     environment = {n: v for n, v in os.environ.items() if not n.startswith("ECGSTREAM_")}
-    log = tmp_path / "log"
-    with log.open("ab") as out, place.person() as reader:
+    with log.open("ab") as out:
         argv = [sys.executable, "-m", "ecgstream", "witness"]
         process = subprocess.Popen(argv, env=environment | settings.environment(), stderr=out)
-        try:
-            reader.execute("SELECT FROM api.beats")
-            deadline = time.monotonic() + 60
-            while not place.entries():
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.1)
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(60) == 0, log.read_text()
-        finally:
-            process.kill()
-            process.wait()
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def until(is_so: Callable[[], object], log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.1)
+
+
+def test_the_service_carries_says_that_it_started_and_ends_in_order(place: Place, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with running(place, log) as process, place.person() as reader:
+        reader.execute("SELECT FROM api.beats")
+        until(place.entries, log)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0, log.read_text()
     assert place.objects() == ["api.beats"]
     (start,) = [e for e in place.entries("witness") if e["action"] == "start"]
     assert start["detail"]["settings"]["server_log"] == str(place.folder)
+
+
+def test_a_service_that_is_killed_again_and_again_carries_each_statement_once(
+    place: Place, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    sent = 0
+
+    def carried() -> int:
+        return sum(e["detail"].get("statements", 1) for e in place.entries())
+
+    with place.person() as reader:
+        for _ in range(3):
+            with running(place, log) as process:
+                before = carried()
+                while carried() == before:  # it is at work when it is killed
+                    reader.execute("SELECT FROM api.beats")
+                    sent += 1
+                    assert process.poll() is None, log.read_text()
+                process.kill()
+    place.carried()
+    assert carried() == sent
 
 
 def test_the_command_needs_the_folder() -> None:

@@ -1,4 +1,4 @@
-"""The audit log, for auditors: who did, read and changed what, and how the chain stands. To look is an entry."""
+"""The audit log, for auditors: who did, read and changed what, and how its chain stands."""
 
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
