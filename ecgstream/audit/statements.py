@@ -7,7 +7,7 @@ object, the time, the session and the statement's number in it; never the statem
 
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,12 @@ _LONGEST = 2000
 """Characters of a message that are looked at: what is carried stands before the statement's text."""
 _LONGEST_NAME = 300
 """Of a schema and what is in it, each at most 63 bytes and quoted."""
+
+
+_Statement = tuple[str, str]
+"""Session, and number in it."""
+_Used = tuple[str, str]
+"""Action, object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,31 +83,39 @@ def use_of(line: bytes) -> Use | None:
     return use if use.action and use.object else None
 
 
-def folded(uses: Iterable[Use]) -> list[Step]:
-    """Return entries: one of each object, session and way of using it, however many statements that were.
+class Statements:
+    """Folds what statements have used into entries: one of each object, session and way of using it.
 
     Of what one statement has used, what it asked for is kept: the view, not the tables that lie behind it.
+    The lines of a statement may go on in the next piece of the log: those of the last one are remembered.
     """
-    statements: dict[tuple[str, str], list[Use]] = {}
-    for use in uses:
-        statements.setdefault((use.session, use.statement), []).append(use)
-    entries: dict[tuple[str, ...], list[Use]] = {}
-    for used in statements.values():
-        for use in _asked_for(used):
-            entries.setdefault((use.login, use.session, use.action, use.object), []).append(use)
-    return [_step(used) for used in entries.values()]
+
+    def __init__(self) -> None:
+        self._known: dict[_Statement, set[_Used]] = {}
+
+    def fold(self, uses: Iterable[Use]) -> list[Step]:
+        """Return the entries of a piece of the log."""
+        statements: dict[_Statement, list[Use]] = {}
+        for use in uses:
+            statements.setdefault((use.session, use.statement), []).append(use)
+        before, known = self._known, {}
+        entries: dict[tuple[str, ...], list[Use]] = {}
+        for key, used in statements.items():
+            known[key] = set(before.get(key, ()))
+            for use in _asked_for(used, known[key]):
+                entries.setdefault((use.login, use.session, use.action, use.object), []).append(use)
+        self._known = known or before
+        return [_step(used) for used in entries.values()]
 
 
-def _asked_for(used: list[Use]) -> list[Use]:
-    for schema in _ASKED_FOR:
-        if found := [use for use in used if use.object.startswith(schema)]:
-            break
-    else:
-        found = used
-    once: dict[tuple[str, str], Use] = {}
-    for use in found:
-        once.setdefault((use.action, use.object), use)
-    return list(once.values())
+def _asked_for(used: list[Use], known: set[_Used]) -> Iterator[Use]:
+    """Yield what a statement asked for and is not known of it yet; then it is."""
+    objects = [object_ for _, object_ in known] + [use.object for use in used]
+    schema = next((s for s in _ASKED_FOR if any(o.startswith(s) for o in objects)), "")
+    for use in used:
+        if use.object.startswith(schema) and (use.action, use.object) not in known:
+            known.add((use.action, use.object))
+            yield use
 
 
 def _step(used: list[Use]) -> Step:

@@ -21,7 +21,7 @@ import structlog
 from ecgstream.audit import pgaudit, told, witness_metrics
 from ecgstream.audit.errors import AuditError
 from ecgstream.audit.server_log import Piece, ServerLog
-from ecgstream.audit.statements import KIND, Use, folded, is_told, use_of
+from ecgstream.audit.statements import KIND, Statements, Use, is_told, use_of
 from ecgstream.audit.steps import Step, as_json
 from ecgstream.lifecycle import set_up_logging, stop_on_signals
 from ecgstream.metrics import Health, serve
@@ -51,6 +51,7 @@ class Witness:
         self._connection = connection
         self._clock = clock
         self._log = ServerLog(folder, self._noted_of)
+        self._statements = Statements()
         self._noted: dict[str, int] = {}
         self._read: dict[str, int] = {}
         row = connection.execute("SELECT session_user::text, current_database()::text").fetchone()
@@ -125,7 +126,7 @@ class Witness:
                 witness_metrics.SEEN.set_to_current_time()
             else:
                 uses.append(use)
-        steps = folded(uses)
+        steps = self._statements.fold(uses)
         if bad:
             witness_metrics.UNREAD.inc(bad)
             log.warning("unread", lines=bad, file=piece.name, since=piece.since, until=piece.until)

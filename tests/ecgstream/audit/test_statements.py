@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecgstream.audit.errors import AuditError
-from ecgstream.audit.statements import Use, folded, is_told, use_of
+from ecgstream.audit.statements import Statements, Use, is_told, use_of
 
 NAMED = "P-NAMED7777"
 
@@ -48,7 +48,7 @@ def test_whatever_a_statement_says_the_object_is_carried_and_not_the_words(words
     found = use_of(told)
     assert found is not None
     assert (found.login, found.statement, found.object) == ("person_li", "7", "api.beats")
-    (step,) = folded([found])
+    (step,) = Statements().fold([found])
     assert (step.who, step.action, step.kind, step.object) == ("li", "read", "sql", "api.beats")
     assert NAMED not in repr(step)
 
@@ -89,12 +89,12 @@ def test_a_name_with_commas_quotes_and_line_ends_is_one_name() -> None:
 
 def test_of_a_statement_the_view_that_was_asked_for_is_kept_and_what_lies_behind_is_not() -> None:
     behind = ("api.beats", "ecg.beat", "ecg.my_window", "_timescaledb_internal._hyper_2_7_chunk", "ecg.beat")
-    (step,) = folded([use(object=name) for name in behind])
+    (step,) = Statements().fold([use(object=name) for name in behind])
     assert (step.object, step.detail["statement"]) == ("api.beats", "1")
     assert "statements" not in step.detail
-    (owner,) = folded([use(object=name, login="ecg_owner") for name in behind[3:]])
+    (owner,) = Statements().fold([use(object=name, login="ecg_owner") for name in behind[3:]])
     assert (owner.who, owner.object) == ("ecg_owner", "ecg.beat")
-    (chunk,) = folded([use(object=behind[3])])
+    (chunk,) = Statements().fold([use(object=behind[3])])
     assert chunk.object == behind[3]
 
 
@@ -106,10 +106,25 @@ def test_of_a_statement_the_view_that_was_asked_for_is_kept_and_what_lies_behind
 def test_what_is_folded_names_every_object_that_was_asked_for_once_a_session(
     asked: list[tuple[str, int, str]],
 ) -> None:
-    found = folded([use(session=session, statement=str(n), object=name) for session, n, name in asked])
+    found = Statements().fold(
+        [use(session=session, statement=str(n), object=name) for session, n, name in asked]
+    )
     keys = [(step.detail["session"], step.object) for step in found]
     assert len(keys) == len(set(keys))
     assert {(s, o) for s, _, o in asked if o.startswith("api.")} <= set(keys) <= {(s, o) for s, _, o in asked}
     for step in found:
         statements = {n for s, n, o in asked if (s, o) == (step.detail["session"], step.object)}
         assert step.detail.get("statements", 1) <= len(statements)
+
+
+@given(st.data())
+def test_a_statement_whose_lines_go_on_in_the_next_piece_makes_the_same_entries(data: st.DataObject) -> None:
+    behind = ("api.beats", "ecg.beat", "ecg.place", "api.trends", "ecg.place", "api.beats", "ecg.place")
+    uses = [use(object=name, statement=str(n)) for n in range(3) for name in behind]
+    cut = data.draw(st.integers(0, len(uses)))
+    pieces = Statements()
+    counted: dict[str, int] = {}
+    for piece in (uses[:cut], [], uses[cut:]):
+        for step in pieces.fold(piece):
+            counted[step.object] = counted.get(step.object, 0) + step.detail.get("statements", 1)
+    assert counted == {"api.beats": 3, "api.trends": 3}
