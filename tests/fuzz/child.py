@@ -67,10 +67,16 @@ class GrowthError(Exception):
 
 
 class Watched:
-    """A target whose memory is looked at after each input."""
+    """A target whose memory is looked at after each input.
 
-    def __init__(self, target: Target, board: Board, warm: int, offender: str) -> None:
+    Not counted is what libFuzzer itself keeps: every input that has reached something new, which it also
+    writes into the folder of its corpus.
+    """
+
+    def __init__(self, target: Target, board: Board, warm: int, offender: str, corpus: Path) -> None:
         self._target = target
+        self._corpus = corpus
+        self._kept_bytes = 0
         self._board = board
         self._warm = warm
         self._offender = offender
@@ -90,9 +96,12 @@ class Watched:
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         if self._tried <= self._warm:
             self._warm_bytes = most
-        self._board.write(Seen(self._tried, self._warm_bytes, most))
-        if most - self._warm_bytes > self._target.growth_bytes:
-            raise GrowthError(f"memory has grown by {(most - self._warm_bytes) / 1e6:.0f} MB")
+        if most - self._warm_bytes - self._kept_bytes > self._target.growth_bytes:
+            self._kept_bytes = sum(kept.stat().st_size for kept in self._corpus.iterdir())
+        grown = most - self._warm_bytes - self._kept_bytes
+        self._board.write(Seen(self._tried, self._warm_bytes, most - self._kept_bytes))
+        if grown > self._target.growth_bytes:
+            raise GrowthError(f"memory has grown by {grown / 1e6:.0f} MB")
 
 
 def fuzz(name: str, target: Target, folder: Path, offenders: Path, bounds: Bounds, board: Board) -> None:
@@ -132,7 +141,7 @@ def fuzz(name: str, target: Target, folder: Path, offenders: Path, bounds: Bound
     ]
     told += [f"-max_total_time={bounds.seconds}"] if bounds.seconds else []
     told += [f"-runs={bounds.inputs}"] if bounds.inputs else []
-    watched = Watched(target, board, len(seeds) + _WARM, f"{offenders}/{name}-crash")
+    watched = Watched(target, board, len(seeds) + _WARM, f"{offenders}/{name}-crash", corpus)
     atheris.Setup([name, *told, str(corpus)], watched, custom_mutator=mutate)
     atheris.Fuzz()
 
