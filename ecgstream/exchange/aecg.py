@@ -5,6 +5,7 @@ each lead as SLIST_PQ. A list of digits has no sign for a sample that is missing
 and samples are text, so that there may not be very many.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element, ElementTree, SubElement
 
@@ -12,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgstream.exchange.codes import BEATS, lead_term
+from ecgstream.exchange.ecg import ecg_only
 from ecgstream.exchange.errors import ExchangeError
 from ecgstream.exchange.recording import (
     Lead,
     Mark,
     Recording,
     Segment,
-    ecg_only,
     missing,
     moment,
     numbered,
@@ -54,7 +55,7 @@ def write(recording: Recording, folder: Path, name: str = "ecg") -> list[Path]:
         ExchangeError: samples are missing, or there are too many.
         OSError: it cannot be written.
     """
-    segments = [ecg_only(segment) for segment in recording.segments]
+    segments = [ecg_only(segment, folder) for segment in recording.segments]
     for segment in segments:
         _check(segment)
     found = []
@@ -82,7 +83,7 @@ def _check(segment: Segment) -> None:
         )
 
 
-def _longest(gaps: list[tuple[int, int]], frames: int) -> tuple[int, int]:
+def _longest(gaps: Sequence[tuple[int, int]], frames: int) -> tuple[int, int]:
     """Return the longest stretch between gaps, which are in order of their begin.
 
     >>> _longest([(10, 20), (12, 15), (60, 61)], 80)
@@ -96,7 +97,7 @@ def _longest(gaps: list[tuple[int, int]], frames: int) -> tuple[int, int]:
 
 
 def _document(recording: Recording, segment: Segment) -> Element:
-    root = Element("AnnotatedECG", {"xmlns": "urn:hl7-org:v3", "xmlns:xsi": _XSI, "type": "Observation"})
+    root = Element("AnnotatedECG", {"xmlns": "urn:hl7-org:v3", "type": "Observation"})
     SubElement(root, "id", root=of_segment("aecg", recording, segment))
     SubElement(root, "code", code="93000", codeSystem=_CPT)
     SubElement(root, "text").text = "\n".join(recording.notes())
@@ -149,8 +150,6 @@ def _time(sequences: Element, segment: Segment) -> None:
 
 
 def _lead(sequences: Element, lead: Lead, samples: NDArray[np.int16]) -> None:
-    if lead.unit != "mV":
-        raise ExchangeError(f"{lead.name}: an ECG lead that is not in mV")
     sequence = SubElement(SubElement(sequences, "component"), "sequence")
     SubElement(sequence, "code", code=lead_term(lead), codeSystem=_MDC, displayName=lead.name)
     value = SubElement(sequence, "value", {_TYPE: "SLIST_PQ"})

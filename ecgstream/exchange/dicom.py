@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from ecgstream.exchange.codes import BEATS, TWELVE, lead_value
+from ecgstream.exchange.ecg import ecg_only
 from ecgstream.exchange.errors import ExchangeError
-from ecgstream.exchange.recording import Lead, Mark, Recording, Segment, ecg_only, moment, numbered
+from ecgstream.exchange.recording import Lead, Mark, Recording, Segment, moment, numbered
 from ecgstream.exchange.uids import of_segment, uid
 from schemas.records import MISSING
 
@@ -35,6 +36,7 @@ _MOST_GENERAL, _MOST_AMBULATORY = 24, 12
 _MOST_BYTES = 2**32 - 2
 _MOST_POSITIONS = 16_000
 """Of one annotation: the length of its value has 16 bits."""
+_LONGEST_TEXT = 1024
 _WAVEFORM_DATA, _PADDING = 0x54001010, 0x5400100A
 
 
@@ -50,7 +52,7 @@ def write(recording: Recording, folder: Path, name: str = "ecg") -> list[Path]:
         ExchangeError: no class of ECG waveforms holds it.
         OSError: it cannot be written.
     """
-    segments = [ecg_only(segment) for segment in recording.segments]
+    segments = [ecg_only(segment, folder) for segment in recording.segments]
     found = []
     for number, (file, segment) in enumerate(
         zip(numbered(name, SUFFIX, len(segments)), segments, strict=True), 1
@@ -66,7 +68,7 @@ def _write(recording: Recording, segment: Segment, number: int, path: Path) -> N
     made = _instance(recording, segment, number)
     with tempfile.TemporaryFile(dir=path.parent) as samples:
         for _, rows in segment.chunks():
-            samples.write(np.ascontiguousarray(rows, "<i2"))
+            samples.write(rows.astype("<i2").tobytes())
         samples.seek(0)
         made.WaveformSequence = [_group(segment, samples)]
         pydicom.dcmwrite(path, made, enforce_file_format=True)
@@ -99,7 +101,7 @@ def _kind(segment: Segment) -> str:
 def _instance(recording: Recording, segment: Segment, number: int) -> Any:
     """Return all of a file but its samples."""
     from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian
+    from pydicom.uid import UID, ExplicitVRLittleEndian
 
     begin = moment(segment.start_ns)
     date, time = begin.strftime("%Y%m%d"), begin.strftime("%H%M%S.%f")
@@ -107,9 +109,10 @@ def _instance(recording: Recording, segment: Segment, number: int) -> Any:
     made.file_meta = FileMetaDataset()
     made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     made.SpecificCharacterSet = "ISO_IR 192"
-    made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = _kind(segment)
+    made.SOPClassUID = _kind(segment)
+    made.file_meta.MediaStorageSOPClassUID = UID(made.SOPClassUID)
     made.SOPInstanceUID = of_segment("instance", recording, segment)
-    made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
+    made.file_meta.MediaStorageSOPInstanceUID = UID(made.SOPInstanceUID)
     made.PatientID, made.PatientIdentityRemoved = recording.subject, "YES"
     made.DeidentificationMethod = "Written without identity: a pseudonym or code, and no name"
     made.PatientName = made.PatientBirthDate = made.PatientSex = ""
@@ -153,8 +156,6 @@ def _channel(lead: Lead) -> Any:
     from pydicom.dataset import Dataset
     from pydicom.valuerep import DSfloat
 
-    if lead.unit != "mV":
-        raise ExchangeError(f"{lead.name}: an ECG lead that is not in mV")
     channel = Dataset()
     channel.ChannelLabel = lead.name[:16]
     channel.ChannelSourceSequence = [_code(lead_value(lead), "MDC", _meaning(lead))]
@@ -201,7 +202,7 @@ def _annotations(recording: Recording, segment: Segment) -> Iterator[Any]:
             yield item
     for line in recording.notes():
         item = _annotation(3)
-        item.UnformattedTextValue = line
+        item.UnformattedTextValue = line[:_LONGEST_TEXT]
         yield item
 
 

@@ -70,7 +70,7 @@ def write(recording: Recording, folder: Path, name: str = "ecg") -> list[Path]:
     """
     grids = {segment.rate_hz: _grid(segment.rate_hz) for segment in recording.segments}
     least_s = float(max((grid.seconds for grid in grids.values()), default=0))
-    groups = joined(recording.segments, lambda s: (s.rate_hz, s.leads), least_s)
+    groups = joined(recording.segments, least_s)
     found = []
     for file, segments in zip(numbered(name, SUFFIX, len(groups)), groups, strict=True):
         _write(recording, segments, grids[segments[0].rate_hz], folder / file)
@@ -118,9 +118,7 @@ def _head(
 
     signals = [
         _signal(lead, label, grid.frames * count)
-        for lead, label, count in zip(
-            segment.leads, _labels(segment.leads), segment.per_frame, strict=True
-        )
+        for lead, label, count in zip(segment.leads, _labels(segment.leads), segment.per_frame, strict=True)
     ]
     begin = moment(start_ns)
     made = edfio.Edf(
@@ -191,7 +189,7 @@ def _short(value: float) -> float:
         ValueError: none is near.
 
     >>> _short(-163.84), _short(-159.90234375)
-    (-163.84, -159.9023)
+    (-163.84, -159.902)
     """
     for digits in range(6, -1, -1):
         text = f"{value:.{digits}f}"

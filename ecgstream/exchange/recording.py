@@ -5,7 +5,7 @@ number of samples. The array may be a file that is mapped; whoever goes through 
 """
 
 import math
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgstream.exchange.errors import ExchangeError
-from schemas.records import ECG_KIND, MISSING
+from schemas.records import MISSING
 
 NS = 10**9
 APART_S = 10.0
@@ -243,14 +243,11 @@ def _in_force(rhythms: tuple[Mark, ...], first: int, end: int) -> tuple[Mark, ..
     return tuple(found[1:] if len(found) > 1 and found[1].sample == 0 else found)
 
 
-def joined(
-    segments: tuple[Segment, ...], kind: Callable[[Segment], Hashable], least_s: float = 0.0
-) -> list[list[Segment]]:
-    """Return segments that can stand in one file: of one kind, each behind the one before.
+def joined(segments: Sequence[Segment], least_s: float = 0.0) -> list[list[Segment]]:
+    """Return segments that can stand in one file: of the same leads, each behind the one before.
 
     Args:
         segments: in order.
-        kind: what must be the same in a file.
         least_s: from the end of one to the begin of the next.
     """
     found: list[list[Segment]] = []
@@ -258,7 +255,7 @@ def joined(
         last = found[-1][-1] if found else None
         if (
             last is not None
-            and kind(last) == kind(segment)
+            and (last.rate_hz, last.leads) == (segment.rate_hz, segment.leads)
             and segment.start_ns >= last.end_ns + round(least_s * NS)
         ):
             found[-1].append(segment)
@@ -267,52 +264,13 @@ def joined(
     return found
 
 
-def ecg_only(segment: Segment) -> Segment:
-    """Return a segment with its ECG leads alone, for formats that hold nothing else.
-
-    Raises:
-        ExchangeError: it has none, or they are of several rates.
-    """
-    numbers = [i for i, lead in enumerate(segment.leads) if lead.kind == ECG_KIND]
-    if not numbers:
-        raise ExchangeError("no ECG lead, and this format holds nothing else: use wfdb or edf")
-    leads = tuple(segment.leads[i] for i in numbers)
-    if len({lead.rate for lead in leads}) > 1:
-        raise ExchangeError("ECG leads of several rates, which this format does not hold: use wfdb or edf")
-    per_frame = segment.per_frame
-    if numbers == list(range(len(segment.leads))) and per_frame[0] == 1:
-        return segment
-    if per_frame[numbers[0]] == 1 and numbers == list(range(len(numbers))):
-        return replace(segment, leads=leads, samples=segment.samples[:, : len(numbers)])
-    samples = np.stack([segment.lead(i) for i in numbers], axis=1)
-    ratio = leads[0].rate / segment.leads[0].rate
-    return replace(
-        segment,
-        rate_hz=leads[0].rate,
-        leads=leads,
-        samples=samples,
-        beat_sample=np.rint(segment.beat_sample * ratio).astype(np.int64),
-        rhythms=_scaled(segment.rhythms, ratio),
-        conditions=_scaled(segment.conditions, ratio),
-    )
-
-
-def _scaled(marks: tuple[Mark, ...], ratio: float) -> tuple[Mark, ...]:
-    return tuple(
-        Mark(round(mark.sample * ratio), mark.text, None if mark.end is None else round(mark.end * ratio))
-        for mark in marks
-    )
-
-
 def numbered(name: str, suffix: str, count: int) -> list[str]:
     """Return the names of so many files.
 
     >>> numbered("ecg", ".edf", 1), numbered("ecg", ".edf", 2)
     (['ecg.edf'], ['ecg-1.edf', 'ecg-2.edf'])
     """
-    return (
-        [f"{name}{suffix}"] if count == 1 else [f"{name}-{number + 1}{suffix}" for number in range(count)]
-    )
+    return [f"{name}{suffix}"] if count == 1 else [f"{name}-{number + 1}{suffix}" for number in range(count)]
 
 
 def moment(ns: int) -> datetime:

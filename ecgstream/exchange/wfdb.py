@@ -55,7 +55,7 @@ def write(recording: Recording, folder: Path, name: str = "ecg") -> list[Path]:
     """
     if not re.fullmatch(r"[-\w]+", name, re.ASCII):
         raise ExchangeError("a record's name has letters, digits, hyphens and underscores only")
-    groups = joined(recording.segments, lambda s: (s.rate_hz, s.per_frame[0]))
+    groups = joined(recording.segments)
     heads: list[Path] = []
     rest: list[Path] = []
     for record, segments in zip(numbered(name, "", len(groups)), groups, strict=True):
@@ -77,7 +77,7 @@ def _segment(segment: Segment, folder: Path, name: str, notes: Sequence[str]) ->
     with (folder / f"{name}.dat").open("wb") as file:
         for _, rows in segment.chunks():
             sums += rows.sum(axis=0, dtype=np.int64)
-            file.write(np.ascontiguousarray(rows, "<i2"))
+            file.write(rows.astype("<i2").tobytes())
     counts = segment.per_frame
     edges = np.cumsum((0, *counts))
     columns = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
@@ -114,7 +114,7 @@ def _header(leads: Sequence[Lead], counts: Sequence[int], name: str, rate_hz: fl
 def _baseline(lead: Lead) -> int:
     found = round(lead.offset)
     if not (abs(found) <= _MOST_BASELINE and lead.gain > 0):
-        raise ExchangeError(f"{ascii_of(lead.name)}: WFDB has no scale of this kind (its zero is too far off)")
+        raise ExchangeError(f"{ascii_of(lead.name)}: its zero is too far off for WFDB")
     return found
 
 
@@ -138,12 +138,8 @@ def _several(
     """Write a record of several segments: its layout, and null segments between; add what it takes."""
     import wfdb
 
-    leads: dict[str, tuple[Lead, int]] = {}
-    for segment in segments:
-        for lead, count in zip(segment.leads, segment.per_frame, strict=True):
-            leads.setdefault(lead.name, (lead, count))
     layout, first = f"{name}_layout", segments[0]
-    _layout(leads, folder, layout, first.rate_hz)
+    _layout(first, folder, layout)
     names, lengths = [layout], [0]
     at = 0
     for number, segment in enumerate(segments, 1):
@@ -160,7 +156,7 @@ def _several(
     fs = first.rate_hz
     record = wfdb.MultiRecord(
         record_name=name,
-        n_sig=len(leads),
+        n_sig=len(first.leads),
         fs=int(fs) if fs.is_integer() else fs,
         sig_len=at,
         seg_name=names,
@@ -172,13 +168,13 @@ def _several(
     return folder / f"{name}.hea"
 
 
-def _layout(leads: dict[str, tuple[Lead, int]], folder: Path, name: str, rate_hz: float) -> None:
+def _layout(segment: Segment, folder: Path, name: str) -> None:
     """Write a header of no samples; by hand, since wfdb refuses the name of no file."""
-    lines = [f"{name} {len(leads)} {rate_hz:.15g} 0"]
+    lines = [f"{name} {len(segment.leads)} {segment.rate_hz:.15g} 0"]
     lines += [
         f"~ 0x{count} {lead.gain!r}({_baseline(lead)})/{_UNITS.get(lead.unit, lead.unit)}"
         f" {_BITS} 0 0 0 0 {ascii_of(lead.name)}"
-        for lead, count in leads.values()
+        for lead, count in zip(segment.leads, segment.per_frame, strict=True)
     ]
     (folder / f"{name}.hea").write_text("\n".join(lines) + "\n", "ascii")
 

@@ -31,7 +31,7 @@ def segment(
     start_ns: int = START_NS,
     seed: int = 1,
 ) -> Segment:
-    """Samples of all values but the one that is missing; a beat a second, of all kinds; AF from 5 s to 8 s."""
+    """Samples of all values that there are; a beat a second, of all kinds; AF from 5 s to 8 s."""
     width = round(sum(one.rate for one in leads) / rate_hz)
     frames = round(seconds * rate_hz)
     samples = np.random.default_rng(seed).integers(-32767, 32768, (frames, width)).astype(np.int16)
@@ -39,7 +39,9 @@ def segment(
     beats = np.arange(round(0.4 * rate), round(seconds * rate), round(rate))
     codes = np.frombuffer(b"NSVFQ/", np.uint8)[np.arange(beats.size) % 6]
     rhythms = tuple(
-        Mark(round(at * rate), text) for at, text in ((0, "N"), (5, "AFIB"), (8, "NOISE"), (9.5, "N")) if at < seconds
+        Mark(round(at * rate), text)
+        for at, text in ((0, "N"), (5, "AFIB"), (8, "NOISE"), (9.5, "N"))
+        if at < seconds
     )
     conditions = (Mark(round(5 * rate), "ATRIAL_FIBRILLATION", round(8 * rate)),) if seconds > 8 else ()
     return Segment(start_ns, rate_hz, leads, samples, beats, codes, rhythms, conditions)
