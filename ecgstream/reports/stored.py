@@ -22,7 +22,7 @@ from schemas import mdc
 
 _WORN: LiteralString = """
 SELECT device, greatest(coalesce(since, '-infinity'), %(since)s),
-    least(coalesce(until, 'infinity'), %(until)s)
+    least(coalesce(until, 'infinity'), %(until)s), greatest(since, 'epoch')
 FROM api.associations
 WHERE patient = %(patient)s AND superseded_at IS NULL
     AND coalesce(since, '-infinity') < %(until)s AND coalesce(until, 'infinity') > %(since)s
@@ -129,7 +129,7 @@ def worn(connection: psycopg.Connection, patient: str, since: datetime, until: d
         RegistryError: one sees of this patient nothing of that time.
     """
     asked = {"patient": patient, "since": since, "until": until}
-    found = [Part(device, begin, end, begin) for device, begin, end in connection.execute(_WORN, asked)]
+    found = [Part(*row) for row in connection.execute(_WORN, asked)]
     if not found:
         raise RegistryError(_WORE_NOTHING)
     return found
