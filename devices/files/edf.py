@@ -90,10 +90,11 @@ def _onsets(path: Path, edf: Any) -> NDArray[np.float64]:
     first = next(i for i in range(count) if b" Annotations" in labels[16 * i : 16 * i + 16])
     records = np.memmap(path, np.uint8, "r", len(header), (edf.num_data_records, int(edges[-1])))
     column = records[:, edges[first] : edges[first + 1]]
-    found = np.array([float(record.tobytes().split(b"\x14")[0]) for record in column])
+    found = np.array([float(record.tobytes().split(b"\x14")[0]) for record in column], np.float64)
     if not (np.isfinite(found).all() and (np.diff(found) >= edf.data_record_duration - _SLACK_S).all()):
         raise RecordingError("data records that are not in order")
-    return found - found[0]
+    behind: NDArray[np.float64] = found - found[0]
+    return behind
 
 
 def _apart(

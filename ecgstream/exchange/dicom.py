@@ -10,8 +10,8 @@ multiplex groups: an Ambulatory ECG has one group only (A.34.5). Which class a s
 A subject's code is the PatientID; there is no name.
 """
 
-import tempfile
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,9 @@ _MOST_BYTES = 2**32 - 2
 _MOST_POSITIONS = 16_000
 """Of one annotation: the length of its value has 16 bits."""
 _LONGEST_TEXT = 1024
+_LENGTH = 4
+_AT_THE_END = _LENGTH + 8 + 8
+"""Bytes from the length of the samples on, the last element of all: the ends of item and sequence follow."""
 _WAVEFORM_DATA, _PADDING = 0x54001010, 0x5400100A
 
 
@@ -63,15 +66,22 @@ def write(recording: Recording, folder: Path, name: str = "ecg") -> list[Path]:
 
 
 def _write(recording: Recording, segment: Segment, number: int, path: Path) -> None:
+    """Write a file by pydicom, and its samples into it: pydicom would take them into memory as a whole."""
     import pydicom
 
     made = _instance(recording, segment, number)
-    with tempfile.TemporaryFile(dir=path.parent) as samples:
+    made.WaveformSequence = [_group(segment)]
+    made["WaveformSequence"].is_undefined_length = True
+    made.WaveformSequence[0].is_undefined_length_sequence_item = True
+    head = BytesIO()
+    pydicom.dcmwrite(head, made, enforce_file_format=True)
+    content = head.getvalue()
+    with path.open("wb") as file:
+        file.write(content[:-_AT_THE_END])
+        file.write((2 * segment.samples.size).to_bytes(_LENGTH, "little"))
         for _, rows in segment.chunks():
-            samples.write(rows.astype("<i2").tobytes())
-        samples.seek(0)
-        made.WaveformSequence = [_group(segment, samples)]
-        pydicom.dcmwrite(path, made, enforce_file_format=True)
+            file.write(rows.astype("<i2").tobytes())
+        file.write(content[_LENGTH - _AT_THE_END :])
 
 
 def _kind(segment: Segment) -> str:
@@ -135,7 +145,7 @@ def _instance(recording: Recording, segment: Segment, number: int) -> Any:
     return made
 
 
-def _group(segment: Segment, samples: Any) -> Any:
+def _group(segment: Segment) -> Any:
     from pydicom.dataset import Dataset
     from pydicom.valuerep import DSfloat
 
@@ -148,7 +158,7 @@ def _group(segment: Segment, samples: Any) -> Any:
     group.ChannelDefinitionSequence = [_channel(lead) for lead in segment.leads]
     group.WaveformBitsAllocated, group.WaveformSampleInterpretation = 16, "SS"
     group.add_new(_PADDING, "OW", np.array(MISSING, "<i2").tobytes())
-    group.add_new(_WAVEFORM_DATA, "OW", samples)
+    group.add_new(_WAVEFORM_DATA, "OW", b"")
     return group
 
 

@@ -250,11 +250,12 @@ def _records(segments: Sequence[Segment], grid: _Grid) -> Iterator[bytes]:
     """Yield the samples of each data record, a lead after the other."""
     for segment in segments:
         edges = np.cumsum((0, *segment.per_frame)).tolist()
-        for first in range(0, segment.frames, grid.frames):
-            rows = segment.samples[first : first + grid.frames]
-            if len(rows) < grid.frames:
-                rows = np.pad(rows, ((0, grid.frames - len(rows)), (0, 0)), constant_values=MISSING)
-            yield b"".join(rows[:, low:high].astype("<i2").tobytes() for low, high in pairwise(edges))
+        for _, chunk in segment.chunks(grid.frames):
+            for first in range(0, len(chunk), grid.frames):
+                rows = chunk[first : first + grid.frames]
+                if len(rows) < grid.frames:
+                    rows = np.pad(rows, ((0, grid.frames - len(rows)), (0, 0)), constant_values=MISSING)
+                yield b"".join(rows[:, low:high].astype("<i2").tobytes() for low, high in pairwise(edges))
 
 
 def _timekeeping(at_ns: int) -> bytes:

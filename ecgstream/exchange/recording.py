@@ -5,6 +5,7 @@ number of samples. The array may be a file that is mapped; whoever goes through 
 """
 
 import math
+import mmap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -111,11 +112,15 @@ class Segment:
         before = sum(self.per_frame[:number])
         return self.samples[:, before : before + self.per_frame[number]].reshape(-1)
 
-    def chunks(self) -> Iterator[tuple[int, NDArray[np.int16]]]:
-        """Yield frames that follow each other, and the number of the first of them."""
-        step = max(1, _CHUNK // max(1, self.samples.shape[1]))
+    def chunks(self, of: int = 1) -> Iterator[tuple[int, NDArray[np.int16]]]:
+        """Yield frames that follow each other, a multiple of ``of`` but at the end; and which is the first.
+
+        What was gone through is let go from memory, where it lies in a file.
+        """
+        step = max(1, _CHUNK // (max(1, self.samples.shape[1]) * of)) * of
         for first in range(0, self.frames, step):
             yield first, self.samples[first : first + step]
+            let_go(self.samples)
 
     def ns_of(self, sample: float) -> int:
         """Return when a sample of the first lead was taken."""
@@ -186,6 +191,15 @@ def missing(segment: Segment) -> list[list[Run]]:
             _extend(runs, is_missing, first * count)
             column += count
     return found
+
+
+def let_go(samples: NDArray[np.int16]) -> None:
+    """Give back the memory that pages of a mapped file take; nothing where it is no map."""
+    base: object = samples
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, mmap.mmap):
+        base.madvise(mmap.MADV_DONTNEED)
 
 
 def _extend(runs: list[Run], is_in: NDArray[np.bool_], at: int) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 import ecgstream
 from ecgstream.exchange.errors import ExchangeError
-from ecgstream.exchange.recording import NS, Lead, Mark, Recording, Segment, frame_rate, parted
+from ecgstream.exchange.recording import NS, Lead, Mark, Recording, Segment, frame_rate, let_go, parted
 from ecgstream.replay import stored
 from ecgstream.reports.stored import Part
 from ecgstream.store.trace_codec import TraceError
@@ -223,7 +223,8 @@ def _samples(
         for block in blocks:
             if block.channel in columns:
                 _put(mapped, block, session, columns[block.channel])
-    mapped.flush()
+        mapped.flush()
+        let_go(mapped)
     return mapped
 
 
