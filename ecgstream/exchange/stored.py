@@ -22,12 +22,14 @@ from ecgstream.reports.stored import Part
 from ecgstream.store.trace_codec import TraceError
 from ecgstream.store.traces import Block
 from schemas import mdc
+from schemas.checks import MAX_PACKET_S
 from schemas.records import MISSING
 from schemas.units import UNITS
 
 Progress = Callable[[Iterable[Any], str, int], Iterable[Any]]
 """Gets what is gone through, a title and how many they are, and gives it back one by one."""
 
+_LONGEST_PACKET_NS = round(MAX_PACKET_S * NS)
 _US = timedelta(microseconds=1)
 _INSIDE: LiteralString = "device = %(device)s AND time >= %(since)s AND time < %(until)s"
 _CHANNELS: LiteralString = f"""
@@ -61,7 +63,7 @@ ORDER BY onset_sample, code
 """
 
 
-class _Clock(NamedTuple):
+class Clock(NamedTuple):
     """The packets of a session: each one's first sample of channel 0 and its time; and where they end."""
 
     first: NDArray[np.int64]
@@ -69,11 +71,26 @@ class _Clock(NamedTuple):
     end: int
 
     def sample_at(self, at_ns: int, rate: float) -> int:
-        """Return the first sample that is not before a time, counted on from the newest packet before."""
+        """Return the first sample that is not before a time, counted on from the newest packet before.
+
+        It is never beyond the next packet, whose own time counts: a clock may have been set between.
+        """
         before = np.flatnonzero(self.ns <= at_ns)
-        packet = int(before[-1]) if before.size else 0
+        if not before.size:
+            return int(self.first[0])
+        packet = int(before[-1])
+        following = int(self.first[packet + 1]) if packet + 1 < self.first.size else self.end
         behind = -(-(at_ns - int(self.ns[packet])) * rate // NS)
-        return int(min(max(int(self.first[packet]) + behind, int(self.first[0])), self.end))
+        return int(min(int(self.first[packet]) + behind, following))
+
+    def outside(self, since_ns: int, until_ns: int) -> list[tuple[int, int]]:
+        """Return samples, from one to before another, of packets that are of other times.
+
+        Among those between two times there are such where a clock was set back.
+        """
+        ends = np.append(self.first[1:], self.end)
+        is_out = (self.ns >= until_ns) | (self.ns <= since_ns - _LONGEST_PACKET_NS)
+        return [(int(a), int(b)) for a, b in zip(self.first[is_out], ends[is_out], strict=True)]
 
     def ns_at(self, sample: int, rate: float) -> int:
         """Return when a sample was taken."""
@@ -87,7 +104,7 @@ class _Session(NamedTuple):
     part: Part
     number: int
     leads: dict[int, Lead]
-    clock: _Clock
+    clock: Clock
     rate_hz: float
     first: int
     end: int
@@ -171,7 +188,7 @@ def _sessions(connection: psycopg.Connection, part: Part) -> list[_Session]:
     return found
 
 
-def _clocks(rows: Sequence[tuple[int, list[int], list[int], int]]) -> dict[int, _Clock]:
+def _clocks(rows: Sequence[tuple[int, list[int], list[int], int]]) -> dict[int, Clock]:
     packets: dict[int, dict[int, int]] = {}
     ends: dict[int, int] = {}
     for session, first, ns, end in rows:
@@ -181,7 +198,7 @@ def _clocks(rows: Sequence[tuple[int, list[int], list[int], int]]) -> dict[int, 
     for session, known in packets.items():
         if known:  # else a block that a packet before it reaches into
             ordered = np.array(sorted(known.items()), np.int64)
-            found[session] = _Clock(ordered[:, 0], ordered[:, 1], ends[session])
+            found[session] = Clock(ordered[:, 0], ordered[:, 1], ends[session])
     return found
 
 
@@ -225,6 +242,9 @@ def _samples(
                 _put(mapped, block, session, columns[block.channel])
         mapped.flush()
         let_go(mapped)
+    count = session.per_frame[0]
+    for low, high in session.clock.outside(begin_ns, end_ns):
+        mapped[max(low // count - session.first, 0) : max(-(-high // count) - session.first, 0)] = MISSING
     return mapped
 
 
