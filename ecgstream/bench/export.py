@@ -25,7 +25,7 @@ from ecgstream.store.migrate import detect, migrate
 BAR_MB = 512
 """Of the samples alone there are 518 MB."""
 LEADS = 12
-_HOURS = {"wfdb": 24, "edf": 24, "dicom": 24, "aecg": 1}
+HOURS = {"wfdb": 24, "edf": 24, "dicom": 24, "aecg": 1}
 
 
 def run(server: str) -> dict[str, Any]:
@@ -43,15 +43,15 @@ def run(server: str) -> dict[str, Any]:
         with connect(url, autocommit=True) as owner:
             figures: dict[str, Any] = {"edition": str(detect(owner)), "beats": report.fill(owner, LEADS)}
         with readers(url) as roles:
-            for name in _HOURS:
-                figures |= _measured(url, roles["clinic"], name)
+            for name, hours in HOURS.items():
+                figures |= _measured(url, roles["clinic"], name, hours)
     return figures | {"bar_mb": BAR_MB}
 
 
-def _measured(url: str, role: str, name: str) -> dict[str, Any]:
+def _measured(url: str, role: str, name: str, hours: float) -> dict[str, Any]:
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_export, args=(url, role, name, there))
+    process = context.Process(target=_export, args=(url, role, name, hours, there))
     process.start()
     there.close()
     found: dict[str, Any] = here.recv()
@@ -59,14 +59,14 @@ def _measured(url: str, role: str, name: str) -> dict[str, Any]:
     return found
 
 
-def _export(url: str, role: str, name: str, told: Connection) -> None:
+def _export(url: str, role: str, name: str, hours: float, told: Connection) -> None:
     began = time.perf_counter()
     with (
         tempfile.TemporaryDirectory() as folder,
         tempfile.TemporaryDirectory() as scratch,
         connect(url, role=role) as connection,
     ):
-        until = report.BEGIN + timedelta(hours=_HOURS[name])
+        until = report.BEGIN + timedelta(hours=hours)
         parts = device_parts(connection, report.DEVICE, report.BEGIN, until)
         files = import_module(f"ecgstream.exchange.{name}").write(
             recording(connection, parts, "", Path(scratch)), Path(folder)
