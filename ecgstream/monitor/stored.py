@@ -74,8 +74,7 @@ class Stored:
             psycopg.OperationalError: the database cannot be reached.
         """
         with self.as_web() as connection:
-            known = connection.execute("SELECT FROM api.credentials WHERE account = %s", (account,))
-            if known.fetchone() is None:
+            if not people.may_log_in(connection, account):
                 raise GoneError
             connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role_of(account))))
             if not writes:
@@ -92,8 +91,7 @@ class Stored:
         if not _ACCOUNT.fullmatch(account):
             return False
         with self.as_web() as connection:
-            known = connection.execute("SELECT FROM api.credentials WHERE account = %s", (account,))
-            return known.fetchone() is not None
+            return people.may_log_in(connection, account)
 
     def is_at(self, account: str, issuer: str, subject: str) -> bool:
         """Return whether an account may log in whom a provider names so.
