@@ -1,4 +1,4 @@
-"""Playing a recording into a topic: what is on its way is bounded, and what the broker does not take is told."""
+"""Playing a recording into a topic: what is on its way is bounded; what the broker does not take is told."""
 
 from __future__ import annotations
 
