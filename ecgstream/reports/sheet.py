@@ -1,12 +1,16 @@
 """A report as a PDF on A4: drawn as lines and text, with subsets of its fonts."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import numpy as np
 
-from ecgstream import __version__
-from ecgstream.reports.content import Ectopy, Report
+from ecgstream.reports import fonts
+from ecgstream.reports.content import Ectopy
+from ecgstream.reports.document import Document
+from ecgstream.reports.material import NS
 from ecgstream.reports.page import ACCENT, GREY, LEFT, RULE, WIDTH, Column, Sheet
+from ecgstream.reports.standing import UNSIGNED, Standing, warning
 from ecgstream.reports.strips import SECONDS, Strip
 from ecgstream.reports.words import Language
 
@@ -14,38 +18,34 @@ _FINE, _COARSE = (247, 207, 207), (232, 154, 154)
 _LEAD_MM = 30.0
 
 
-def written(report: Report, strips: Sequence[Strip], language: Language) -> bytes:
+def written(document: Document, language: Language, standing: Standing = UNSIGNED) -> bytes:
     """Return the PDF.
 
     Raises:
         RegistryError: there is no font for it.
     """
-    sheet = Sheet(report, language)
-    _top(sheet)
+    sheet = Sheet(document, language, standing)
+    _top(sheet, document.software)
     _summary(sheet)
     _trend(sheet)
     _conclusion(sheet)
     _rhythms(sheet)
     _variability(sheet)
     _hours(sheet)
-    if strips:
+    if document.strips:
         sheet.heading("Strips", 2 * _LEAD_MM)
-    for strip in strips:
+    for strip in document.strips:
         _strip(sheet, strip)
+    if standing.report:
+        _record(sheet)
     return bytes(sheet.output())
 
 
-def _top(sheet: Sheet) -> None:
+def _top(sheet: Sheet, software: str) -> None:
     report, of = sheet.report, sheet.of
-    sheet.put(of("Report of ambulatory ECG"), 130, 17, bold=True, height=9)
-    sheet.put(of("PRELIMINARY"), 50, 12, bold=True, colour=(176, 42, 30), align="R", height=9)
+    sheet.put(of("Report of ambulatory ECG"), WIDTH, 17, bold=True, height=9)
     sheet.ln(9)
-    sheet.put(
-        of("Made by software; not a certified medical device; no physician has read it."),
-        WIDTH,
-        8,
-        colour=GREY,
-    )
+    sheet.put(_warned(sheet), WIDTH, 8, colour=GREY)
     sheet.ln(7)
     english, chinese = report.subject.facility
     facility = " · ".join(name for name in (english, chinese) if name) or "-"
@@ -55,7 +55,7 @@ def _top(sheet: Sheet) -> None:
         ("Device", ", ".join(report.subject.devices)),
         ("Facility", facility),
         ("Stretch", f"{begin} - {end} ({report.subject.zone})"),
-        ("Software", f"ecgstream {__version__}, {of('detectors')} {', '.join(report.detectors) or '-'}"),
+        ("Software", f"{software}, {of('detectors')} {', '.join(report.detectors) or '-'}"),
     ):
         sheet.put(of(name), 32, 8.5, colour=GREY)
         sheet.put(words, WIDTH - 32, 9, bold=name == "Patient")
@@ -151,15 +151,66 @@ def _line(sheet: Sheet, points: Sequence[tuple[float, float]]) -> None:
         sheet.line(x - 0.2, y, x + 0.2, y)
 
 
+def _warned(sheet: Sheet) -> str:
+    first, *others = warning(sheet.standing).split(": ", 1)
+    words = "; ".join(sheet.of(part) for part in first.split("; "))
+    return ": ".join([words, *others])
+
+
 def _conclusion(sheet: Sheet) -> None:
+    """Write what somebody has concluded; where nobody has, leave the place for it empty."""
     sheet.heading("Conclusion (of a physician)", 42)
-    y = sheet.get_y() + 1
-    sheet.set_draw_color(*RULE)
-    sheet.set_line_width(0.3)
-    sheet.rect(LEFT, y, WIDTH, 30)
-    sheet.set_xy(LEFT + 2, y + 24)
-    sheet.put(sheet.of("Name, date, signature"), 60, 7.5, colour=GREY)
-    sheet.set_xy(LEFT, y + 31)
+    signed = sheet.standing.signature
+    if signed is None:
+        y = sheet.get_y() + 1
+        sheet.set_draw_color(*RULE)
+        sheet.set_line_width(0.3)
+        sheet.rect(LEFT, y, WIDTH, 30)
+        sheet.set_xy(LEFT + 2, y + 24)
+        sheet.put(sheet.of("Name, date, signature"), 60, 7.5, colour=GREY)
+        sheet.set_xy(LEFT, y + 31)
+        return
+    sheet.paragraph(signed.conclusion, WIDTH, 9.5)
+    if fonts.lacks(sheet, signed.conclusion):
+        note = "characters that no font here has are boxes; the document has them"
+        sheet.put(sheet.of(note), WIDTH, 7.5, colour=GREY)
+        sheet.ln(5)
+    by = f"{sheet.of('signed by')} {signed.name} ({signed.account}), {_moment(sheet, signed.at)}"
+    sheet.put(by, WIDTH, 9, bold=True)
+    sheet.ln(5)
+
+
+def _record(sheet: Sheet) -> None:
+    """Write, at the end, by what a printed report can be held against the one that is kept."""
+    standing, of = sheet.standing, sheet.of
+    lines = [
+        ("Report", standing.report),
+        ("Status", sheet.status),
+        ("SHA-256 of the document", standing.sha256),
+        ("Made", f"{standing.made_by}, {_moment(sheet, standing.made_at)}"),
+    ]
+    if standing.signature is not None:
+        signed = standing.signature
+        lines.append(("Signed", f"{signed.name} ({signed.account}), {_moment(sheet, signed.at)}"))
+    for name, words in (
+        ("Amends", standing.amends),
+        ("Amended by", standing.amended_by),
+        ("Why in error", standing.reason),
+    ):
+        if words:
+            lines.append((name, words))
+    sheet.heading("Record", 15 + 5 * len(lines))
+    for name, words in lines:
+        sheet.put(of(name), 44, 8.5, colour=GREY)
+        sheet.put(words, WIDTH - 44, 8)
+        sheet.ln(5)
+    sheet.put(
+        of("The entry of its signature in the centre's audit log has this SHA-256."), WIDTH, 7.5, colour=GREY
+    )
+
+
+def _moment(sheet: Sheet, at: datetime | None) -> str:
+    return "-" if at is None else f"{sheet.when(round(at.timestamp()) * NS)} ({sheet.report.subject.zone})"
 
 
 def _rhythms(sheet: Sheet) -> None:
