@@ -120,7 +120,7 @@ def _made(kind: Any, value: Any) -> Any:
         return _ns(value["from"]), _ns(value["to"])
     if get_origin(kind) is UnionType:
         return _made(get_args(kind)[0], value)  # a kind or None
-    if is_dataclass(kind):
+    if isinstance(kind, type) and is_dataclass(kind):
         hints = get_type_hints(kind)
         return kind(**{field.name: _field(hints[field.name], field.name, value) for field in fields(kind)})
     if get_origin(kind) is tuple:

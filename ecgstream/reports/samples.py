@@ -6,9 +6,12 @@ Whole microvolts in one text, apart by blanks, ``E`` where none was measured: a 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from alerts.sheet import Lead
+
+Samples = NDArray[np.float64]
 
 _UV = 1000.0
 _MISSING = "E"
@@ -47,7 +50,8 @@ def lead(name: str, said: list[dict[str, Any]]) -> "Lead":
     """
     from alerts.sheet import Lead  # it imports matplotlib
 
-    times, values = [], []
+    times: list[Samples] = []
+    values: list[Samples] = []
     for piece in said:
         mv = np.array([np.nan if one == _MISSING else float(one) for one in piece["uv"].split()]) / _UV
         time_s = piece["begin_s"] + np.arange(mv.size) / piece["rate_hz"]

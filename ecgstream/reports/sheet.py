@@ -5,7 +5,7 @@ from datetime import datetime
 
 import numpy as np
 
-from ecgstream.reports import fonts
+from ecgstream.reports import fonts, shown
 from ecgstream.reports.content import Ectopy
 from ecgstream.reports.document import Document
 from ecgstream.reports.material import NS
@@ -66,26 +66,27 @@ def _summary(sheet: Sheet) -> None:
     report, of = sheet.report, sheet.of
     covered, rates, pause = report.coverage, report.rates, report.longest_pause
     n = sum(report.beats.values())
-    least, greatest = (_rate(one.bpm if one else None) for one in (rates.slowest, rates.fastest))
+    least, greatest = (shown.rate(one.bpm if one else None) for one in (rates.slowest, rates.fastest))
+    mean = shown.rate(rates.mean_bpm)
     af = report.rhythm("AFIB")
     st = f"{of('elevations, depressions')}: {report.st.elevations}, {report.st.depressions}"
     if not report.st.assessable:
         st = f"{of('not assessable')}: {of(report.st.reason)}"
     fibrillation = of("none")
     if af is not None:
-        longest = _time((af.longest.to_ns - af.longest.from_ns) / 1e9)
-        fibrillation = f"{_share(af.share)} {of('of analysable time')}; {of('longest')} {longest}"
+        longest = shown.lasting((af.longest.to_ns - af.longest.from_ns) / 1e9)
+        fibrillation = f"{shown.share(af.share)} {of('of analysable time')}; {of('longest')} {longest}"
     pauses = f"{len(report.pauses)}"
     if pause is not None:
         pauses += f"; {of('longest')} {pause.length_s:.2f} s, {sheet.when(pause.from_ns)}"
-    analysable = f"{_share(covered.analysable_share)} {of('of')} {_time(covered.asked_s)}"
+    analysable = f"{shown.share(covered.analysable_share)} {of('of')} {shown.lasting(covered.asked_s)}"
     sheet.heading("Summary", 50)
     for name, words in (
-        ("Analysable", f"{_time(covered.analysed_s)} ({analysable})"),
+        ("Analysable", f"{shown.lasting(covered.analysed_s)} ({analysable})"),
         ("Beats", f"{n:,}" if n else of("no beats")),
         (
             "Heart rate",
-            f"{least} / {_rate(rates.mean_bpm)} / {greatest} /min, {of('least, mean, greatest (minutes)')}",
+            f"{least} / {mean} / {greatest} /min, {of('least, mean, greatest (minutes)')}",
         ),
         ("Ventricular", _early(sheet, report.ventricular)),
         ("Supraventricular", _early(sheet, report.supraventricular)),
@@ -100,7 +101,7 @@ def _summary(sheet: Sheet) -> None:
 
 def _early(sheet: Sheet, one: Ectopy) -> str:
     of = sheet.of
-    words = f"{one.beats:,} ({_share(one.share)} {of('of all beats')})"
+    words = f"{one.beats:,} ({shown.share(one.share)} {of('of all beats')})"
     words += f"; {one.couplets} {of('couplets')}, {one.runs} {of('runs')}"
     return f"{words}, {of('longest')} {one.longest_run} {of('beats')}" if one.runs else words
 
@@ -227,9 +228,9 @@ def _rhythms(sheet: Sheet) -> None:
         (
             one.rhythm,
             f"{one.episodes}",
-            _time(one.total_s),
-            _share(one.share),
-            _time((one.longest.to_ns - one.longest.from_ns) / 1e9),
+            shown.lasting(one.total_s),
+            shown.share(one.share),
+            shown.lasting((one.longest.to_ns - one.longest.from_ns) / 1e9),
             sheet.when(one.longest.from_ns),
         )
         for one in sheet.report.rhythms
@@ -270,15 +271,15 @@ def _hours(sheet: Sheet) -> None:
     rows = [
         (
             sheet.when(max(one.from_ns, sheet.report.asked[0]), "%m-%d %H:%M"),
-            _time(one.analysed_s),
+            shown.lasting(one.analysed_s),
             f"{one.beats:,}",
-            _rate(one.low_bpm),
-            _rate(one.mean_bpm),
-            _rate(one.high_bpm),
+            shown.rate(one.low_bpm),
+            shown.rate(one.mean_bpm),
+            shown.rate(one.high_bpm),
             f"{one.ventricular:,}",
             f"{one.supraventricular:,}",
             f"{one.pauses}",
-            _time(one.af_s),
+            shown.lasting(one.af_s),
         )
         for one in sheet.report.hours
     ]
@@ -320,30 +321,3 @@ def _strip(sheet: Sheet, strip: Strip) -> None:
         sheet.set_xy(LEFT + 1, top + n * _LEAD_MM + 1)
         sheet.put(lead.name, 20, 9, bold=True)
     sheet.set_xy(LEFT, top + height + 1)
-
-
-def _rate(bpm: float | None) -> str:
-    return "-" if bpm is None else f"{bpm:.0f}"
-
-
-def _share(share: float | None) -> str:
-    """Return a share; one that is not nothing is never shown as 0.
-
-    >>> _share(0.1234), _share(0.0), _share(0.00001), _share(None)
-    ('12.3 %', '0 %', '<0.1 %', '-')
-    """
-    if share is None:
-        return "-"
-    if share == 0:
-        return "0 %"
-    return f"{100 * share:.1f} %" if share >= 0.0005 else "<0.1 %"
-
-
-def _time(seconds: float) -> str:
-    """Return hours, minutes and seconds.
-
-    >>> _time(86400), _time(61.4)
-    ('24:00:00', '0:01:01')
-    """
-    whole = round(seconds)
-    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
