@@ -140,7 +140,7 @@ def test_a_report_is_made_read_signed_and_had_as_files(house: House, client: htt
     (signed,) = [detail for _, action, detail in told if action == "signed"]
     assert signed["conclusion"] == "sha256:" + hashlib.sha256(SAID.encode()).hexdigest()
     assert "Sinus" not in str(told)
-    assert {(clinic, "/report/{id}/pdf"), (doctor, "/report/{id}/fhir")} <= {
+    assert {(clinic, "/report/{id}"), (doctor, "/report/{id}/{kind}")} <= {
         (who, detail["page"]) for who, action, detail in told if action == "read"
     }
 
