@@ -354,6 +354,15 @@ def test_what_there_is_not_is_told_as_what_one_may_not_see(house: House, client:
     assert client.get(f"{where}/pdf?language=xx").status_code == 404
 
 
+def test_what_was_read_of_an_older_registry_is_not_kept(house: House, client: httpx.Client) -> None:
+    """As where who wore the device is corrected while the report is being made."""
+    account, since, until = house.account("clinic_a"), NOW - timedelta(hours=1), NOW
+    with connect(house.url, role="ecg_web") as web:
+        keep = "SELECT api.keep_report(%s, gen_random_uuid(), %s, %s, %s, %s::uuid[], '{}', '1', '{}', NULL)"
+        for read in ([], ["00000000-0000-0000-0000-000000000000"]):
+            assert web.execute(keep, (account, PATIENTS["A"], since, until, read)).fetchone() == ("moved",)
+
+
 def test_a_correction_of_who_wore_the_device_marks_the_report(house: House, client: httpx.Client) -> None:
     """Last: it takes the newest half hour from the patient."""
     log_in(client, house.account("cardiologist"))
