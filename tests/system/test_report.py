@@ -163,12 +163,11 @@ def test_a_report_that_is_kept_is_had_as_it_stands(
     content = made(reader_url, tmp_path / "p.json", patient="p-1")
     id_ = str(uuid.uuid4())
     until = BEGIN + timedelta(minutes=MINUTES)
-    account = conninfo_to_dict(reader_url)["user"]
     with connect(database_url, role="ecg_web") as web, connect(database_url) as owner:
         query = "SELECT id FROM ecg.association WHERE patient = 'p-1'"
         worn = [one for (one,) in owner.execute(query)]
         kept = (
-            str(account).removeprefix("person_"),
+            os.environ["ECGSTREAM_ACCOUNT"],
             id_,
             "p-1",
             BEGIN,
@@ -188,6 +187,7 @@ def test_a_report_that_is_kept_is_had_as_it_stands(
     text = "".join(page.extract_text() for page in PdfReader(tmp_path / "k.pdf").pages)
     assert hashlib.sha256(content).hexdigest() in text
     assert "k.pdf, preliminary" in "".join(capsys.readouterr())
+    assert read_by(database_url, "report")[-1] == (os.environ["ECGSTREAM_ACCOUNT"], "report", id_)
     for wrong in ("x", str(uuid.uuid4())):
         with pytest.raises(SystemExit, match="no such report"):
             report(tmp_path / "x.pdf", stored=wrong, settings=settings)
