@@ -184,10 +184,12 @@ def registry(*, all: bool = False, settings: SettingsFlags = None) -> None:  # n
 
 
 _ALONE = {
+    "export": "export:export",
     "import": "files:import_",
     "receive": "receive:receive",
     "sealer": "sealer:sealer",
     "watch": "watch:watch",
+    "witness": "witness:witness",
     "report": "report:report",
     "settings": "settings:show",
     "simulate-device": "simulate_device:simulate_device",
@@ -197,6 +199,7 @@ for _group, _commands in {
     SERVICES: {
         "sealer": "Chain what the audit log is told, and sign the chain's head.",
         "watch": "Watch the system itself: alarm where it stands still, or a disk fills up.",
+        "witness": "Carry what people read with SQL from the server's log into the audit log.",
     },
     DEVICES: {
         "receive": "Take what they send.",
@@ -221,6 +224,7 @@ for _group, _commands in {
         "audit": "Who did, read and changed what; whether any of it was altered.",
         "evidence": "All of one alert in one signed file.",
         "report": "A preliminary report of a day of ECG: PDF, JSON, FHIR.",
+        "export": "Stored ECG, with what was found in it, as WFDB, EDF+, DICOM or HL7 aECG.",
     },
     UPKEEP: {
         "bench": "Measure how fast the parts are, each beside what it is compared with.",

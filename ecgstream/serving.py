@@ -8,10 +8,12 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+import h11
 import uvicorn
 from prometheus_client import Counter
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ecgstream.settings import PREFIX
 
@@ -57,6 +59,20 @@ def listening(host: str, port: int) -> socket.socket:
     return made
 
 
+class Http(H11Protocol):
+    """Uvicorn's HTTP, which also closes a request of which the rest is none after it has been answered.
+
+    Uvicorn would answer it once more, which its own parser refuses with an error that nobody catches.
+    """
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse, if there is no answer yet; close."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
+
+
 def make_server(app: ASGIApp, at_once: int | None = _AT_ONCE, **more: Any) -> uvicorn.Server:
     """Return a server; it is run on a thread of its own with the socket that it listens on.
 
@@ -67,6 +83,7 @@ def make_server(app: ASGIApp, at_once: int | None = _AT_ONCE, **more: Any) -> uv
     """
     config = uvicorn.Config(
         app,
+        http=Http,
         log_config=None,
         access_log=False,  # an address that is asked for may be a link, which is a secret
         server_header=False,

@@ -66,10 +66,10 @@ def replay(
 ) -> None:
     """Take what is stored through the same code again, and compare what it finds with what it found then.
 
-    Beats, rhythms, minutes, conditions, segments and alerts are compared, to the last bit. It reads as the
-    person whose login the database address has (`ecgstream person sql-login`), writes to no topic, and calls
-    nobody. Ended in between, the same command goes on where it was, if it has --json and no --html. The
-    exit status is 0 where all is the same, 2 where something differs, 1 where something cannot be replayed.
+    Beats, rhythms, minutes, conditions, segments and alerts are compared, to the last bit. It reads as one
+    person (ECGSTREAM_ACCOUNT; docs/access.md has how), writes to no topic, and calls nobody. Ended in
+    between, the same command goes on where it was, if it has --json and no --html. The exit status is 0
+    where all is the same, 2 where something differs, 1 where something cannot be replayed.
 
     For instance:
 
@@ -79,7 +79,8 @@ def replay(
         stretch = _stretch(from_, to)
         _check_version(detectors)
         check_folders(json, html)
-        with person_connection(settings, "ecgstream replay", autocommit=True) as connection:
+        reads = [("device", name) for name in device] or [("facility", facility)]
+        with person_connection(settings, "replay", *reads, autocommit=True) as connection:
             devices = list(device) or devices_of(connection, facility)
             task = {"from": stretch.since_ns, "to": stretch.until_ns, "detectors": detectors}
             task |= {"settings": in_force, "devices": devices, "installed": code.VERSION}

@@ -61,7 +61,8 @@ def what_if(
         stretch = Stretch(until_ns - int(days * _DAY_NS), until_ns)
         then, now = Burden(), Burden()
         left_out: list[str] = []
-        with person_connection(settings, "ecgstream replay", autocommit=True) as connection:
+        where = ("facility", facility)
+        with person_connection(settings, "replay what-if", where, autocommit=True) as connection:
             for device in progress(devices_of(connection, facility), "Replaying"):
                 try:
                     was = replay(connection, device, stretch, any_version=True)
