@@ -110,7 +110,7 @@ def drawn(content: bytes, kind: str, language: Language, standing: Standing) -> 
         RegistryError: there is no font.
         ValueError: it is no document.
     """
-    return make.drawn(document.read(content), kind, language, standing)
+    return make.drawn(make.read(content), kind, language, standing)
 
 
 def _read(connection: psycopg.Connection, order: Order, slot: int) -> tuple[document.Document, list[UUID]]:

@@ -1,12 +1,13 @@
 """Where the waves of a median beat begin and end, in all leads at once; what is not certain is not found.
 
-Global points, as the CSE working party has them: QRS begins where the first lead begins, and ends where the last
-ends (J. L. Willems et al., "A reference data base for multilead electrocardiographic computer measurement
-programs", J. Am. Coll. Cardiol. 10 (1987) 1313-1321). QRS is bounded by the spatial velocity, the root mean
-square of the leads' slopes, as in J. H. van Bemmel et al., "Methodology of the modular ECG analysis system
-MEANS", Methods Inf. Med. 29 (1990) 346-353. T ends where the tangent at its steepest descent meets the baseline
-(E. Lepeschkin, B. Surawicz, "The measurement of the Q-T interval of the electrocardiogram", Circulation 6 (1952)
-378-388), on the root mean square of the leads, in which no lead's T wave can be upside down.
+Global points, as the CSE working party has them: QRS begins where the first lead begins, and ends where the
+last ends (J. L. Willems et al., "A reference data base for multilead electrocardiographic computer
+measurement programs", J. Am. Coll. Cardiol. 10 (1987) 1313-1321). QRS is bounded by the spatial velocity,
+the root mean square of the leads' slopes, as in J. H. van Bemmel et al., "Methodology of the modular ECG
+analysis system MEANS", Methods Inf. Med. 29 (1990) 346-353. T ends where the tangent at its steepest
+descent meets the baseline (E. Lepeschkin, B. Surawicz, "The measurement of the Q-T interval of the
+electrocardiogram", Circulation 6 (1952) 378-388), on the root mean square of the leads, in which no lead's
+T wave can be upside down.
 """
 
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ _CORE_MS, _CORE = 130, 0.2
 _QUIET, _QUIET_MS = 0.05, 10
 """Below this share of the greatest velocity for so long, QRS is not yet, or no more."""
 _CALM, _MOST_CALM = 0.2, 0.1
-"""Velocity of the calmest fifth of a beat, which is noise; beyond this share of the greatest, it hides edges."""
+"""The velocity of the calmest fifth of a beat is noise; above this share of the greatest it hides edges."""
 _SMOOTH_MS = 12
 _LEAST_T_MV, _LEAST_P_MV, _TIMES_NOISE = 0.04, 0.02, 4.0
 _LATER_HUMP = 0.4
@@ -58,16 +59,9 @@ def points(beat: Median) -> Points:
         why = "QRS has no clear bounds"
         return Points(None, None, None, None, None, why, why, why)
     on, off = bounds
-    t_off, p = _t(beat, on, off), _p(beat, on)
-    return Points(
-        on,
-        off,
-        t_off if isinstance(t_off, int) else None,
-        *(p if isinstance(p, tuple) else (None, None)),
-        "",
-        t_off if isinstance(t_off, str) else "",
-        p if isinstance(p, str) else "",
-    )
+    t_off, why_t = _t(beat, on, off)
+    p_on, p_off, why_p = _p(beat, on)
+    return Points(on, off, t_off, p_on, p_off, "", why_t, why_p)
 
 
 def _velocity(mv: Array) -> Array:
@@ -101,7 +95,7 @@ def _in_a_row(quiet: NDArray[np.bool_]) -> NDArray[np.int64]:
     return count - np.maximum.accumulate(np.where(quiet, 0, count))
 
 
-def _t(beat: Median, on: int, off: int) -> int | str:
+def _t(beat: Median, on: int, off: int) -> tuple[int | None, str]:
     """Return where T ends, or why that is not certain."""
     since = off + 40
     level = np.median(beat.mv[:, max(0, on - 20) : max(1, on - 4)], axis=1, keepdims=True)
@@ -110,21 +104,25 @@ def _t(beat: Median, on: int, off: int) -> int | str:
     humps = [h for h in _humps(wave) if h < last]
     noise = _TIMES_NOISE * float(_rms(beat.noise_mv)[since:].mean())
     if not humps or max(wave[h] for h in humps) < max(_LEAST_T_MV, noise):
-        return "no T wave stands out clearly"
+        return None, "no T wave stands out clearly"
     greatest = max(wave[h] for h in humps)
     peak = max(h for h in humps if wave[h] >= _LATER_HUMP * greatest)
     later = np.flatnonzero(wave[peak:] < _DOWN_TO * wave[peak])
     if not later.size:
-        return "the T wave does not come down before the next wave"
+        return None, "the T wave does not come down before the next wave"
     fall = np.diff(wave[peak : peak + int(later[0]) + 1])
     steepest = int(np.argmin(fall))
     floor = float(wave[peak + int(later[0]) : last + 1].min(initial=wave[peak + int(later[0])]))
-    foot = peak + steepest + 0.5 + (wave[peak + steepest : peak + steepest + 2].mean() - floor) / -fall[steepest]
+    foot = (
+        peak + steepest + 0.5 + (wave[peak + steepest : peak + steepest + 2].mean() - floor) / -fall[steepest]
+    )
     end = since + round(float(foot))
-    return end if _QT_MS[0] <= end - on <= _QT_MS[1] else "the T wave ends where none is plausible"
+    return (
+        (end, "") if _QT_MS[0] <= end - on <= _QT_MS[1] else (None, "the T wave ends where none is plausible")
+    )
 
 
-def _p(beat: Median, on: int) -> tuple[int, int] | str:
+def _p(beat: Median, on: int) -> tuple[int | None, int | None, str]:
     """Return where P begins and ends, or why that is not certain."""
     begin = max(0, on - round(min(_P_BEFORE_MS, _P_BEFORE_RR * beat.rr_ms)))
     part = beat.mv[:, begin:on]
@@ -136,15 +134,15 @@ def _p(beat: Median, on: int) -> tuple[int, int] | str:
     humps = [h for h in _humps(wave) if 25 <= h < wave.size - 25]
     peak = max(humps, key=lambda h: wave[h], default=None)
     if peak is None or wave[peak] < max(_LEAST_P_MV, noise):
-        return "no P wave stands out clearly"
+        return None, None, "no P wave stands out clearly"
     below = wave < max(_EDGE * wave[peak], noise / _TIMES_NOISE)
     first, last = np.flatnonzero(below[:peak]), np.flatnonzero(below[peak:])
     if not first.size:
-        return "the P wave does not stand free of the T wave"
+        return None, None, "the P wave does not stand free of the T wave"
     p_on, p_off = begin + int(first[-1]) + 1, begin + peak + int(last[0]) if last.size else on
     if not (_P_MS[0] <= p_off - p_on <= _P_MS[1] and _PR_MS[0] <= on - p_on <= _PR_MS[1]):
-        return "the P wave has no plausible length or distance"
-    return p_on, p_off
+        return None, None, "the P wave has no plausible length or distance"
+    return p_on, p_off, ""
 
 
 def _humps(wave: Array) -> list[int]:

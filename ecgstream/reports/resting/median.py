@@ -1,10 +1,10 @@
 """The median beat of an ECG: its beats laid over each other, all leads at once, on a grid of 1 ms.
 
-As in programs for resting ECG: what is the same in each beat stays, and noise gets less with their number (P. W.
-Macfarlane et al., "Methodology of ECG interpretation in the Glasgow program", Methods Inf. Med. 29 (1990)
-354-361). The baseline is a cubic spline from beat to beat, through the same instant ahead of each complex (C. R.
-Meyer, H. N. Keiser, "Electrocardiogram baseline noise estimation and removal using cubic splines", Comput.
-Biomed. Res. 10 (1977) 459-470).
+As in programs for resting ECG: what is the same in each beat stays, and noise gets less with their number
+(P. W. Macfarlane et al., "Methodology of ECG interpretation in the Glasgow program", Methods Inf. Med. 29
+(1990) 354-361). The baseline is a cubic spline from beat to beat, through the same instant ahead of each
+complex (C. R. Meyer, H. N. Keiser, "Electrocardiogram baseline noise estimation and removal using cubic
+splines", Comput. Biomed. Res. 10 (1977) 459-470).
 """
 
 from dataclasses import dataclass
