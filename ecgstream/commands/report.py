@@ -24,20 +24,23 @@ def report(
     *,
     device: str = "",
     patient: str = "",
-    begin: Annotated[str, Parameter(name="--from")],
-    end: Annotated[str, Parameter(name="--to")],
+    begin: Annotated[str, Parameter(name="--from")] = "",
+    end: Annotated[str, Parameter(name="--to")] = "",
+    resting: str = "",
     language: Language = "en",
     settings: SettingsFlags = None,
 ) -> None:
-    """Write a preliminary report of one minute to 14 days of ECG, as of a Holter recording.
+    """Write a preliminary report of a stretch of ECG, as of a Holter recording, or of a resting ECG.
 
     It reads as one person (ECGSTREAM_ACCOUNT; docs/access.md has how), and of a patient only what was
-    measured while the patient wore it. It counts whole minutes. What each figure means, and what it is a
-    share of: docs/reports.md.
+    measured while the patient wore it. A stretch (--from, --to) is of one minute to 14 days, and
+    counts in whole minutes; a resting ECG (--resting) is ten seconds of 8 or 12 leads. What each figure means, and what it is a share of:
+    docs/reports.md.
 
     For instance:
 
         ecgstream report day.pdf --device mon-17 --from 2026-11-27T08:00+08:00 --to 2026-11-28T08:00+08:00
+        ecgstream report ecg.pdf --device cart-2 --resting 2026-11-28T09:12:40+08:00
 
     Args:
         file: what is written: NAME.pdf, NAME.json or NAME.fhir.json (FHIR R5). What is there is replaced.
@@ -45,6 +48,7 @@ def report(
         patient: the patient's pseudonym.
         begin: as 2026-11-27T08:00:00+08:00.
         end: as --from.
+        resting: when a resting ECG begins, as --from; a recording may begin within a second behind it.
         language: of a PDF: en or zh.
         settings: see `ecgstream settings`.
     """
@@ -53,13 +57,19 @@ def report(
 
     with clear_errors():
         kind = _kind(file)
-        since, until = stretch(begin, end)
+        if bool(resting) == bool(begin or end):
+            raise RegistryError("say --from and --to, or --resting")
+        asked = text.moment(resting, "--resting") if resting else stretch(begin, end)
         if bool(device) == bool(patient):
             raise RegistryError("say one of --device and --patient")
         whose = identity.pseudonym(patient) if patient else ""
         read = ("patient", whose) if whose else ("device", device)
         with person_connection(settings, "report", read) as connection:
-            found = make.made(connection, Wanted(device, whose, (since, until)), progress)
+            found: make.Made
+            if isinstance(asked, datetime):
+                found = make.resting(connection, device, whose, asked)
+            else:
+                found = make.made(connection, Wanted(device, whose, asked), progress)
             content = make.drawn(found, kind, language)
         try:
             _put(file, content)

@@ -22,6 +22,9 @@ Progress = Callable[[Iterable[Any], str], Iterable[Any]]
 """Gets what is gone through and a title, and gives it back one by one."""
 
 
+Made = Document | RestingDocument
+
+
 class Wanted(NamedTuple):
     """What is to be reported; ``asked`` in whole minutes.
 
@@ -70,7 +73,7 @@ def resting(connection: psycopg.Connection, device: str, patient: str, at: datet
     return RestingDocument(resting_content.compute(found), resting_stored.shown(found.twelve))
 
 
-def read(written: bytes) -> Document | RestingDocument:
+def read(written: bytes) -> Made:
     """Return what a document holds, of either kind.
 
     Raises:
@@ -81,9 +84,7 @@ def read(written: bytes) -> Document | RestingDocument:
     return resting_document.of(said) if is_resting else document.of(said)
 
 
-def drawn(
-    found: Document | RestingDocument, kind: str, language: Language, standing: Standing = UNSIGNED
-) -> bytes:
+def drawn(found: Made, kind: str, language: Language, standing: Standing = UNSIGNED) -> bytes:
     """Return a report as a file of a kind: ``.json``, ``.fhir.json`` or ``.pdf``.
 
     Raises:

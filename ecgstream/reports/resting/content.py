@@ -17,7 +17,7 @@ from ecgstream.reports.content import ST_HIGH_PASS_HZ
 from ecgstream.reports.material import RhythmSpan, Span, Subject
 from ecgstream.reports.resting.delineate import Points, points
 from ecgstream.reports.resting.leads import INDEPENDENT, NAMES, Twelve
-from ecgstream.reports.resting.median import Median, median
+from ecgstream.reports.resting.median import FEW_BEATS, Median, median
 
 Array = NDArray[np.float64]
 
@@ -153,18 +153,18 @@ def _median(one: Recorded) -> Median | str:
             return _NO_INTERVALS[span.rhythm]
     independent = [name for name in INDEPENDENT if name in one.twelve.whole]
     if one.twelve.rate_hz < LEAST_RATE_HZ:
-        return "fewer than 250 samples a second"
+        return "sampled below 250 Hz"
     if len(independent) < LEAST_LEADS:
         return "too few leads are whole"
     if not one.code:
-        return "the detectors found no beats"
+        return "no beats found"
     letters = Counter(one.code)
     if letters["N"] * 2 <= len(one.code):
         return "paced rhythm" if letters["/"] else "most beats are not normal"
     normal = one.beat_s[np.array([letter == "N" for letter in one.code])]
     rr_ms = _rr_ms(one.beat_s)
     if rr_ms is None:
-        return "fewer than 3 normal beats are whole"
+        return FEW_BEATS
     return median(one.twelve.fine(_measurable(one)), np.round(normal * 1000).astype(np.int64), rr_ms)
 
 
@@ -235,7 +235,7 @@ def _axis(
     wave = mv[:, begin:end] - ends
     left, down = wave.sum(axis=1) * (1, 2 / np.sqrt(3))
     if np.hypot(left, down) < _LEAST_NET * np.hypot(*np.abs(wave).sum(axis=1)):
-        return Figure(None, "indeterminate: as much points one way as the other")
+        return Figure(None, "as much one way as the other")
     return Figure(float(np.degrees(np.arctan2(down, left))))
 
 

@@ -56,7 +56,7 @@ def points(beat: Median) -> Points:
     velocity = _velocity(beat.mv)
     bounds = _qrs(velocity, beat.at)
     if bounds is None:
-        why = "QRS has no clear bounds"
+        why = "QRS without clear bounds"
         return Points(None, None, None, None, None, why, why, why)
     on, off = bounds
     t_off, why_t = _t(beat, on, off)
@@ -104,12 +104,12 @@ def _t(beat: Median, on: int, off: int) -> tuple[int | None, str]:
     humps = [h for h in _humps(wave) if h < last]
     noise = _TIMES_NOISE * float(_rms(beat.noise_mv)[since:].mean())
     if not humps or max(wave[h] for h in humps) < max(_LEAST_T_MV, noise):
-        return None, "no T wave stands out clearly"
+        return None, "no clear T wave"
     greatest = max(wave[h] for h in humps)
     peak = max(h for h in humps if wave[h] >= _LATER_HUMP * greatest)
     later = np.flatnonzero(wave[peak:] < _DOWN_TO * wave[peak])
     if not later.size:
-        return None, "the T wave does not come down before the next wave"
+        return None, "T runs into the next wave"
     fall = np.diff(wave[peak : peak + int(later[0]) + 1])
     steepest = int(np.argmin(fall))
     floor = float(wave[peak + int(later[0]) : last + 1].min(initial=wave[peak + int(later[0])]))
@@ -117,9 +117,7 @@ def _t(beat: Median, on: int, off: int) -> tuple[int | None, str]:
         peak + steepest + 0.5 + (wave[peak + steepest : peak + steepest + 2].mean() - floor) / -fall[steepest]
     )
     end = since + round(float(foot))
-    return (
-        (end, "") if _QT_MS[0] <= end - on <= _QT_MS[1] else (None, "the T wave ends where none is plausible")
-    )
+    return (end, "") if _QT_MS[0] <= end - on <= _QT_MS[1] else (None, "implausible end of T")
 
 
 def _p(beat: Median, on: int) -> tuple[int | None, int | None, str]:
@@ -134,14 +132,14 @@ def _p(beat: Median, on: int) -> tuple[int | None, int | None, str]:
     humps = [h for h in _humps(wave) if 25 <= h < wave.size - 25]
     peak = max(humps, key=lambda h: wave[h], default=None)
     if peak is None or wave[peak] < max(_LEAST_P_MV, noise):
-        return None, None, "no P wave stands out clearly"
+        return None, None, "no clear P wave"
     below = wave < max(_EDGE * wave[peak], noise / _TIMES_NOISE)
     first, last = np.flatnonzero(below[:peak]), np.flatnonzero(below[peak:])
     if not first.size:
-        return None, None, "the P wave does not stand free of the T wave"
+        return None, None, "P not free of T"
     p_on, p_off = begin + int(first[-1]) + 1, begin + peak + int(last[0]) if last.size else on
     if not (_P_MS[0] <= p_off - p_on <= _P_MS[1] and _PR_MS[0] <= on - p_on <= _PR_MS[1]):
-        return None, None, "the P wave has no plausible length or distance"
+        return None, None, "implausible length of P or PR"
     return p_on, p_off, ""
 
 

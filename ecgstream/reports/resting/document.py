@@ -1,4 +1,4 @@
-"""The report of a resting ECG as JSON, by the rules of ``reports.document``, with its ten seconds of leads."""
+"""The report of a resting ECG as JSON, by the rules of ``reports.document``, with its signal."""
 
 from collections.abc import Sequence
 from dataclasses import asdict

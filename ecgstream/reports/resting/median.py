@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+FEW_BEATS = "fewer than 3 whole normal beats"
 LEAST_BEATS = 3
 """Fewer say nothing of what is the same in each."""
 BEFORE_MS, AFTER_MS = 400, 700
@@ -65,14 +66,14 @@ def median(mv: Array, at_ms: NDArray[np.int64], rr_ms: float) -> Median | str:
         known = (at_ms >= before + _SHIFT_MS) & (at_ms < mv.shape[1] - after - _SHIFT_MS)
         at_ms = at_ms[known]
         if at_ms.size < LEAST_BEATS:
-            return f"fewer than {LEAST_BEATS} normal beats are whole"
+            return FEW_BEATS
         template = np.median(_beats(level, at_ms, before, after), axis=0)[:, near]
         at_ms = np.array([_moved(level, int(at), template, near, before) for at in at_ms])
     beats = _beats(level, at_ms, before, after)
     found = np.median(beats, axis=0)
     alike = np.array([_like(beat[:, near], found[:, near]) for beat in beats]) >= _LEAST_LIKE
     if alike.sum() < LEAST_BEATS or alike.mean() < _LEAST_SHARE:
-        return "beats differ too much from each other, as in noise"
+        return "beats differ too much (noise)"
     beats = beats[alike]
     found = np.median(beats, axis=0)
     spread = _MAD_SD * np.median(np.abs(beats - found), axis=0)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _ROW_MM, _SIDE_MM = 27.5, 15.0
 _PULSE_MM, _PULSE_AT = 5.0, 7.0
-_HALF = 135.0
+_HALF = 92.0
 RestingSheet = Sheet[Resting]
 
 
@@ -50,14 +50,14 @@ def _top(sheet: RestingSheet, software: str) -> None:
     sheet.put(warned(sheet), sheet.wide - 100, 8, colour=GREY, align="R", height=6)
     sheet.ln(7)
     top = sheet.get_y()
-    _rows(sheet, LEFT, 26, _HALF, _whose(sheet, software))
+    _rows(sheet, LEFT, 18, _HALF, _whose(sheet, software))
     sheet.set_y(top)
     measured = _measured(sheet)
     half = (len(measured) + 1) // 2
     room = (sheet.wide - _HALF) / 2
     for n, part in enumerate((measured[:half], measured[half:])):
         sheet.set_y(top)
-        _rows(sheet, LEFT + _HALF + n * room, 24, room, part)
+        _rows(sheet, LEFT + _HALF + n * room, 23, room, part)
     sheet.set_y(top + 4.5 * half + 1)
 
 
@@ -67,7 +67,7 @@ def _rows(
     for name, words in rows:
         sheet.set_x(left)
         sheet.put(sheet.of(name), name_mm, 8, colour=GREY, height=4.5)
-        sheet.put(words, width - name_mm, 8.5, height=4.5)
+        sheet.put(words, width - name_mm, 8, height=4.5)
         sheet.ln(4.5)
 
 
@@ -171,4 +171,4 @@ def _amplitudes(sheet: RestingSheet) -> None:
 
 
 def _mv(value: float | None) -> str:
-    return "-" if value is None else f"{value:+.2f}"
+    return "-" if value is None else f"{round(value, 2) + 0.0:+.2f}"
