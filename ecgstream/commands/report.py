@@ -34,8 +34,8 @@ def report(
 
     It reads as one person (ECGSTREAM_ACCOUNT; docs/access.md has how), and of a patient only what was
     measured while the patient wore it. A stretch (--from, --to) is of one minute to 14 days, and
-    counts in whole minutes; a resting ECG (--resting) is ten seconds of 8 or 12 leads. What each figure means, and what it is a share of:
-    docs/reports.md.
+    counts in whole minutes; a resting ECG (--resting) is ten seconds of 8 or 12 leads. What each figure
+    means, and what it is a share of: docs/reports.md.
 
     For instance:
 

@@ -130,6 +130,7 @@ _ZH = {
     "T runs into the next wave": "T 波与下一波重叠",
     "implausible end of T": "T 波终点不合理",
     "no clear P wave": "无清晰 P 波",
+    "P waves differ from beat to beat": "各心搏 P 波不一致",
     "P not free of T": "P 波与 T 波未分开",
     "implausible length of P or PR": "P 波或 PR 时限不合理",
     "the wave is too short": "波过短",

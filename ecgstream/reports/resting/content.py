@@ -133,7 +133,7 @@ def compute(one: Recorded) -> Resting:
         one.detectors,
         one.rhythms,
         dict(sorted(Counter(one.code).items())),
-        0 if averaged is None else averaged.beats,
+        0 if averaged is None else len(averaged.each),
         one.twelve.rate_hz,
         one.filters,
         _measured(one, averaged, at),
@@ -170,7 +170,7 @@ def _median(one: Recorded) -> Median | str:
 
 def _points(one: Recorded, beat: Median) -> Points:
     rows = [n for n, name in enumerate(_measurable(one)) if name in INDEPENDENT]
-    return points(Median(beat.mv[rows], beat.noise_mv[rows], beat.at, beat.beats, beat.rr_ms))
+    return points(beat.of_leads(rows))
 
 
 def _rr_ms(beat_s: Array) -> float | None:

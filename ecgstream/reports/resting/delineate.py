@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgstream.reports.resting.median import Median
+from ecgstream.reports.resting.median import Median, smooth
 
 Array = NDArray[np.float64]
 
@@ -26,12 +26,13 @@ _QUIET, _QUIET_MS = 0.05, 10
 """Below this share of the greatest velocity for so long, QRS is not yet, or no more."""
 _CALM, _MOST_CALM = 0.2, 0.1
 """The velocity of the calmest fifth of a beat is noise; above this share of the greatest it hides edges."""
-_SMOOTH_MS = 12
 _LEAST_T_MV, _LEAST_P_MV, _TIMES_NOISE = 0.04, 0.02, 4.0
+_P_LIKE = 0.7
+"""Correlation of three of four P waves with the median one, in which fibrillation leaves something too."""
 _LATER_HUMP = 0.4
 """A hump behind T's greatest that is so high is of a T wave of two phases; a lower one is a U wave."""
 _DOWN_TO = 0.3
-_EDGE = 0.05
+_EDGE = 0.04
 _P_BEFORE_MS, _P_BEFORE_RR = 320.0, 0.4
 _QRS_MS, _QT_MS, _P_MS, _PR_MS = (40, 240), (180, 700), (30, 200), (60, 400)
 """What is believed; all else is a mistake or needs eyes."""
@@ -99,7 +100,7 @@ def _t(beat: Median, on: int, off: int) -> tuple[int | None, str]:
     """Return where T ends, or why that is not certain."""
     since = off + 40
     level = np.median(beat.mv[:, max(0, on - 20) : max(1, on - 4)], axis=1, keepdims=True)
-    wave = _smooth(_rms(beat.mv - level))[since:]
+    wave = _rms(smooth(beat.mv - level))[since:]
     last = round(min(_QT_MS[1], 0.72 * beat.rr_ms)) + on - since
     humps = [h for h in _humps(wave) if h < last]
     noise = _TIMES_NOISE * float(_rms(beat.noise_mv)[since:].mean())
@@ -125,10 +126,10 @@ def _p(beat: Median, on: int) -> tuple[int | None, int | None, str]:
     begin = max(0, on - round(min(_P_BEFORE_MS, _P_BEFORE_RR * beat.rr_ms)))
     part = beat.mv[:, begin:on]
     noise = _TIMES_NOISE * float(_rms(beat.noise_mv[:, begin:on]).mean())
-    calm = _smooth(_velocity(part), 30)
+    calm = smooth(_velocity(part)[None], 30)[0]
     quiet = int(np.argmin(calm[15:-15])) + 15 if calm.size > 60 else 0
     level = np.median(part[:, max(0, quiet - 8) : quiet + 8], axis=1, keepdims=True)
-    wave = _smooth(_rms(part - level))
+    wave = _rms(smooth(part - level))
     humps = [h for h in _humps(wave) if 25 <= h < wave.size - 25]
     peak = max(humps, key=lambda h: wave[h], default=None)
     if peak is None or wave[peak] < max(_LEAST_P_MV, noise):
@@ -140,17 +141,14 @@ def _p(beat: Median, on: int) -> tuple[int | None, int | None, str]:
     p_on, p_off = begin + int(first[-1]) + 1, begin + peak + int(last[0]) if last.size else on
     if not (_P_MS[0] <= p_off - p_on <= _P_MS[1] and _PR_MS[0] <= on - p_on <= _PR_MS[1]):
         return None, None, "implausible length of P or PR"
+    if np.quantile(beat.likeness(slice(p_on, p_off)), 0.25) < _P_LIKE:
+        return None, None, "P waves differ from beat to beat"
     return p_on, p_off, ""
 
 
 def _humps(wave: Array) -> list[int]:
     """Return the local maxima."""
     return [int(n) for n in np.flatnonzero((wave[1:-1] >= wave[:-2]) & (wave[1:-1] > wave[2:])) + 1]
-
-
-def _smooth(wave: Array, width: int = _SMOOTH_MS) -> Array:
-    ends = np.pad(wave, (width // 2, width - 1 - width // 2), mode="edge")
-    return np.convolve(ends, np.ones(width) / width, mode="valid")
 
 
 def _rms(leads: Array) -> Array:

@@ -8,6 +8,7 @@ splines", Comput. Biomed. Res. 10 (1977) 459-470).
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ _LEVEL_MS = (-110, -80)
 _LEAST_KNOTS = 4
 _NEAR_MS = 100
 _SHIFT_MS = 40
+_SMOOTH_MS = 12
 _LEAST_LIKE = 0.7
 """Correlation of a beat with the median one: what is below is another beat, or noise."""
 _LEAST_SHARE = 0.5
@@ -31,23 +33,42 @@ _MEDIAN_SD = 1.2533  # of a median of n normal values, in SD / sqrt(n)
 _MAD_SD = 1.4826
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Median:
     """A median beat.
 
     Attributes:
-        mv: leads x ms.
-        noise_mv: leads x ms, its standard error, from how beats differ from each other.
+        each: beats x leads x ms, the beats that it is of.
         at: index of the complex.
-        beats: so many were averaged.
         rr_ms: mean interval.
     """
 
-    mv: Array
-    noise_mv: Array
+    each: Array
     at: int
-    beats: int
     rr_ms: float
+
+    @cached_property
+    def mv(self) -> Array:
+        """The median; leads x ms."""
+        found: Array = np.median(self.each, axis=0)
+        return found
+
+    @cached_property
+    def noise_mv(self) -> Array:
+        """Its standard error, from how beats differ from each other where they are smooth; leads x ms."""
+        off = np.stack([smooth(beat - self.mv) for beat in self.each])
+        spread = _MAD_SD * np.median(np.abs(off), axis=0)
+        found: Array = spread * _MEDIAN_SD / np.sqrt(len(self.each))
+        return found
+
+    def of_leads(self, rows: list[int]) -> "Median":
+        """Return the median beat of some of its leads."""
+        return Median(self.each[:, rows], self.at, self.rr_ms)
+
+    def likeness(self, part: slice) -> Array:
+        """Return how much each beat is like the median one in a part: correlations over all leads."""
+        median = smooth(self.mv[:, part])
+        return np.array([_like(smooth(beat[:, part]), median) for beat in self.each])
 
 
 def median(mv: Array, at_ms: NDArray[np.int64], rr_ms: float) -> Median | str:
@@ -69,15 +90,11 @@ def median(mv: Array, at_ms: NDArray[np.int64], rr_ms: float) -> Median | str:
             return FEW_BEATS
         template = np.median(_beats(level, at_ms, before, after), axis=0)[:, near]
         at_ms = np.array([_moved(level, int(at), template, near, before) for at in at_ms])
-    beats = _beats(level, at_ms, before, after)
-    found = np.median(beats, axis=0)
-    alike = np.array([_like(beat[:, near], found[:, near]) for beat in beats]) >= _LEAST_LIKE
+    found = Median(_beats(level, at_ms, before, after), before, rr_ms)
+    alike = found.likeness(near) >= _LEAST_LIKE
     if alike.sum() < LEAST_BEATS or alike.mean() < _LEAST_SHARE:
         return "beats differ too much (noise)"
-    beats = beats[alike]
-    found = np.median(beats, axis=0)
-    spread = _MAD_SD * np.median(np.abs(beats - found), axis=0)
-    return Median(found, spread * _MEDIAN_SD / np.sqrt(len(beats)), before, len(beats), rr_ms)
+    return Median(found.each[alike], before, rr_ms)
 
 
 def _baseline(mv: Array, at_ms: NDArray[np.int64]) -> Array:
@@ -109,6 +126,12 @@ def _moved(mv: Array, at: int, template: Array, near: slice, before: int) -> int
         for shift in range(-_SHIFT_MS, _SHIFT_MS)
     ]
     return at + int(np.argmax(fits)) - _SHIFT_MS
+
+
+def smooth(mv: Array, width: int = _SMOOTH_MS) -> Array:
+    """Return means of so many ms; leads x ms."""
+    ends = np.pad(mv, ((0, 0), (width // 2, width - 1 - width // 2)), mode="edge")
+    return np.stack([np.convolve(row, np.ones(width) / width, mode="valid") for row in ends])
 
 
 def _like(one: Array, other: Array) -> float:

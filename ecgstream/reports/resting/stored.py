@@ -23,7 +23,6 @@ TEN = timedelta(seconds=SECONDS)
 LATER = timedelta(seconds=1)
 """A recording may begin so much later than who asks has said: they say seconds, devices milliseconds."""
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
-_MS = timedelta(milliseconds=1)
 
 _BEATS: LiteralString = """
 SELECT sample, code, version FROM api.beats
@@ -93,7 +92,7 @@ def _begin(parts: "list[signal.Part]", at: datetime) -> datetime:
     ]
     if not first_ms:
         raise RegistryError("no ECG is stored of this time: a recording begins at --at, or within a second")
-    begin = _FIRST + timedelta(milliseconds=int(min(first_ms)))
+    begin = _FIRST + timedelta(milliseconds=int(round(min(first_ms), 3)))
     return max(at, begin)
 
 
