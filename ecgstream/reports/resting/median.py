@@ -81,15 +81,16 @@ def median(mv: Array, at_ms: NDArray[np.int64], rr_ms: float) -> Median | str:
     """
     before = round(min(BEFORE_MS, _BEFORE_RR * rr_ms))
     after = round(min(AFTER_MS, _AFTER_RR * rr_ms))
-    level = mv - _baseline(mv, at_ms)
     near = slice(before - min(before, _NEAR_MS), before + _NEAR_MS)
     for _ in range(2):  # by the detector's instants first, then by the shape
         known = (at_ms >= before + _SHIFT_MS) & (at_ms < mv.shape[1] - after - _SHIFT_MS)
         at_ms = at_ms[known]
         if at_ms.size < LEAST_BEATS:
             return FEW_BEATS
+        level = mv - _baseline(mv, at_ms)
         template = np.median(_beats(level, at_ms, before, after), axis=0)[:, near]
         at_ms = np.array([_moved(level, int(at), template, near, before) for at in at_ms])
+    level = mv - _baseline(mv, at_ms)
     found = Median(_beats(level, at_ms, before, after), before, rr_ms)
     alike = found.likeness(near) >= _LEAST_LIKE
     if alike.sum() < LEAST_BEATS or alike.mean() < _LEAST_SHARE:
