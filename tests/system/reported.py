@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -13,12 +14,19 @@ from schemas import mdc, topics
 from schemas.bundle import Bundle
 from schemas.records import Channel, Packet
 from tests.system.access_world import insert
-from tests.system.monitor_house import NOW
+from tests.system.monitor_house import NOW, ZONE
 
 MINUTES = 75
 NS = 10**9
 RATE_HZ = 250.0
+RESTING = NOW - timedelta(hours=3) + timedelta(seconds=20, milliseconds=400)
+"""When ten seconds of a resting ECG begin, where a test has them recorded."""
 BY = {"generation": 1, "source_offset": 1, "version": "7"}
+
+
+def typed(at: datetime) -> str:
+    """Return a time as whoever asks types it, by the second."""
+    return at.astimezone(ZoneInfo(ZONE)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def measure(url: str, device: str) -> None:

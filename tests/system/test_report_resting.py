@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import numpy as np
 import pytest
 from fhir.resources.bundle import Bundle as R5Bundle
 from psycopg import sql
@@ -21,23 +20,13 @@ from ecgstream.registry import roles
 from ecgstream.settings import Settings
 from ecgstream.store.connection import connect
 from ecgstream.store.migrate import migrate
-from ecgstream.store.traces import TraceBuilder
-from ecgstream.store.writer import Writer
-from schemas import mdc, topics
-from schemas.bundle import Bundle
-from schemas.records import Channel, Packet
-from tests.ecgstream.reports.resting.made_of import LEADS, Beat, signal
+from tests.ecgstream.reports.resting.made_of import LEADS
 from tests.system.access_world import insert
 from tests.system.people import ROOT, person
+from tests.system.resting import BEGINS_S, MADE, record
 
 BEGIN = datetime(2026, 9, 22, 1, 0, 0, 250_000, tzinfo=UTC)
 """When the recording begins: of whoever asks for it by the second, it is a quarter later."""
-NS = 10**9
-BEGIN_NS = round(BEGIN.timestamp() * 1000) * 10**6
-RATE = 500
-BEGINS_S = np.arange(0.4, 9.9, 0.8)
-MADE = Beat(p=100, pr=160, qrs=90, qt=380)
-BY = {"generation": 1, "source_offset": 1, "version": "7"}
 PATIENT = "P-ABCDEFGHIJ"
 
 
@@ -63,46 +52,17 @@ def reader_url(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[s
             "said_by": "test",
         }
         insert(registry, "association", device="cart", patient=PATIENT, place_kind="bed", place="1", **worn)
-    _recorded(database_url, "cart", LEADS)
-    _recorded(database_url, "two", LEADS[:2])
+    for device, leads in (("cart", LEADS), ("two", LEADS[:2])):
+        with connect(database_url, role="ecg_sink") as sink:
+            seen = {"first_seen_ns": 1, "last_seen_ns": 2}
+            insert(sink, "device", device=device, gateway="g", session=1, **seen)
+        record(database_url, device, BEGIN, leads)
     parts = conninfo_to_dict(database_url) | {"user": f"web_{mark}", "password": password}
     yield make_conninfo(**parts)
     with connect(database_url, autocommit=True) as owner:
         owner.execute("DELETE FROM ecg.position WHERE account = %s", (account,))
         owner.execute("DELETE FROM ecg.person WHERE account = %s", (account,))
         owner.execute(sql.SQL("DROP ROLE IF EXISTS {}, {}").format(role, login))
-
-
-def _recorded(url: str, device: str, leads: tuple[str, ...]) -> None:
-    mv = signal(MADE, BEGINS_S, RATE)
-    builder = TraceBuilder()
-    for s in range(10):
-        at = BEGIN_NS + s * NS
-        channels = [
-            Channel(mdc.LEADS[name], 0, 0, float(RATE), 1000.0, part, high_pass=0.05, low_pass=150.0)
-            for name, part in zip(
-                leads,
-                np.round(mv[: len(leads), s * RATE : (s + 1) * RATE] * 1000).astype(np.int16),
-                strict=True,
-            )
-        ]
-        packet = Packet(device, 1, s, s * RATE, at, at, channels)
-        builder.add(Bundle.of("g", 0, at, [packet], []), (topics.INGEST.name, 0), s)
-    writer = Writer(connect(url, role="ecg_sink"))
-    writer.write((), builder.drain())
-    writer.close()
-    with connect(url, role="ecg_sink") as sink:
-        insert(sink, "device", device=device, gateway="g", session=1, first_seen_ns=1, last_seen_ns=BEGIN_NS)
-        known = {"device": device, "session": 1}
-        lane = {"lane": "LIVE", "from_sample": 0, "start": "COLD", "settings": "{}"}
-        ends = {"to_ns": BEGIN_NS + 10 * NS, "to_sample": 10 * RATE}
-        insert(sink, "segment", **known, **lane, **ends, from_ns=BEGIN_NS, time=BEGIN, **BY)
-        insert(sink, "rhythm", **known, sample=0, time=BEGIN, time_ns=BEGIN_NS, rhythm="N", **BY)
-        for begin_s in BEGINS_S + 0.045:
-            at_ms = round(begin_s * 1000)
-            time = BEGIN + timedelta(milliseconds=at_ms)
-            beat = {"sample": at_ms * RATE // 1000, "time": time, "time_ns": BEGIN_NS + at_ms * 10**6}
-            insert(sink, "beat", **known, **beat, code="N", rr_s=0.8, hr_bpm=75, **BY)
 
 
 def made(url: str, file: Path, at: str, **whose: str) -> bytes:

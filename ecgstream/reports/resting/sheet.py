@@ -151,7 +151,8 @@ def _row(sheet: RestingSheet, row: "Sequence[Lead]", top: float, paper: tuple[fl
 
 def _amplitudes(sheet: RestingSheet) -> None:
     of = sheet.of
-    sheet.add_page()
+    if sheet.page_no() == 1:  # a long conclusion goes on on the second page
+        sheet.add_page()
     sheet.heading("Amplitudes of the median beat (mV)", 60)
     titles = ("Lead", "QRS upwards", "QRS downwards", "ST J", "ST J+60", "ST J+80", "")
     columns = [Column(t, w) for t, w in zip(titles, (40, 27, 27, 22, 22, 22, 107), strict=True)]

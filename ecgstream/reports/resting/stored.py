@@ -11,7 +11,7 @@ from ecgstream.monitor.read import signal
 from ecgstream.registry.errors import RegistryError
 from ecgstream.reports import stored
 from ecgstream.reports.resting.content import Recorded
-from ecgstream.reports.resting.leads import NAMES, SECONDS, Twelve, twelve
+from ecgstream.reports.resting.leads import NAMES, SECONDS, STRETCH, Twelve, twelve
 from ecgstream.reports.stored import Part
 from schemas.mdc import lead_name
 from schemas.records import ECG_KIND
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from alerts.sheet import Lead
 
 TEN = timedelta(seconds=SECONDS)
-LATER = timedelta(seconds=1)
-"""A recording may begin so much later than who asks has said: they say seconds, devices milliseconds."""
+LATER = STRETCH - TEN
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 
 _BEATS: LiteralString = """
