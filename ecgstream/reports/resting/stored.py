@@ -43,10 +43,11 @@ def recorded(connection: psycopg.Connection, device: str, patient: str, at: date
     waves = [wave for part in found for wave in part.waves if wave.kind == ECG_KIND]
     if len(sessions := {part.session for part in found if part.waves}) > 1:
         raise RegistryError("these ten seconds were measured by more than one session: ask for a later time")
+    # Of two channels that are called alike the first counts, as in ``twelve``.
     rates = {lead_name(wave.code): wave.rate for wave in reversed(waves)}
     leads = twelve(printed.leads(found, begin), rates)
     time_s, code, versions = _beats(connection, worn, found[0], sessions.pop(), begin)
-    high_pass = {lead_name(wave.code): _known(wave.high_pass) for wave in waves}
+    high_pass = {lead_name(wave.code): _known(wave.high_pass) for wave in reversed(waves)}
     i_ii = [high_pass["I"], high_pass["II"]]
     highest = None if None in i_ii else max(hz for hz in i_ii if hz is not None)
     return Recorded(
