@@ -5,7 +5,9 @@ import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
+from uuid import UUID
 
+import psycopg
 from cyclopts import Parameter
 
 from ecgstream.commands.common import SettingsFlags, clear_errors, person_connection, progress, say
@@ -27,14 +29,15 @@ def report(
     begin: Annotated[str, Parameter(name="--from")] = "",
     end: Annotated[str, Parameter(name="--to")] = "",
     resting: str = "",
+    stored: str = "",
     language: Language = "en",
     settings: SettingsFlags = None,
 ) -> None:
-    """Write a preliminary report of a stretch of ECG, as of a Holter recording, or of a resting ECG.
+    """Write a report of a stretch of ECG, as of a Holter recording, or of a resting ECG.
 
-    It reads as one person (ECGSTREAM_ACCOUNT; docs/access.md has how), and of a patient only what was
-    measured while the patient wore it. A stretch (--from, --to) is of one minute to 14 days, and
-    counts in whole minutes; a resting ECG (--resting) is ten seconds of 8 or 12 leads. What each figure
+    It is preliminary. It reads as one person (ECGSTREAM_ACCOUNT; docs/access.md has how), and of a patient
+    only what was measured while the patient wore it. A stretch (--from, --to) is of one minute to 14 days,
+    and counts in whole minutes; a resting ECG (--resting) is ten seconds of 8 or 12 leads. What each figure
     means, and what it is a share of: docs/reports.md.
 
     For instance:
@@ -42,13 +45,16 @@ def report(
         ecgstream report day.pdf --device mon-17 --from 2026-11-27T08:00+08:00 --to 2026-11-28T08:00+08:00
         ecgstream report ecg.pdf --device cart-2 --resting 2026-11-28T09:12:40+08:00
 
+    With --stored it is one that the monitor keeps, as it stands: with its conclusion, where it is signed.
+
     Args:
         file: what is written: NAME.pdf, NAME.json or NAME.fhir.json (FHIR R5). What is there is replaced.
-        device: id of the device; this or --patient.
+        device: id of the device; this or --patient, or --stored.
         patient: the patient's pseudonym.
         begin: as 2026-11-27T08:00:00+08:00.
         end: as --from.
         resting: when a resting ECG begins, as --from; a recording may begin within a second behind it.
+        stored: id of a report that is kept; nothing else is then said of it.
         language: of a PDF: en or zh.
         settings: see `ecgstream settings`.
     """
@@ -57,25 +63,55 @@ def report(
 
     with clear_errors():
         kind = _kind(file)
-        if bool(resting) == bool(begin or end):
-            raise RegistryError("say --from and --to, or --resting")
-        asked = text.moment(resting, "--resting") if resting else stretch(begin, end)
-        if bool(device) == bool(patient):
-            raise RegistryError("say one of --device and --patient")
-        whose = identity.pseudonym(patient) if patient else ""
-        read = ("patient", whose) if whose else ("device", device)
-        with person_connection(settings, "report", read) as connection:
-            found: make.Made
-            if isinstance(asked, datetime):
-                found = make.resting(connection, device, whose, asked)
-            else:
-                found = make.made(connection, Wanted(device, whose, asked), progress)
-            content = make.drawn(found, kind, language)
+        if stored:
+            if device or patient or begin or end or resting:
+                raise RegistryError("--stored names a report that is kept: say no device, patient or times")
+            with person_connection(settings, "report", ("report", stored)) as connection:
+                content, status = _stored(connection, stored, kind, language)
+        else:
+            if bool(resting) == bool(begin or end):
+                raise RegistryError("say --from and --to, or --resting")
+            asked = text.moment(resting, "--resting") if resting else stretch(begin, end)
+            if bool(device) == bool(patient):
+                raise RegistryError("say one of --device and --patient")
+            whose = identity.pseudonym(patient) if patient else ""
+            read = ("patient", whose) if whose else ("device", device)
+            with person_connection(settings, "report", read) as connection:
+                found: make.Made
+                if isinstance(asked, datetime):
+                    found = make.resting(connection, device, whose, asked)
+                else:
+                    found = make.made(connection, Wanted(device, whose, asked), progress)
+                content, status = make.drawn(found, kind, language), "preliminary"
         try:
             _put(file, content)
         except OSError as error:
             raise RegistryError(f"the file cannot be written: {error.strerror}") from None
-    say(f"written: {file.name}, preliminary")
+    say(f"written: {file.name}, {status}")
+
+
+def _stored(connection: psycopg.Connection, id_: str, kind: str, language: Language) -> tuple[bytes, str]:
+    """Return a report that is kept as a file, and how it stands.
+
+    Raises:
+        RegistryError: there is none, or not for this person; or its document is not the one that was made.
+    """
+    from ecgstream.monitor.read import reports
+    from ecgstream.reports import make
+
+    try:
+        found = reports.kept(connection, UUID(id_))
+    except (ValueError, psycopg.errors.InsufficientPrivilege):
+        found = None
+    if found is None:
+        raise RegistryError("there is no such report, or it is not for you to see")
+    if found.is_altered:
+        raise RegistryError("the document is not the one that was made: its SHA-256 differs")
+    standing = found.standing
+    status = f"{standing.status}, re-associated since" if standing.moved else standing.status
+    if kind == ".json":
+        return found.document, status
+    return make.drawn(make.read(found.document), kind, language, standing), status
 
 
 def stretch(begin: str, end: str) -> tuple[datetime, datetime]:

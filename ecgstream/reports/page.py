@@ -81,7 +81,7 @@ class Sheet(FPDF, Generic[ReportT]):
     def header(self) -> None:
         """Write on each page how the report stands."""
         self.set_y(7)
-        self.put(self.status, self.wide, 9, bold=True, colour=INK if self.is_settled else WARNING, align="R")
+        self.put(self.status, self.wide, 11, bold=True, colour=INK if self.is_settled else WARNING, align="R")
         self.set_y(TOP)
 
     def footer(self) -> None:
