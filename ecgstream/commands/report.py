@@ -28,19 +28,22 @@ def report(
     patient: str = "",
     begin: Annotated[str, Parameter(name="--from")] = "",
     end: Annotated[str, Parameter(name="--to")] = "",
+    resting: str = "",
     stored: str = "",
     language: Language = "en",
     settings: SettingsFlags = None,
 ) -> None:
-    """Write a report of one minute to 14 days of ECG, as of a Holter recording.
+    """Write a report of a stretch of ECG, as of a Holter recording, or of a resting ECG.
 
     It is preliminary. It reads as one person (ECGSTREAM_ACCOUNT; docs/access.md has how), and of a patient
-    only what was measured while the patient wore it. It counts whole minutes. What each figure means, and
-    what it is a share of: docs/reports.md.
+    only what was measured while the patient wore it. A stretch (--from, --to) is of one minute to 14 days,
+    and counts in whole minutes; a resting ECG (--resting) is ten seconds of 8 or 12 leads. What each figure
+    means, and what it is a share of: docs/reports.md.
 
     For instance:
 
         ecgstream report day.pdf --device mon-17 --from 2026-11-27T08:00+08:00 --to 2026-11-28T08:00+08:00
+        ecgstream report ecg.pdf --device cart-2 --resting 2026-11-28T09:12:40+08:00
 
     With --stored it is one that the monitor keeps, as it stands: with its conclusion, where it is signed.
 
@@ -50,6 +53,7 @@ def report(
         patient: the patient's pseudonym.
         begin: as 2026-11-27T08:00:00+08:00.
         end: as --from.
+        resting: when a resting ECG begins, as --from; a recording may begin within a second behind it.
         stored: id of a report that is kept; nothing else is then said of it.
         language: of a PDF: en or zh.
         settings: see `ecgstream settings`.
@@ -60,18 +64,24 @@ def report(
     with clear_errors():
         kind = _kind(file)
         if stored:
-            if device or patient or begin or end:
+            if device or patient or begin or end or resting:
                 raise RegistryError("--stored names a report that is kept: say no device, patient or times")
             with person_connection(settings, "report", ("report", stored)) as connection:
                 content, status = _stored(connection, stored, kind, language)
         else:
-            since, until = stretch(begin, end)
+            if bool(resting) == bool(begin or end):
+                raise RegistryError("say --from and --to, or --resting")
+            asked = text.moment(resting, "--resting") if resting else stretch(begin, end)
             if bool(device) == bool(patient):
                 raise RegistryError("say one of --device and --patient")
             whose = identity.pseudonym(patient) if patient else ""
             read = ("patient", whose) if whose else ("device", device)
             with person_connection(settings, "report", read) as connection:
-                found = make.made(connection, Wanted(device, whose, (since, until)), progress)
+                found: make.Made
+                if isinstance(asked, datetime):
+                    found = make.resting(connection, device, whose, asked)
+                else:
+                    found = make.made(connection, Wanted(device, whose, asked), progress)
                 content, status = make.drawn(found, kind, language), "preliminary"
         try:
             _put(file, content)
@@ -87,7 +97,7 @@ def _stored(connection: psycopg.Connection, id_: str, kind: str, language: Langu
         RegistryError: there is none, or not for this person; or its document is not the one that was made.
     """
     from ecgstream.monitor.read import reports
-    from ecgstream.reports import document, make
+    from ecgstream.reports import make
 
     try:
         found = reports.kept(connection, UUID(id_))
@@ -101,7 +111,7 @@ def _stored(connection: psycopg.Connection, id_: str, kind: str, language: Langu
     status = f"{standing.status}, re-associated since" if standing.moved else standing.status
     if kind == ".json":
         return found.document, status
-    return make.drawn(document.read(found.document), kind, language, standing), status
+    return make.drawn(make.read(found.document), kind, language, standing), status
 
 
 def stretch(begin: str, end: str) -> tuple[datetime, datetime]:

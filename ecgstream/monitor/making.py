@@ -21,8 +21,9 @@ import psycopg
 from devices.files.child import limit_memory
 from ecgstream.monitor.stored import AS_WEB, GoneError, become
 from ecgstream.registry.errors import RegistryError
-from ecgstream.reports import document, make, stored
+from ecgstream.reports import make, stored
 from ecgstream.reports.make import Wanted
+from ecgstream.reports.resting.leads import STRETCH
 from ecgstream.reports.standing import Standing
 from ecgstream.reports.words import Language
 from ecgstream.store.connection import connect
@@ -70,8 +71,8 @@ def made(url: str, order: Order, slot: int) -> str:
     """Make a report and keep it; return why that was not done, empty if it was.
 
     As ``api.keep_report`` says it (``moved``, ``amended``), and ``gone``: no such account any more; ``none``:
-    the patient wore nothing then, or one does not see it; ``part``: one does not see all of it; ``large``:
-    more than a document may be.
+    the patient wore nothing then, or one does not see it; ``resting``: likewise, or it is no resting ECG;
+    ``part``: one does not see all of it; ``large``: more than a document may be.
 
     Raises:
         psycopg.OperationalError: the database cannot be reached.
@@ -86,7 +87,7 @@ def made(url: str, order: Order, slot: int) -> str:
                 connection.execute(AS_WEB)
                 become(connection, order.account)
                 found, worn = _read(connection, order, slot)
-            content = document.written(found)
+            content = make.drawn(found, ".json", "en")
             with connection.transaction():
                 connection.execute(AS_WEB)
                 what = (order.account, order.id, order.patient, order.since, order.until, worn, content)
@@ -96,7 +97,7 @@ def made(url: str, order: Order, slot: int) -> str:
         except GoneError:
             return "gone"
         except RegistryError:
-            return "none"
+            return "resting" if _is_resting(order) else "none"
         except psycopg.errors.InsufficientPrivilege:
             return "part"
         except psycopg.errors.CheckViolation:
@@ -110,13 +111,20 @@ def drawn(content: bytes, kind: str, language: Language, standing: Standing) -> 
         RegistryError: there is no font.
         ValueError: it is no document.
     """
-    return make.drawn(document.read(content), kind, language, standing)
+    return make.drawn(make.read(content), kind, language, standing)
 
 
-def _read(connection: psycopg.Connection, order: Order, slot: int) -> tuple[document.Document, list[UUID]]:
+def _is_resting(order: Order) -> bool:
+    """Return whether a resting ECG is asked for: no other report is of less than a minute."""
+    return order.until - order.since == STRETCH
+
+
+def _read(connection: psycopg.Connection, order: Order, slot: int) -> tuple[make.Made, list[UUID]]:
     stretch = (order.since, order.until)
-    parts = stored.patient_parts(connection, order.patient, *stretch)
     worn = stored.associations(connection, order.patient, *stretch)
+    if _is_resting(order):
+        return make.resting(connection, "", order.patient, order.since), worn
+    parts = stored.patient_parts(connection, order.patient, *stretch)
 
     def progress(items: Iterable[Any], title: str) -> Iterator[Any]:
         listed = list(items)

@@ -19,6 +19,7 @@ from ecgstream.reports.standing import PRELIMINARY, WARNING
 from ecgstream.reports.strips import Chosen, Strip
 
 SOFTWARE = f"ecgstream {__version__}"
+KIND = "ambulatory ECG"
 
 
 class Document(NamedTuple):
@@ -32,12 +33,12 @@ class Document(NamedTuple):
 def told(document: Document) -> dict[str, Any]:
     """Return the document as JSON values."""
     report = document.report
-    found: dict[str, Any] = _plain(asdict(report))
-    found["asked"] = _span(report.asked)
-    found["parts"] = [_span(part) for part in report.parts]
+    found: dict[str, Any] = plain(asdict(report))
+    found["asked"] = span(report.asked)
+    found["parts"] = [span(part) for part in report.parts]
     found["coverage"]["analysable_share_of_asked"] = report.coverage.analysable_share
     longest = report.longest_pause
-    found["longest_pause"] = None if longest is None else _plain(asdict(longest))
+    found["longest_pause"] = None if longest is None else plain(asdict(longest))
     found["strips"] = [
         {
             "what": strip.chosen.what,
@@ -46,13 +47,12 @@ def told(document: Document) -> dict[str, Any]:
         }
         for strip in document.strips
     ]
-    head = {"status": PRELIMINARY, "warning": WARNING, "conclusion": None, "software": document.software}
-    return head | found
+    return head(KIND, document.software) | found
 
 
 def written(document: Document) -> bytes:
     """Return the JSON document. Times are in milliseconds, signals in microvolts: ``read`` loses nothing."""
-    return (json.dumps(told(document), ensure_ascii=False, allow_nan=False, indent=2) + "\n").encode()
+    return lines(told(document))
 
 
 def read(content: bytes) -> Document:
@@ -61,8 +61,18 @@ def read(content: bytes) -> Document:
     Raises:
         ValueError: it is no such document.
     """
+    return of(json.loads(content))
+
+
+def of(said: Any) -> Document:
+    """Return the document that JSON values tell (``told``).
+
+    Raises:
+        ValueError: they tell no such document.
+    """
     try:
-        said = json.loads(content)
+        if said["kind"] != KIND:
+            raise ValueError(f"this is no report of {KIND}")
         strips = [
             Strip(
                 Chosen(one["what"], _ns(one["from"])),
@@ -70,9 +80,25 @@ def read(content: bytes) -> Document:
             )
             for one in said["strips"]
         ]
-        return Document(_made(Report, said), strips, said["software"])
+        return Document(made(Report, said), strips, said["software"])
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("this is no report of ecgstream's") from error
+
+
+def head(kind: str, software: str) -> dict[str, Any]:
+    """Return how each document begins."""
+    return {
+        "kind": kind,
+        "status": PRELIMINARY,
+        "warning": WARNING,
+        "conclusion": None,
+        "software": software,
+    }
+
+
+def lines(said: dict[str, Any]) -> bytes:
+    """Return JSON values as a document."""
+    return (json.dumps(said, ensure_ascii=False, allow_nan=False, indent=2) + "\n").encode()
 
 
 def iso(ns: int) -> str:
@@ -96,42 +122,43 @@ def _ns(text: str) -> int:
     return int(time.replace(microsecond=0).timestamp()) * NS + time.microsecond * 1000
 
 
-def _span(span: Span) -> dict[str, str]:
-    return {"from": iso(span[0]), "to": iso(span[1])}
+def span(times: Span) -> dict[str, str]:
+    """Return a stretch."""
+    return {"from": iso(times[0]), "to": iso(times[1])}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Replace times in ns by ISO 8601: ``from_ns`` becomes ``from``."""
     if is_dataclass(value) and not isinstance(value, type):
-        return _plain(asdict(value))
+        return plain(asdict(value))
     if isinstance(value, dict):
         return {
-            key.removesuffix("_ns"): iso(item) if key.endswith("_ns") and item is not None else _plain(item)
+            key.removesuffix("_ns"): iso(item) if key.endswith("_ns") and item is not None else plain(item)
             for key, item in value.items()
         }
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+    return [plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _made(kind: Any, value: Any) -> Any:
-    """Return what ``_plain`` was given, by its type."""
+def made(kind: Any, value: Any) -> Any:
+    """Return what ``plain`` was given, by its type: ``made(Report, plain(asdict(report)))`` is the report."""
     if value is None:
         return None
     if kind == Span:
         return _ns(value["from"]), _ns(value["to"])
     if get_origin(kind) is UnionType:
-        return _made(get_args(kind)[0], value)  # a kind or None
+        return made(get_args(kind)[0], value)  # a kind or None
     if isinstance(kind, type) and is_dataclass(kind):
         hints = get_type_hints(kind)
         return kind(**{field.name: _field(hints[field.name], field.name, value) for field in fields(kind)})
     if get_origin(kind) is tuple:
         first, *others = get_args(kind)
         kinds = [first] * len(value) if others == [...] else [first, *others]
-        return tuple(_made(one, item) for one, item in zip(kinds, value, strict=True))
+        return tuple(made(one, item) for one, item in zip(kinds, value, strict=True))
     return value
 
 
 def _field(kind: Any, name: str, value: dict[str, Any]) -> Any:
     if not name.endswith("_ns"):
-        return _made(kind, value[name])
+        return made(kind, value[name])
     said = value[name.removesuffix("_ns")]
     return None if said is None else _ns(said)

@@ -11,49 +11,56 @@ Who signed it is ``resultsInterpreter``, a Practitioner that has an account here
 ``supportingInfo``, since R5 has nothing of its own for that, and ``meta.versionId`` counts.
 """
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from ecgstream.reports.content import Report
-from ecgstream.reports.document import SOFTWARE, iso
+from ecgstream.reports.document import SOFTWARE, iso, lines
+from ecgstream.reports.material import Reported
 from ecgstream.reports.standing import UNSIGNED, Standing, warning
 from schemas import mdc
 
 SYSTEM = "urn:ecgstream:report"
-_LOINC, _MDC, _UCUM = "http://loinc.org", "urn:iso:std:iso:11073:10101", "http://unitsofmeasure.org"
+LOINC, MDC, _UCUM = "http://loinc.org", "urn:iso:std:iso:11073:10101", "http://unitsofmeasure.org"
 _PSEUDONYM, _DEVICE, _ACCOUNT = "urn:ecgstream:patient", "urn:ecgstream:device", "urn:ecgstream:account"
 _SHA256 = "urn:ecgstream:report:sha256"
-_HEART_RATE = [
-    {"system": _LOINC, "code": "8867-4", "display": "Heart rate"},
-    {"system": _MDC, "code": str(mdc.HEART_RATE)},
+Named = tuple[str, dict[str, Any]]
+HEART_RATE = [
+    {"system": LOINC, "code": "8867-4", "display": "Heart rate"},
+    {"system": MDC, "code": str(mdc.HEART_RATE)},
 ]
 
 
 def written(report: Report, standing: Standing = UNSIGNED, software: str = SOFTWARE) -> bytes:
     """Return the Bundle as JSON."""
-    said = bundle(report, standing, software)
-    return (json.dumps(said, ensure_ascii=False, allow_nan=False, indent=2) + "\n").encode()
+    return lines(bundle(report, standing, software))
 
 
 def bundle(report: Report, standing: Standing = UNSIGNED, software: str = SOFTWARE) -> dict[str, Any]:
     """Return the Bundle as JSON values."""
+    code = {"coding": [{"system": LOINC, "code": "18754-2"}], "text": "Ambulatory ECG report"}
+    return bundled(report, code, list(_observations(report)), standing, software)
+
+
+def bundled(
+    report: Reported,
+    code: dict[str, Any],
+    found: Sequence[Named],
+    standing: Standing,
+    software: str,
+) -> dict[str, Any]:
+    """Return a report's Bundle; ``found``: its Observations' names, codes and values (``observed``)."""
     subject = _reference(report, "subject")
     effective = {"start": iso(report.asked[0]), "end": iso(report.asked[1])}
     common = {"status": standing.status, "subject": subject, "effectivePeriod": effective}
-    observations = [
-        (name, {"resourceType": "Observation", **common, **value}) for name, value in _observations(report)
-    ]
+    observations = [(name, {"resourceType": "Observation", **common, **value}) for name, value in found]
     head = {
         "resourceType": "DiagnosticReport",
         **common,
         "category": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0074", "code": "EC"}]}],
-        "code": {
-            "coding": [{"system": _LOINC, "code": "18754-2"}],
-            "text": f"Ambulatory ECG report; {warning(standing)}; {software}",
-        },
+        "code": code | {"text": f"{code['text']}; {warning(standing)}; {software}"},
         "result": [_reference(report, name) for name, _ in observations],
         **_kept(standing),
         **_signed(report, standing),
@@ -92,7 +99,7 @@ def _kept(standing: Standing) -> dict[str, Any]:
     }
 
 
-def _signed(report: Report, standing: Standing) -> dict[str, Any]:
+def _signed(report: Reported, standing: Standing) -> dict[str, Any]:
     if standing.signature is None:
         return {}
     return {
@@ -109,7 +116,7 @@ def _practitioner(account: str, name: str) -> dict[str, Any]:
     }
 
 
-def _subject(report: Report) -> dict[str, Any]:
+def _subject(report: Reported) -> dict[str, Any]:
     """Return the patient or, where a device's stretch is reported, the device."""
     if report.subject.patient:
         identifier = [{"system": _PSEUDONYM, "value": report.subject.patient}]
@@ -118,31 +125,31 @@ def _subject(report: Report) -> dict[str, Any]:
     return {"resourceType": "Device", "identifier": identifier}
 
 
-def _observations(report: Report) -> Iterator[tuple[str, dict[str, Any]]]:
+def _observations(report: Report) -> Iterator[Named]:
     """Yield a name and the code and value of each figure; what is not known has ``dataAbsentReason``."""
     covered, hrv, pause = report.coverage, report.variability, report.longest_pause
-    yield _of(
+    yield observed(
         "analysable-share", "Share of the stretch that could be analysed", covered.analysable_share * 100, "%"
     )
-    yield _of("analysed", "Time that could be analysed", covered.analysed_s, "s")
-    yield _of("beats", "Beats", sum(report.beats.values()), "1")
-    yield _of("heart-rate-mean", "Mean heart rate", report.rates.mean_bpm, "/min", _HEART_RATE)
+    yield observed("analysed", "Time that could be analysed", covered.analysed_s, "s")
+    yield observed("beats", "Beats", sum(report.beats.values()), "1")
+    yield observed("heart-rate-mean", "Mean heart rate", report.rates.mean_bpm, "/min", HEART_RATE)
     for name, rate in (("slowest", report.rates.slowest), ("fastest", report.rates.fastest)):
         bpm = None if rate is None else rate.bpm
-        yield _of(f"heart-rate-{name}", f"Mean heart rate of the {name} minute", bpm, "/min", _HEART_RATE)
+        yield observed(f"heart-rate-{name}", f"Mean heart rate of the {name} minute", bpm, "/min", HEART_RATE)
     for name, one in (("ventricular", report.ventricular), ("supraventricular", report.supraventricular)):
         share = None if one.share is None else one.share * 100
-        yield _of(f"{name}-beats", f"{name.capitalize()} beats", one.beats, "1")
-        yield _of(f"{name}-share", f"{name.capitalize()} beats, share of all beats", share, "%")
-        yield _of(f"{name}-couplets", f"{name.capitalize()} couplets", one.couplets, "1")
-        yield _of(f"{name}-runs", f"{name.capitalize()} runs", one.runs, "1")
+        yield observed(f"{name}-beats", f"{name.capitalize()} beats", one.beats, "1")
+        yield observed(f"{name}-share", f"{name.capitalize()} beats, share of all beats", share, "%")
+        yield observed(f"{name}-couplets", f"{name.capitalize()} couplets", one.couplets, "1")
+        yield observed(f"{name}-runs", f"{name.capitalize()} runs", one.runs, "1")
     af = report.rhythm("AFIB")
     burden = 0.0 if covered.analysed_s else None
     burden = af.share * 100 if af is not None and af.share is not None else burden
-    yield _of("af-burden", "Atrial fibrillation, share of analysable time", burden, "%")
-    yield _of("pauses", "Pauses of 2 s and more", len(report.pauses), "1")
+    yield observed("af-burden", "Atrial fibrillation, share of analysable time", burden, "%")
+    yield observed("pauses", "Pauses of 2 s and more", len(report.pauses), "1")
     if pause is not None:
-        yield _of("longest-pause", "Longest pause", pause.length_s, "s")
+        yield observed("longest-pause", "Longest pause", pause.length_s, "s")
     for name, value, unit in (
         ("SDNN", hrv.sdnn_ms, "ms"),
         ("SDANN", hrv.sdann_ms, "ms"),
@@ -153,18 +160,19 @@ def _observations(report: Report) -> Iterator[tuple[str, dict[str, Any]]]:
         ("HF", hrv.hf_ms2, "ms2"),
         ("LF/HF", hrv.lf_hf, "1"),
     ):
-        yield _of(name.lower().replace(" ", "-").replace("/", "-"), name, value, unit)
+        yield observed(name.lower().replace(" ", "-").replace("/", "-"), name, value, unit)
     if report.st.assessable:
-        yield _of("st-elevations", "Findings of ST elevation", report.st.elevations, "1")
-        yield _of("st-depressions", "Findings of ST depression", report.st.depressions, "1")
+        yield observed("st-elevations", "Findings of ST elevation", report.st.elevations, "1")
+        yield observed("st-depressions", "Findings of ST depression", report.st.depressions, "1")
     else:
-        name, absent = _of("st", "ST", None, "1")
+        name, absent = observed("st", "ST", None, "1")
         yield name, absent | {"note": [{"text": f"not assessable: {report.st.reason}"}]}
 
 
-def _of(
+def observed(
     name: str, words: str, value: float | None, unit: str, coding: list[dict[str, str]] | None = None
-) -> tuple[str, dict[str, Any]]:
+) -> Named:
+    """Return a name, and the code and value of an Observation; None: ``dataAbsentReason``."""
     own = {"system": SYSTEM, "code": name, "display": words}
     found: dict[str, Any] = {"code": {"coding": [*(coding or []), own], "text": words}}
     if value is None:
@@ -174,15 +182,15 @@ def _of(
     return name, found | {"valueQuantity": quantity}
 
 
-def _url(report: Report, name: str) -> str:
+def _url(report: Reported, name: str) -> str:
     whose = report.subject.patient or " ".join(report.subject.devices)
     return f"urn:uuid:{uuid5(NAMESPACE_URL, f'{SYSTEM}:{whose}:{report.asked[0]}:{report.asked[1]}:{name}')}"
 
 
-def _url_of(report: Report, name: str, standing: Standing) -> str:
+def _url_of(report: Reported, name: str, standing: Standing) -> str:
     """Return the URL of an entry; a report that is kept has the one of its id."""
     return f"urn:uuid:{standing.report}" if name == "report" and standing.report else _url(report, name)
 
 
-def _reference(report: Report, name: str) -> dict[str, str]:
+def _reference(report: Reported, name: str) -> dict[str, str]:
     return {"reference": _url(report, name)}

@@ -1,5 +1,6 @@
 """From the store to a report, and from a report to a file."""
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -8,12 +9,20 @@ import psycopg
 
 from ecgstream.reports import content, document, fhir, stored, strips
 from ecgstream.reports.document import Document
+from ecgstream.reports.resting import content as resting_content
+from ecgstream.reports.resting import document as resting_document
+from ecgstream.reports.resting import fhir as resting_fhir
+from ecgstream.reports.resting import stored as resting_stored
+from ecgstream.reports.resting.document import RestingDocument
 from ecgstream.reports.standing import UNSIGNED, Standing
 from ecgstream.reports.stored import Part
 from ecgstream.reports.words import Language
 
 Progress = Callable[[Iterable[Any], str], Iterable[Any]]
 """Gets what is gone through and a title, and gives it back one by one."""
+
+
+Made = Document | RestingDocument
 
 
 class Wanted(NamedTuple):
@@ -53,16 +62,50 @@ def of_parts(
     return Document(found, list(progress(strips.strips(connection, found, parts), "Strips")))
 
 
-def drawn(found: Document, kind: str, language: Language, standing: Standing = UNSIGNED) -> bytes:
+def resting(connection: psycopg.Connection, device: str, patient: str, at: datetime) -> RestingDocument:
+    """Return the report of the resting ECG that begins at a time or within a second; see ``Wanted``.
+
+    Raises:
+        RegistryError: one sees no such device, or of the patient nothing of that time; or it is no ECG of
+            8 or 12 leads and ten seconds, and why.
+    """
+    found = resting_stored.recorded(connection, device, patient, at)
+    return RestingDocument(resting_content.compute(found), resting_stored.shown(found.twelve))
+
+
+def read(written: bytes) -> Made:
+    """Return what a document holds, of either kind.
+
+    Raises:
+        ValueError: it is no such document.
+    """
+    said = json.loads(written)
+    is_resting = isinstance(said, dict) and said.get("kind") == resting_document.KIND
+    return resting_document.of(said) if is_resting else document.of(said)
+
+
+def drawn(found: Made, kind: str, language: Language, standing: Standing = UNSIGNED) -> bytes:
     """Return a report as a file of a kind: ``.json``, ``.fhir.json`` or ``.pdf``.
 
     Raises:
         RegistryError: there is no font.
     """
+    if isinstance(found, RestingDocument):
+        return _drawn_resting(found, kind, language, standing)
     if kind == ".json":
         return document.written(found)
     if kind == ".fhir.json":
         return fhir.written(found.report, standing, found.software)
     from ecgstream.reports import sheet  # not for JSON: it imports fpdf2
+
+    return sheet.written(found, language, standing)
+
+
+def _drawn_resting(found: RestingDocument, kind: str, language: Language, standing: Standing) -> bytes:
+    if kind == ".json":
+        return resting_document.written(found)
+    if kind == ".fhir.json":
+        return resting_fhir.written(found.report, standing, found.software)
+    from ecgstream.reports.resting import sheet
 
     return sheet.written(found, language, standing)

@@ -1,6 +1,7 @@
 """What a report is made of: plain arrays, wherever they come from."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +78,20 @@ class Subject:
     patient: str
     facility: tuple[str, str]
     zone: str
+
+
+class Reported(Protocol):
+    """What is of every report."""
+
+    @property
+    def subject(self) -> Subject:
+        """Whose it is."""
+        ...
+
+    @property
+    def asked(self) -> Span:
+        """The stretch."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,18 +4,18 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from fpdf import FPDF
 
 from ecgstream.reports import fonts
-from ecgstream.reports.document import Document
+from ecgstream.reports.material import Reported
 from ecgstream.reports.standing import AMENDED, FINAL, IN_ERROR, PRELIMINARY, Standing
 from ecgstream.reports.words import Language, said
 
-LEFT, WIDTH, TOP = 15.0, 180.0, 15.0
-"""mm; the signal of a strip has 175 of them."""
+LEFT, WIDTH, ACROSS, TOP = 15.0, 180.0, 267.0, 15.0
+"""mm; the signal of a strip has 175 of an upright sheet's width."""
 GREY, INK, ACCENT, RULE = (110, 110, 110), (20, 24, 31), (16, 78, 139), (205, 210, 217)
 WARNING = (176, 42, 30)
 _FOOT = 18.0
@@ -38,13 +38,19 @@ class Column(NamedTuple):
     width: float
 
 
-class Sheet(FPDF):
-    """A4 with a head and a foot on each page."""
+ReportT = TypeVar("ReportT", bound=Reported)
 
-    def __init__(self, document: Document, language: Language, standing: Standing) -> None:
-        super().__init__(format="A4")
+
+class Sheet(FPDF, Generic[ReportT]):
+    """A4, upright or across, with a head and a foot on each page; ``wide``: mm between its margins."""
+
+    def __init__(
+        self, report: ReportT, software: str, language: Language, standing: Standing, *, across: bool = False
+    ) -> None:
+        super().__init__(orientation="landscape" if across else "portrait", format="A4")
         self.c_margin = 0
-        self.report, self.language, self.standing = document.report, language, standing
+        self.wide = ACROSS if across else WIDTH
+        self.report, self.language, self.standing = report, language, standing
         self.set_margins(LEFT, TOP, LEFT)
         self.set_auto_page_break(auto=True, margin=_FOOT)
         signed = standing.signature
@@ -52,7 +58,7 @@ class Sheet(FPDF):
         every += "" if signed is None else signed.conclusion + signed.name
         fonts.install(self, every + (said("Beats", language)))
         self.set_title(f"ECG report, {standing.status}")
-        self.set_creator(document.software)
+        self.set_creator(software)
         self.set_lang("zh-CN" if language == "zh" else "en")
         self.add_page()
 
@@ -75,7 +81,7 @@ class Sheet(FPDF):
     def header(self) -> None:
         """Write on each page how the report stands."""
         self.set_y(7)
-        self.put(self.status, WIDTH, 11, bold=True, colour=INK if self.is_settled else WARNING, align="R")
+        self.put(self.status, self.wide, 11, bold=True, colour=INK if self.is_settled else WARNING, align="R")
         self.set_y(TOP)
 
     def footer(self) -> None:
@@ -83,7 +89,7 @@ class Sheet(FPDF):
         self.set_y(-14)
         whose = self.report.subject.patient or ", ".join(self.report.subject.devices)
         words = f"{self.of(_STATUS[self.standing.status])} · {whose} · {self.when(self.report.asked[0])}"
-        self.put(f"{words} · {self.standing.report}".rstrip("· "), 160, 7, colour=GREY)
+        self.put(f"{words} · {self.standing.report}".rstrip("· "), self.wide - 20, 7, colour=GREY)
         self.put(f"{self.page_no()}", 20, 7, colour=GREY, align="R")
 
     def of(self, words: str) -> str:
@@ -175,11 +181,11 @@ class Sheet(FPDF):
         """Begin a section that needs at least so much room on its page, mm."""
         self.need(room)
         self.ln(3)
-        self.put(self.of(words), WIDTH, 11, bold=True, colour=ACCENT, height=6)
+        self.put(self.of(words), self.wide, 11, bold=True, colour=ACCENT, height=6)
         self.ln(6.5)
         self.set_draw_color(*RULE)
         self.set_line_width(0.3)
-        self.line(LEFT, self.get_y(), LEFT + WIDTH, self.get_y())
+        self.line(LEFT, self.get_y(), LEFT + self.wide, self.get_y())
         self.ln(1)
 
     def rows(self, columns: Sequence[Column], lines: Sequence[Sequence[str]]) -> None:
@@ -190,7 +196,7 @@ class Sheet(FPDF):
                 self._head(columns)
             if n % 2:
                 self.set_fill_color(244, 246, 249)
-                self.rect(LEFT, self.get_y(), WIDTH, 4.6, style="F")
+                self.rect(LEFT, self.get_y(), self.wide, 4.6, style="F")
             for k, (column, words) in enumerate(zip(columns, row, strict=True)):
                 self.put(words, column.width, 8, align="R" if k else "L", height=4.6)
             self.ln(4.6)

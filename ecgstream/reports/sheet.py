@@ -1,21 +1,18 @@
 """A report as a PDF on A4: drawn as lines and text, with subsets of its fonts."""
 
-from collections.abc import Sequence
-from datetime import datetime
-
 import numpy as np
 
-from ecgstream.reports import fonts, shown
-from ecgstream.reports.content import Ectopy
+from ecgstream.reports import ruled, shown
+from ecgstream.reports.content import Ectopy, Report
 from ecgstream.reports.document import Document
-from ecgstream.reports.material import NS
 from ecgstream.reports.page import ACCENT, GREY, LEFT, RULE, WIDTH, Column, Sheet
-from ecgstream.reports.standing import UNSIGNED, Standing, warning
+from ecgstream.reports.signed import conclusion, record, warned
+from ecgstream.reports.standing import UNSIGNED, Standing
 from ecgstream.reports.strips import SECONDS, Strip
 from ecgstream.reports.words import Language
 
-_FINE, _COARSE = (247, 207, 207), (232, 154, 154)
 _LEAD_MM = 30.0
+Ambulatory = Sheet[Report]
 
 
 def written(document: Document, language: Language, standing: Standing = UNSIGNED) -> bytes:
@@ -24,11 +21,11 @@ def written(document: Document, language: Language, standing: Standing = UNSIGNE
     Raises:
         RegistryError: there is no font for it.
     """
-    sheet = Sheet(document, language, standing)
+    sheet = Sheet(document.report, document.software, language, standing)
     _top(sheet, document.software)
     _summary(sheet)
     _trend(sheet)
-    _conclusion(sheet)
+    conclusion(sheet)
     _rhythms(sheet)
     _variability(sheet)
     _hours(sheet)
@@ -37,15 +34,15 @@ def written(document: Document, language: Language, standing: Standing = UNSIGNE
     for strip in document.strips:
         _strip(sheet, strip)
     if standing.report:
-        _record(sheet)
+        record(sheet)
     return bytes(sheet.output())
 
 
-def _top(sheet: Sheet, software: str) -> None:
+def _top(sheet: Ambulatory, software: str) -> None:
     report, of = sheet.report, sheet.of
     sheet.put(of("Report of ambulatory ECG"), WIDTH, 17, bold=True, height=9)
     sheet.ln(9)
-    sheet.put(_warned(sheet), WIDTH, 8, colour=GREY)
+    sheet.put(warned(sheet), WIDTH, 8, colour=GREY)
     sheet.ln(7)
     english, chinese = report.subject.facility
     facility = " · ".join(name for name in (english, chinese) if name) or "-"
@@ -62,7 +59,7 @@ def _top(sheet: Sheet, software: str) -> None:
         sheet.ln(5)
 
 
-def _summary(sheet: Sheet) -> None:
+def _summary(sheet: Ambulatory) -> None:
     report, of = sheet.report, sheet.of
     covered, rates, pause = report.coverage, report.rates, report.longest_pause
     n = sum(report.beats.values())
@@ -99,14 +96,14 @@ def _summary(sheet: Sheet) -> None:
         sheet.ln(5)
 
 
-def _early(sheet: Sheet, one: Ectopy) -> str:
+def _early(sheet: Ambulatory, one: Ectopy) -> str:
     of = sheet.of
     words = f"{one.beats:,} ({shown.share(one.share)} {of('of all beats')})"
     words += f"; {one.couplets} {of('couplets')}, {one.runs} {of('runs')}"
     return f"{words}, {of('longest')} {one.longest_run} {of('beats')}" if one.runs else words
 
 
-def _trend(sheet: Sheet) -> None:
+def _trend(sheet: Ambulatory) -> None:
     """Draw the rates of minutes; a minute without a rate is a gap."""
     sheet.heading("Heart rate, means of minutes (/min)", 55)
     begin, end = sheet.report.asked
@@ -135,86 +132,16 @@ def _trend(sheet: Sheet) -> None:
     last = None
     for one in rates:
         if last is not None and one.from_ns - last > 60 * 10**9:
-            _line(sheet, points)
+            ruled.line(sheet, points)
             points = []
         x = left + width * (one.from_ns + 30 * 10**9 - begin) / (end - begin)
         points.append((x, top + height * (high - one.bpm) / (high - low)))
         last = one.from_ns
-    _line(sheet, points)
+    ruled.line(sheet, points)
     sheet.set_xy(LEFT, top + height + 6)
 
 
-def _line(sheet: Sheet, points: Sequence[tuple[float, float]]) -> None:
-    if len(points) > 1:
-        sheet.polyline(points)
-    elif points:
-        x, y = points[0]
-        sheet.line(x - 0.2, y, x + 0.2, y)
-
-
-def _warned(sheet: Sheet) -> str:
-    first, *others = warning(sheet.standing).split(": ", 1)
-    words = "; ".join(sheet.of(part) for part in first.split("; "))
-    return ": ".join([words, *others])
-
-
-def _conclusion(sheet: Sheet) -> None:
-    """Write what somebody has concluded; where nobody has, leave the place for it empty."""
-    sheet.heading("Conclusion (of a physician)", 42)
-    signed = sheet.standing.signature
-    if signed is None:
-        y = sheet.get_y() + 1
-        sheet.set_draw_color(*RULE)
-        sheet.set_line_width(0.3)
-        sheet.rect(LEFT, y, WIDTH, 30)
-        sheet.set_xy(LEFT + 2, y + 24)
-        sheet.put(sheet.of("Name, date, signature"), 60, 7.5, colour=GREY)
-        sheet.set_xy(LEFT, y + 31)
-        return
-    sheet.paragraph(signed.conclusion, WIDTH, 9.5)
-    if fonts.lacks(sheet, signed.conclusion):
-        note = "characters that no font here has are boxes; the document has them"
-        sheet.put(sheet.of(note), WIDTH, 7.5, colour=GREY)
-        sheet.ln(5)
-    by = f"{sheet.of('signed by')} {signed.name} ({signed.account}), {_moment(sheet, signed.at)}"
-    sheet.put(by, WIDTH, 9, bold=True)
-    sheet.ln(5)
-
-
-def _record(sheet: Sheet) -> None:
-    """Write, at the end, by what a printed report can be held against the one that is kept."""
-    standing, of = sheet.standing, sheet.of
-    lines = [
-        ("Report", standing.report),
-        ("Status", sheet.status),
-        ("SHA-256 of the document", standing.sha256),
-        ("Made", f"{standing.made_by}, {_moment(sheet, standing.made_at)}"),
-    ]
-    if standing.signature is not None:
-        signed = standing.signature
-        lines.append(("Signed", f"{signed.name} ({signed.account}), {_moment(sheet, signed.at)}"))
-    for name, words in (
-        ("Amends", standing.amends),
-        ("Amended by", standing.amended_by),
-        ("Why in error", standing.reason),
-    ):
-        if words:
-            lines.append((name, words))
-    sheet.heading("Record", 15 + 5 * len(lines))
-    for name, words in lines:
-        sheet.put(of(name), 44, 8.5, colour=GREY)
-        sheet.put(words, WIDTH - 44, 8)
-        sheet.ln(5)
-    sheet.put(
-        of("The entry of its signature in the centre's audit log has this SHA-256."), WIDTH, 7.5, colour=GREY
-    )
-
-
-def _moment(sheet: Sheet, at: datetime | None) -> str:
-    return "-" if at is None else f"{sheet.when(round(at.timestamp()) * NS)} ({sheet.report.subject.zone})"
-
-
-def _rhythms(sheet: Sheet) -> None:
+def _rhythms(sheet: Ambulatory) -> None:
     sheet.heading("Rhythms", 20)
     columns = [
         Column(t, w)
@@ -238,7 +165,7 @@ def _rhythms(sheet: Sheet) -> None:
     sheet.rows(columns, rows)
 
 
-def _variability(sheet: Sheet) -> None:
+def _variability(sheet: Ambulatory) -> None:
     found = sheet.report.variability
     sheet.heading("Heart rate variability", 32)
     values = (
@@ -264,7 +191,7 @@ def _variability(sheet: Sheet) -> None:
     sheet.ln(5)
 
 
-def _hours(sheet: Sheet) -> None:
+def _hours(sheet: Ambulatory) -> None:
     sheet.heading("Hours", 25)
     titles = ("From", "Analysable", "Beats", "Least", "Mean", "Greatest", "VEB", "SVEB", "Pauses", "AF")
     columns = [Column(title, 27 if not n else 17) for n, title in enumerate(titles)]
@@ -286,7 +213,7 @@ def _hours(sheet: Sheet) -> None:
     sheet.rows(columns, rows)
 
 
-def _strip(sheet: Sheet, strip: Strip) -> None:
+def _strip(sheet: Ambulatory, strip: Strip) -> None:
     """Draw a strip at 25 mm/s and 10 mm/mV, its leads below each other."""
     height = _LEAD_MM * max(1, len(strip.leads)) if strip.leads else 6.0
     sheet.need(height + 12)
@@ -297,27 +224,11 @@ def _strip(sheet: Sheet, strip: Strip) -> None:
     sheet.ln(5.5)
     if not strip.leads:
         return
-    top, width = sheet.get_y(), SECONDS * 25
-    for step, colour, points in ((1, _FINE, 0.08), (5, _COARSE, 0.16)):
-        sheet.set_draw_color(*colour)
-        sheet.set_line_width(points)
-        for x in np.arange(0, width + 0.5, step):
-            sheet.line(LEFT + x, top, LEFT + x, top + height)
-        for y in np.arange(0, height + 0.5, step):
-            sheet.line(LEFT, top + y, LEFT + width, top + y)
-    sheet.set_draw_color(0, 0, 0)
-    sheet.set_line_width(0.22)
+    top = sheet.get_y()
+    ruled.grid(sheet, LEFT, top, SECONDS * ruled.MM_PER_S, height)
     for n, lead in enumerate(strip.leads):
-        known = lead.mv[np.isfinite(lead.mv)]
         base = top + n * _LEAD_MM + _LEAD_MM * 0.55
-        y = base - 10 * (lead.mv - (np.median(known) if known.size else 0.0))
-        # What is beyond the paper is cut off at its edge.
-        y = np.clip(y, top, top + height)
-        x = LEFT + lead.time_s * 25
-        edges = np.flatnonzero(np.diff(np.isfinite(y).astype(np.int8))) + 1
-        for xs, ys in zip(np.split(x, edges), np.split(y, edges), strict=True):
-            if np.isfinite(ys).all():
-                _line(sheet, list(zip(xs.tolist(), ys.tolist(), strict=True)))
+        ruled.trace(sheet, LEFT + lead.time_s * ruled.MM_PER_S, lead.mv, base, (top, top + height))
         sheet.set_xy(LEFT + 1, top + n * _LEAD_MM + 1)
         sheet.put(lead.name, 20, 9, bold=True)
     sheet.set_xy(LEFT, top + height + 1)

@@ -172,7 +172,7 @@ def material(
     sources: dict[tuple[int, int], int] = {}
     versions: set[str] = set()
     for part in parts:
-        rhythms += _rhythms(connection, part)
+        rhythms += rhythm_spans(connection, part)
     for number, *within in progress(_days(parts), "Reading"):
         for session, at, code, rr_s, version in connection.execute(_BEATS, within, binary=True):
             beats.append((at, code, rr_s, sources.setdefault((number, session), len(sources))))
@@ -183,7 +183,7 @@ def material(
         for code, n in connection.execute(_CONDITIONS, within):
             st[code] += n
     return Material(
-        _subject(connection, parts, patient),
+        subject(connection, parts, patient),
         (_ns(asked[0]), _ns(asked[1])),
         tuple(part.span for part in parts),
         _beats(beats),
@@ -223,7 +223,7 @@ def _add(minutes: dict[int, tuple[float, float]], at: int, n: float, share: floa
     minutes[at] = recorded, min(recorded, analysed + n * min(1.0, max(0.0, share)))
 
 
-def _rhythms(connection: psycopg.Connection, part: Part) -> list[RhythmSpan]:
+def rhythm_spans(connection: psycopg.Connection, part: Part) -> list[RhythmSpan]:
     """Return what rhythm was in force when: until the next mark, or the end of what was gone through."""
     asked = {"device": part.device, "since": part.since, "until": part.until, "seen": part.seen_from}
     marks = connection.execute(_RHYTHMS, asked).fetchall()
@@ -256,7 +256,8 @@ def _minutes(found: dict[int, tuple[float, float]]) -> Minutes:
     return Minutes(np.array(start, np.int64), recorded, analysed)
 
 
-def _subject(connection: psycopg.Connection, parts: Sequence[Part], patient: str) -> Subject:
+def subject(connection: psycopg.Connection, parts: Sequence[Part], patient: str) -> Subject:
+    """Return whose report of these parts it is."""
     devices = tuple(dict.fromkeys(part.device for part in parts))
     query, whose = (_FACILITY_OF_PATIENT, patient) if patient else (_FACILITY, devices[0])
     row = connection.execute(query, (whose,)).fetchone()

@@ -6,8 +6,9 @@ import html
 import io
 import re
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import httpx
 import numpy as np
@@ -20,14 +21,21 @@ from schemas import mdc, topics
 from schemas.bundle import Bundle
 from schemas.records import Channel, Packet
 from tests.system.access_world import insert
-from tests.system.monitor_house import NOW, PASSWORD, PATIENTS, House, csrf_of
+from tests.system.monitor_house import NOW, PASSWORD, PATIENTS, ZONE, House, csrf_of
 
 OF_A = quote(PATIENTS["A"])
 SAID = "Sinus rhythm with one pause.\n窦性心律，نظم جيبي 🫀"
 MINUTES = 75
 NS = 10**9
 RATE_HZ = 250.0
+RESTING = NOW - timedelta(hours=3) + timedelta(seconds=20, milliseconds=400)
+"""When ten seconds of a resting ECG begin, where a test has them recorded."""
 BY = {"generation": 1, "source_offset": 1, "version": "7"}
+
+
+def typed(at: datetime) -> str:
+    """Return a time as whoever asks types it, by the second."""
+    return at.astimezone(ZoneInfo(ZONE)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def measure(url: str, device: str) -> None:

@@ -21,6 +21,7 @@ from tests.ecgstream.web.served import served
 from tests.system.monitor_house import DEVICES, NOW, PASSWORD, PATIENTS, House, csrf_of, log_in, made_house
 from tests.system.reported import (
     OF_A,
+    RESTING,
     SAID,
     ask,
     entries,
@@ -28,15 +29,18 @@ from tests.system.reported import (
     printed,
     report_of,
     sign,
+    typed,
     waited,
     words_of,
 )
+from tests.system.resting import record
 
 
 @pytest.fixture(scope="module", params=["plain", "timescale"])
 def made(request: pytest.FixtureRequest) -> Iterator[tuple[House, httpx.Client]]:
     with made_house(request) as (house, app), served(app) as client:
         measure(house.url, DEVICES["A"])
+        record(house.url, DEVICES["A"], RESTING, session=2)
         yield house, client
 
 
@@ -98,6 +102,40 @@ def test_a_report_is_made_read_signed_and_had_as_files(house: House, client: htt
     assert {(clinic, "/report/{id}"), (doctor, "/report/{id}/{kind}")} <= {
         (who, detail["page"]) for who, action, detail in told if action == "read"
     }
+
+
+def test_a_resting_ecg_is_reported_signed_and_amended_likewise(house: House, client: httpx.Client) -> None:
+    log_in(client, house.account("cardiologist"))
+    asked = ask(client, stretch="resting", at=typed(RESTING))
+    where = str(waited(client, asked).headers["location"])
+    words = words_of(client.get(where))
+    assert "Report of a resting ECG" in words
+    assert "Heart rate 75 /min" in words
+    assert re.search(r"QT interval \d+ ms", words)
+    said = json.loads(client.get(f"{where}/json").content)
+    assert said["kind"] == "resting ECG"
+    assert said["asked"]["from"] == RESTING.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    assert sign(client, where).headers["location"] == f"{where}?done=signed"
+    pages = printed(client.get(f"{where}/pdf?language=en"))
+    assert len(pages) == 2
+    assert all("FINAL" in page for page in pages)
+    assert "Sinusrhythmwithonepause." in pages[0]
+    Bundle.model_validate(client.get(f"{where}/fhir").json())
+    assert "Resting ECG" in words_of(client.get(f"/reports/{OF_A}"))
+    page = client.get(where)
+    newer = waited(client, client.post(f"{where}/anew", data={"csrf": csrf_of(page)})).headers["location"]
+    assert "Amends" in words_of(client.get(newer))
+    assert "Report of a resting ECG" in words_of(client.get(newer))
+
+
+def test_what_is_no_resting_ecg_is_not_made(house: House, client: httpx.Client) -> None:
+    log_in(client, house.account("cardiologist"))
+    of_two_leads = ask(client, stretch="resting", at=typed(NOW - timedelta(minutes=20)))
+    told = words_of(waited(client, of_two_leads))
+    assert "no ten whole seconds of a resting ECG" in told
+    fault = ask(client, stretch="resting", at="soon")
+    assert fault.status_code == 422
+    assert "Of a resting ECG give when it began." in words_of(fault)
 
 
 def test_an_amendment_is_another_report_and_both_stay(house: House, client: httpx.Client) -> None:

@@ -12,7 +12,8 @@ from playwright.sync_api import BrowserContext, expect
 
 from tests.ecgstream.web.served import served
 from tests.system.monitor_house import DEVICES, PASSWORD, PATIENTS, House, made_house
-from tests.system.reported import measure
+from tests.system.reported import RESTING, measure, typed
+from tests.system.resting import record
 from tests.system.test_monitor_browser import context, faults, log_in, shots
 
 OF_A = f"/patient/{quote(PATIENTS['A'])}"
@@ -23,6 +24,7 @@ __all__ = ["context", "shots"]
 def made(request: pytest.FixtureRequest) -> Iterator[tuple[House, str]]:
     with made_house(request) as (house, app), served(app) as client:
         measure(house.url, DEVICES["A"])
+        record(house.url, DEVICES["A"], RESTING, session=2)
         yield house, str(client.base_url).rstrip("/")
 
 
@@ -85,3 +87,24 @@ def test_a_report_is_made_signed_and_amended_by_keyboard(
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
         assert faults(page) == []
         page.screenshot(path=shots / f"reports-{name}.png", full_page=True)
+
+
+def test_a_resting_ecg_is_reported_by_keyboard(
+    made: tuple[House, str], context: BrowserContext, shots: Path
+) -> None:
+    page = log_in(context, made[0].account("cardiologist"), f"/reports/{quote(PATIENTS['A'])}")
+    page.get_by_label("Ten seconds of a resting ECG").focus()
+    page.keyboard.press("Space")
+    page.get_by_label("Resting ECG begins at").fill(typed(RESTING))
+    assert faults(page) == []
+    page.screenshot(path=shots / "reports-resting-en.png", full_page=True)
+    page.get_by_role("button", name="Make the report").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/report/*")
+    expect(page.get_by_role("heading", name="Report of a resting ECG")).to_be_visible()
+    assert faults(page) == []
+    page.screenshot(path=shots / "report-resting-en.png", full_page=True)
+    page.goto(f"/language/zh?to=/report/{page.url.rpartition('/')[2]}")
+    expect(page.get_by_role("heading", name="静息心电图报告")).to_be_visible()
+    assert faults(page) == []
+    page.screenshot(path=shots / "report-resting-zh.png", full_page=True)

@@ -11,15 +11,16 @@ from starlette.routing import BaseRoute
 from ecgstream import desk
 from ecgstream.monitor.confirm import Confirm
 from ecgstream.monitor.guard import Asked, RefusedError
+from ecgstream.monitor.pages.report_figures import figures
 from ecgstream.monitor.pages.reports import begun, id_of
 from ecgstream.monitor.read import reports
 from ecgstream.monitor.shell import Shell
 from ecgstream.monitor.stored import Stored
-from ecgstream.monitor.wording import LANGUAGES, NOTHING
+from ecgstream.monitor.wording import LANGUAGES
 from ecgstream.monitor.workshop import BusyError, Workshop
 from ecgstream.registry.errors import RegistryError
-from ecgstream.reports import document, shown
-from ecgstream.reports.content import Ectopy, Report
+from ecgstream.reports import make
+from ecgstream.reports.resting.document import RestingDocument
 from ecgstream.reports.standing import AMENDED, FINAL, LONGEST_CONCLUSION, LONGEST_REASON, PRELIMINARY
 from ecgstream.reports.words import Language
 
@@ -66,7 +67,8 @@ class ReportPage:
     def _page(self, asked: Asked, fault: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
         kept, signs = self._kept(asked)
         standing = kept.standing
-        found = None if kept.is_altered else document.read(kept.document)
+        found = None if kept.is_altered else make.read(kept.document)
+        is_resting = isinstance(found, RestingDocument)
         can_be_signed = standing.status == PRELIMINARY and not standing.moved and not kept.is_altered
         done = asked.query.get("done", "")
         told: dict[str, Any] = {
@@ -74,7 +76,8 @@ class ReportPage:
             "standing": standing,
             "report": None if found is None else found.report,
             "software": "" if found is None else found.software,
-            "figures": [] if found is None else _figures(asked, found.report),
+            "is_resting": is_resting,
+            "figures": [] if found is None else figures(asked, found),
             "may_sign": signs and can_be_signed,
             "may_withdraw": signs and not standing.reason,
             "is_signed": standing.status in (FINAL, AMENDED),
@@ -176,37 +179,3 @@ def conclusion_of(typed: str) -> str:
     text = typed.replace("\r\n", "\n").strip()
     is_readable = all(c == "\n" or unicodedata.category(c) not in ("Cc", "Cs") for c in text)
     return text if len(text) <= LONGEST_CONCLUSION and is_readable else ""
-
-
-def _figures(asked: Asked, report: Report) -> list[tuple[str, str]]:
-    """Return the summary: keys of words, and figures."""
-    words, covered, rates, pause = asked.words, report.coverage, report.rates, report.longest_pause
-    bpm = [None if one is None else one.bpm for one in (rates.slowest, rates.fastest)]
-    af = report.rhythm("AFIB")
-    st = words("report.st.none", reason=report.st.reason)
-    if report.st.assessable:
-        st = words("report.st.found", up=report.st.elevations, down=report.st.depressions)
-    longest = ""
-    if pause is not None:
-        longest = "; " + words(
-            "report.longest", what=f"{pause.length_s:.2f} s, {words.moment(pause.from_ns)}"
-        )
-    return [
-        (
-            "report.analysable",
-            f"{shown.lasting(covered.analysed_s)} ({shown.share(covered.analysable_share)})",
-        ),
-        ("report.beats", f"{sum(report.beats.values()):,}"),
-        ("report.rate", f"{shown.rate(bpm[0])} / {shown.rate(rates.mean_bpm)} / {shown.rate(bpm[1])} /min"),
-        ("report.ventricular", _early(asked, report.ventricular)),
-        ("report.supraventricular", _early(asked, report.supraventricular)),
-        ("report.af", NOTHING if af is None else f"{shown.share(af.share)} ({shown.lasting(af.total_s)})"),
-        ("report.pauses", f"{len(report.pauses)}{longest}"),
-        ("report.st", st),
-        ("report.sdnn", NOTHING if (ms := report.variability.sdnn_ms) is None else f"{ms:.1f} ms"),
-    ]
-
-
-def _early(asked: Asked, one: Ectopy) -> str:
-    more = asked.words("report.early", couplets=one.couplets, runs=one.runs)
-    return f"{one.beats:,} ({shown.share(one.share)}); {more}"

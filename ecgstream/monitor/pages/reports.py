@@ -15,10 +15,12 @@ from ecgstream.monitor.read import patient, reports
 from ecgstream.monitor.shell import Shell
 from ecgstream.monitor.stored import Stored
 from ecgstream.monitor.workshop import BusyError, Workshop
+from ecgstream.reports.resting.leads import STRETCH
 
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(days=14)
 LAST = {"day": timedelta(days=1), "hour": timedelta(hours=1)}
 """Stretches that end now; another one is given by its two times."""
+RESTING = "resting"
 _UNSTORED = timedelta(minutes=1)
 """The newest of the signal, which may not be stored yet."""
 _MINUTE = timedelta(minutes=1)
@@ -62,11 +64,13 @@ class Reports:
             "stretch": asked.form.get("stretch", "day"),
             "since": asked.form.get("since") or _field(until - LAST["day"]),
             "until": asked.form.get("until") or _field(until),
+            "at": asked.form.get("at", ""),
         }
         shown = {
             "one": one,
             "reports": found,
             "most": reports.MOST,
+            "resting": STRETCH,
             "fault": fault,
             "typed": typed,
             "now": now,
@@ -128,18 +132,25 @@ def id_of(asked: Asked) -> UUID:
 
 
 def _stretch(asked: Asked, now: datetime) -> tuple[datetime, datetime] | None:
-    """Return what is asked for, in whole minutes; None: it is no stretch, not over, too short or too long."""
+    """Return what is asked for; None: it is no stretch, not over, too short or too long.
+
+    It is in whole minutes, but of a resting ECG.
+    """
     form, newest = asked.form, _floor(now - _UNSTORED)
     if (last := LAST.get(form.get("stretch", ""))) is not None:
         return newest - last, newest
     zone = ZoneInfo(asked.viewer.zone)
+    is_resting = form.get("stretch") == RESTING
     try:
         since, until = (
             datetime.fromisoformat(form.get(name, "")).replace(tzinfo=zone).astimezone(UTC)
-            for name in ("since", "until")
+            for name in (("at", "at") if is_resting else ("since", "until"))
         )
+        until += STRETCH if is_resting else timedelta(0)
     except (ValueError, OverflowError):
         return None
+    if is_resting:
+        return (since, until) if until <= now else None
     since, until = _floor(since), _floor(until)
     return (since, until) if SHORTEST <= until - since <= LONGEST and until <= now else None
 

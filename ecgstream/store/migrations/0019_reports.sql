@@ -14,7 +14,7 @@ CREATE TABLE ecg.report (
     amends      uuid REFERENCES ecg.report, -- a signed one, which this one would replace
     made_by     text NOT NULL,              -- account
     made_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
-    CHECK (until - since BETWEEN interval '1 min' AND interval '14 days')
+    CHECK (until - since BETWEEN interval '10 s' AND interval '14 days')  -- a resting ECG has seconds
 );
 CREATE INDEX report_patient ON ecg.report (patient, since);
 CREATE INDEX report_amends ON ecg.report (amends);
