@@ -156,7 +156,7 @@ def _serve(line: Connection, limits: Limits, reader: Reader) -> None:
     for name in _READERS:
         with suppress(ImportError):
             import_module(name)
-    _limit_memory(limits.memory_bytes)
+    limit_memory(limits.memory_bytes)
     line.send_bytes(_READY)
     with suppress(EOFError):
         while True:
@@ -180,7 +180,7 @@ def _answer(line: Connection, source: Source) -> None:
         line.send_bytes(part)
 
 
-def _limit_memory(more_bytes: int) -> None:
+def limit_memory(more_bytes: int) -> None:
     """Let this process have so many bytes of addresses beside those it has."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + more_bytes

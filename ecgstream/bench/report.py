@@ -92,7 +92,8 @@ def _taken(connection: psycopg.Connection) -> dict[str, Any]:
         began = time.perf_counter()
         from ecgstream.reports import make  # its imports are a part of what is waited for
 
-        written = make.written(connection, make.Wanted(DEVICE, "", (_BEGIN, _BEGIN + _DAY), kind))
+        made = make.made(connection, make.Wanted(DEVICE, "", (_BEGIN, _BEGIN + _DAY)))
+        written = make.drawn(made, kind, "en")
         name = kind.strip(".").replace(".", "_")
         found[f"{name}_s"] = round(time.perf_counter() - began, 2)
         found[f"{name}_kb"] = len(written) // 1000

@@ -58,9 +58,8 @@ def report(
             raise RegistryError("say one of --device and --patient")
         whose = identity.pseudonym(patient) if patient else ""
         with person_connection(settings, "ecgstream report") as connection:
-            content = make.written(
-                connection, Wanted(device, whose, (since, until), kind, language), progress
-            )
+            found = make.made(connection, Wanted(device, whose, (since, until)), progress)
+            content = make.drawn(found, kind, language)
         try:
             _put(file, content)
         except OSError as error:

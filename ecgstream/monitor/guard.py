@@ -136,7 +136,7 @@ class Guard:
         Args:
             path: the address's pattern; what it names is what is shown.
             answer: draws it.
-            shows: which kind of patients' data: patient, alert, list. Who sees it is noted. Empty: none.
+            shows: whose data: patient, alert, report, list. Who sees it is noted. Empty: nobody's.
         """
         if shows:
             answer = self._noted(path, answer, shows)
@@ -149,14 +149,20 @@ class Guard:
 
         return Route(path, get, methods=["GET"])
 
-    def act(self, path: str, answer: Answer) -> Route:
-        """Return the route of a form that changes something: it must come from a page of the same session."""
+    def act(self, path: str, answer: Answer, longest: int = LONGEST_FORM) -> Route:
+        """Return the route of a form that changes something: it must come from a page of the same session.
+
+        Args:
+            path: the address's pattern.
+            answer: does what the form says.
+            longest: bytes that the form may have.
+        """
 
         async def post(request: Request) -> Response:
             session, viewer = self.session_of(request), self.viewer_of(request)
             if session is None or viewer is None:
                 return _to_login(request)
-            form = await form_of(request, LONGEST_FORM)
+            form = await form_of(request, longest)
             if form is None:
                 return self._refuse(request, HTTPStatus.BAD_REQUEST, "refused.form")
             # Compared as bytes, which may be any.

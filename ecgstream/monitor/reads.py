@@ -60,7 +60,7 @@ class Reads:
 
         Args:
             account: to whom.
-            kind: of what is shown: patient, alert, list.
+            kind: of what is shown: patient, alert, report, list.
             object_: its pseudonym or id.
             page: the address's pattern.
             query: of the address.

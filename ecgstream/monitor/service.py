@@ -22,6 +22,7 @@ from ecgstream.broker.ready import be_ready
 from ecgstream.lifecycle import set_up_logging, stop_on_signals
 from ecgstream.metrics import serve
 from ecgstream.monitor.app import make_app
+from ecgstream.monitor.confirm import Confirm
 from ecgstream.monitor.live import routes as live
 from ecgstream.monitor.live.hub import Hub
 from ecgstream.monitor.live.socket import UVICORN, bound
@@ -34,6 +35,8 @@ from ecgstream.monitor.pages.ecg import Ecg
 from ecgstream.monitor.pages.judging import Judging
 from ecgstream.monitor.pages.overview import Overview
 from ecgstream.monitor.pages.patient import Patient
+from ecgstream.monitor.pages.report import ReportPage
+from ecgstream.monitor.pages.reports import Reports
 from ecgstream.monitor.pages.state import State
 from ecgstream.monitor.pages.statistics import Statistics
 from ecgstream.monitor.pages.trial import Ask, Trials
@@ -49,8 +52,10 @@ from ecgstream.monitor.stored import GoneError, Stored
 from ecgstream.monitor.viewer import Viewer
 from ecgstream.monitor.walls import Walls
 from ecgstream.monitor.wording import WORDINGS
+from ecgstream.monitor.workshop import Workshop
 from ecgstream.serving import listen, make_server
 from ecgstream.settings import PREFIX, Settings
+from ecgstream.tries import Tries
 from schemas.records import Act, Alert, Roster
 
 _AT_ONCE = 2000
@@ -69,14 +74,16 @@ def run(settings: Settings) -> None:
     listening = listen("monitor", settings.monitor_host, settings.monitor_port)
     bound(listening)
     be_ready(settings, Service.MONITOR)
+    url = settings.monitor_database.get_secret_value()
     board = Board(lambda: clients.reader(settings), settings.partitions)
     hub = Hub(lambda: clients.reader(settings), settings.partitions)
     with (
-        closing(Stored(settings.monitor_database.get_secret_value())) as stored,
+        closing(Stored(url)) as stored,
+        closing(Workshop(url)) as workshop,
         serve(settings, "monitor") as health,
         stop_on_signals() as stop,
     ):
-        served = routes(settings.monitor_url, stored, _sources(settings, board, hub))
+        served = routes(settings.monitor_url, stored, _sources(settings, board, hub), workshop)
         server = make_server(make_app(served), _AT_ONCE, **UVICORN)
         threads = (
             threading.Thread(target=board.run, args=(stop,), name="board"),
@@ -121,7 +128,7 @@ class Sources(NamedTuple):
     provider: Provider | None = None
 
 
-def routes(address: str, stored: Stored, sources: Sources) -> list[BaseRoute]:
+def routes(address: str, stored: Stored, sources: Sources, workshop: Workshop) -> list[BaseRoute]:
     """Return all routes of the monitor, which people reach at an address; empty: on this machine only."""
     pages = ("/overview", "/wall", "/alarms", "/clinic", "/duty", "/walls", "/state")
 
@@ -144,7 +151,9 @@ def routes(address: str, stored: Stored, sources: Sources) -> list[BaseRoute]:
     shell = Shell(Sessions(), address, pages, reads)
     walls = Walls(shell.guard, stored)
     provider = sources.provider
-    login = Login(shell, stored, pages[0], provider=provider.host if provider else "")
+    tries, host = Tries(), provider.host if provider else ""
+    login = Login(shell, stored, pages[0], tries, provider=host)
+    confirm = Confirm(shell.guard, stored, tries, host)
     return [
         *login.routes,
         *(SignOn(shell, stored, login, provider).routes if provider else ()),
@@ -154,6 +163,8 @@ def routes(address: str, stored: Stored, sources: Sources) -> list[BaseRoute]:
         *Clinic(shell, stored).routes,
         *Patient(shell, stored).routes,
         *Ecg(shell, stored).routes,
+        *Reports(shell, stored, workshop).routes,
+        *ReportPage(shell, stored, workshop, confirm).routes,
         *Statistics(shell, stored).routes,
         *Judging(shell, stored).routes,
         *Alarms(shell, stored, sources.board, sources.say).routes,

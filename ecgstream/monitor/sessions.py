@@ -17,6 +17,8 @@ IDLE_S = 1800.0
 """Without a sign of a person for so long, a session ends; what a page fetches by itself is none."""
 WHOLE_S = 43_200.0
 """A session ends after so long in any case: a shift, and who comes next logs in."""
+FRESH_S = 300.0
+"""For so long after a login nobody is asked again who they are."""
 MOST_OF_ACCOUNT = 8
 """Of more sessions of one account, the one that was used longest ago ends."""
 
@@ -76,6 +78,10 @@ class Sessions:
             if used:
                 found.used_s = now_s
             return found
+
+    def is_fresh(self, session: Session) -> bool:
+        """Return whether its person has logged in just now."""
+        return self._clock_s() - session.began_s < FRESH_S
 
     def end(self, cookie: str) -> None:
         """End a session."""

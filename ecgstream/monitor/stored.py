@@ -19,6 +19,7 @@ from ecgstream.registry.roles import role_of
 from ecgstream.store.connection import SESSION
 
 CONNECTIONS = 20
+AS_WEB = "SET LOCAL ROLE ecg_web"
 _PATIENCE_S = 5.0
 _ACCOUNT = re.compile(r"[a-z][a-z0-9_]{1,40}")
 
@@ -74,10 +75,7 @@ class Stored:
             psycopg.OperationalError: the database cannot be reached.
         """
         with self.as_web() as connection:
-            known = connection.execute("SELECT FROM api.credentials WHERE account = %s", (account,))
-            if known.fetchone() is None:
-                raise GoneError
-            connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role_of(account))))
+            become(connection, account)
             if not writes:
                 connection.execute("SET TRANSACTION READ ONLY")
             yield connection
@@ -86,6 +84,12 @@ class Stored:
         """Return whether an account has this password; it takes as long where there is no such account."""
         with self.as_web() as connection:
             return people.check_password(connection, account, password)
+
+    def has_password(self, account: str) -> bool:
+        """Return whether an account may log in with a password; one that may not has a provider."""
+        with self.as_web() as connection:
+            query = "SELECT FROM api.credentials WHERE account = %s AND password_hash IS NOT NULL"
+            return connection.execute(query, (account,)).fetchone() is not None
 
     def knows(self, account: str) -> bool:
         """Return whether there is an account of this name that may log in."""
@@ -130,8 +134,20 @@ class Stored:
     def as_web(self) -> Iterator[psycopg.Connection]:
         """Give a connection in a transaction with the rights of the monitor itself (docs/access.md)."""
         with self._pool.connection() as connection:
-            connection.execute("SET LOCAL ROLE ecg_web")
+            connection.execute(AS_WEB)
             yield connection
+
+
+def become(connection: psycopg.Connection, account: str) -> None:
+    """Be a person until the transaction ends, which has the monitor's own rights before (``AS_WEB``).
+
+    Raises:
+        GoneError: the account is disabled.
+    """
+    known = connection.execute("SELECT FROM api.credentials WHERE account = %s", (account,))
+    if known.fetchone() is None:
+        raise GoneError
+    connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role_of(account))))
 
 
 def _discard(connection: psycopg.Connection) -> None:

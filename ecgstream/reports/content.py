@@ -64,7 +64,7 @@ class Ectopy:
     runs: int
     longest_run: int
     longest_run_bpm: float | None
-    longest_run_ns: int | None
+    longest_run_from_ns: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,32 +1,78 @@
-"""A report as JSON: every figure with its unit in its name, times as ISO 8601 in UTC."""
+"""A report as JSON: figures with units in their names, times as ISO 8601 in UTC, the signal of its strips.
+
+It is all that a report is: a printed one, and one in FHIR, are drawn from these bytes alone. So what was
+signed can be printed as it was, whatever has become of the store since.
+"""
 
 import json
-from dataclasses import asdict, is_dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, fields, is_dataclass
 from datetime import UTC, datetime
-from typing import Any
+from types import UnionType
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from ecgstream import __version__
+from ecgstream.reports import samples
 from ecgstream.reports.content import Report
+from ecgstream.reports.material import NS, Span
+from ecgstream.reports.standing import PRELIMINARY, WARNING
+from ecgstream.reports.strips import Chosen, Strip
 
-STATUS = "preliminary"
-WARNING = "made by software; not a certified medical device; no physician has read it"
+SOFTWARE = f"ecgstream {__version__}"
 
 
-def told(report: Report) -> dict[str, Any]:
-    """Return the report as JSON values."""
+class Document(NamedTuple):
+    """What a document holds; ``software``: what has made it."""
+
+    report: Report
+    strips: Sequence[Strip]
+    software: str = SOFTWARE
+
+
+def told(document: Document) -> dict[str, Any]:
+    """Return the document as JSON values."""
+    report = document.report
     found: dict[str, Any] = _plain(asdict(report))
     found["asked"] = _span(report.asked)
     found["parts"] = [_span(part) for part in report.parts]
     found["coverage"]["analysable_share_of_asked"] = report.coverage.analysable_share
     longest = report.longest_pause
     found["longest_pause"] = None if longest is None else _plain(asdict(longest))
-    head = {"status": STATUS, "warning": WARNING, "conclusion": None, "software": f"ecgstream {__version__}"}
+    found["strips"] = [
+        {
+            "what": strip.chosen.what,
+            "from": iso(strip.chosen.from_ns),
+            "leads": [{"name": lead.name, "pieces": samples.pieces(lead)} for lead in strip.leads],
+        }
+        for strip in document.strips
+    ]
+    head = {"status": PRELIMINARY, "warning": WARNING, "conclusion": None, "software": document.software}
     return head | found
 
 
-def written(report: Report) -> bytes:
-    """Return the JSON document."""
-    return (json.dumps(told(report), ensure_ascii=False, allow_nan=False, indent=2) + "\n").encode()
+def written(document: Document) -> bytes:
+    """Return the JSON document. Times are in milliseconds, signals in microvolts: ``read`` loses nothing."""
+    return (json.dumps(told(document), ensure_ascii=False, allow_nan=False, indent=2) + "\n").encode()
+
+
+def read(content: bytes) -> Document:
+    """Return what ``written`` has written.
+
+    Raises:
+        ValueError: it is no such document.
+    """
+    try:
+        said = json.loads(content)
+        strips = [
+            Strip(
+                Chosen(one["what"], _ns(one["from"])),
+                [samples.lead(of["name"], of["pieces"]) for of in one["leads"]],
+            )
+            for one in said["strips"]
+        ]
+        return Document(_made(Report, said), strips, said["software"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("this is no report of ecgstream's") from error
 
 
 def iso(ns: int) -> str:
@@ -35,12 +81,22 @@ def iso(ns: int) -> str:
     >>> iso(1_790_000_000_250_000_000)
     '2026-09-21T14:13:20.250Z'
     """
-    seconds, rest = divmod(ns, 10**9)
+    seconds, rest = divmod(ns, NS)
     time = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1000)
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _span(span: tuple[int, int]) -> dict[str, str]:
+def _ns(text: str) -> int:
+    """Return a time in ns.
+
+    >>> _ns("2026-09-21T14:13:20.250Z")
+    1790000000250000000
+    """
+    time = datetime.fromisoformat(text)
+    return int(time.replace(microsecond=0).timestamp()) * NS + time.microsecond * 1000
+
+
+def _span(span: Span) -> dict[str, str]:
     return {"from": iso(span[0]), "to": iso(span[1])}
 
 
@@ -54,3 +110,28 @@ def _plain(value: Any) -> Any:
             for key, item in value.items()
         }
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _made(kind: Any, value: Any) -> Any:
+    """Return what ``_plain`` was given, by its type."""
+    if value is None:
+        return None
+    if kind == Span:
+        return _ns(value["from"]), _ns(value["to"])
+    if get_origin(kind) is UnionType:
+        return _made(get_args(kind)[0], value)  # a kind or None
+    if isinstance(kind, type) and is_dataclass(kind):
+        hints = get_type_hints(kind)
+        return kind(**{field.name: _field(hints[field.name], field.name, value) for field in fields(kind)})
+    if get_origin(kind) is tuple:
+        first, *others = get_args(kind)
+        kinds = [first] * len(value) if others == [...] else [first, *others]
+        return tuple(_made(one, item) for one, item in zip(kinds, value, strict=True))
+    return value
+
+
+def _field(kind: Any, name: str, value: dict[str, Any]) -> Any:
+    if not name.endswith("_ns"):
+        return _made(kind, value[name])
+    said = value[name.removesuffix("_ns")]
+    return None if said is None else _ns(said)

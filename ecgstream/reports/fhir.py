@@ -6,37 +6,43 @@ is named; the patient is the pseudonym.
 Codes: LOINC where one could be verified (8867-4 of FHIR's vital signs; 18754-2, ambulatory cardiac rhythm
 monitor study, as HL7 Belgium's guide of patient monitoring has it), MDC for heart rate; all else has a code
 of our own system (``SYSTEM``), with words. Units are UCUM's.
+
+Who signed it is ``resultsInterpreter``, a Practitioner that has an account here; what it amends stands in
+``supportingInfo``, since R5 has nothing of its own for that, and ``meta.versionId`` counts.
 """
 
 import json
 from collections.abc import Iterator
+from datetime import UTC
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from ecgstream import __version__
 from ecgstream.reports.content import Report
-from ecgstream.reports.document import STATUS, WARNING, iso
+from ecgstream.reports.document import SOFTWARE, iso
+from ecgstream.reports.standing import UNSIGNED, Standing, warning
 from schemas import mdc
 
 SYSTEM = "urn:ecgstream:report"
 _LOINC, _MDC, _UCUM = "http://loinc.org", "urn:iso:std:iso:11073:10101", "http://unitsofmeasure.org"
-_PSEUDONYM, _DEVICE = "urn:ecgstream:patient", "urn:ecgstream:device"
+_PSEUDONYM, _DEVICE, _ACCOUNT = "urn:ecgstream:patient", "urn:ecgstream:device", "urn:ecgstream:account"
+_SHA256 = "urn:ecgstream:report:sha256"
 _HEART_RATE = [
     {"system": _LOINC, "code": "8867-4", "display": "Heart rate"},
     {"system": _MDC, "code": str(mdc.HEART_RATE)},
 ]
 
 
-def written(report: Report) -> bytes:
+def written(report: Report, standing: Standing = UNSIGNED, software: str = SOFTWARE) -> bytes:
     """Return the Bundle as JSON."""
-    return (json.dumps(bundle(report), ensure_ascii=False, allow_nan=False, indent=2) + "\n").encode()
+    said = bundle(report, standing, software)
+    return (json.dumps(said, ensure_ascii=False, allow_nan=False, indent=2) + "\n").encode()
 
 
-def bundle(report: Report) -> dict[str, Any]:
+def bundle(report: Report, standing: Standing = UNSIGNED, software: str = SOFTWARE) -> dict[str, Any]:
     """Return the Bundle as JSON values."""
     subject = _reference(report, "subject")
     effective = {"start": iso(report.asked[0]), "end": iso(report.asked[1])}
-    common = {"status": STATUS, "subject": subject, "effectivePeriod": effective}
+    common = {"status": standing.status, "subject": subject, "effectivePeriod": effective}
     observations = [
         (name, {"resourceType": "Observation", **common, **value}) for name, value in _observations(report)
     ]
@@ -46,15 +52,60 @@ def bundle(report: Report) -> dict[str, Any]:
         "category": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0074", "code": "EC"}]}],
         "code": {
             "coding": [{"system": _LOINC, "code": "18754-2"}],
-            "text": f"Ambulatory ECG report; {WARNING}; ecgstream {__version__}",
+            "text": f"Ambulatory ECG report; {warning(standing)}; {software}",
         },
         "result": [_reference(report, name) for name, _ in observations],
+        **_kept(standing),
+        **_signed(report, standing),
     }
     entries = [("report", head), ("subject", _subject(report)), *observations]
+    if standing.signature is not None:
+        entries.append(("interpreter", _practitioner(standing.signature.account, standing.signature.name)))
     return {
         "resourceType": "Bundle",
         "type": "collection",
-        "entry": [{"fullUrl": _url(report, name), "resource": resource} for name, resource in entries],
+        "entry": [
+            {"fullUrl": _url_of(report, name, standing), "resource": resource} for name, resource in entries
+        ],
+    }
+
+
+def _kept(standing: Standing) -> dict[str, Any]:
+    """Return what a report has that is kept: its id, its digest, what it amends and is amended by."""
+    if not standing.report or standing.made_at is None:
+        return {}
+    other = [("amends", standing.amends), ("amended by", standing.amended_by)]
+    info = [
+        {"type": {"text": words}, "reference": {"reference": f"urn:uuid:{id_}", "type": "DiagnosticReport"}}
+        for words, id_ in other
+        if id_
+    ]
+    issued = standing.made_at if standing.signature is None else standing.signature.at
+    return {
+        "meta": {"versionId": f"{standing.version}"},
+        "identifier": [
+            {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{standing.report}"},
+            {"system": _SHA256, "value": standing.sha256},
+        ],
+        "issued": issued.astimezone(UTC).isoformat(timespec="milliseconds"),
+        **({"supportingInfo": info} if info else {}),
+    }
+
+
+def _signed(report: Report, standing: Standing) -> dict[str, Any]:
+    if standing.signature is None:
+        return {}
+    return {
+        "resultsInterpreter": [_reference(report, "interpreter")],
+        "conclusion": standing.signature.conclusion,
+    }
+
+
+def _practitioner(account: str, name: str) -> dict[str, Any]:
+    return {
+        "resourceType": "Practitioner",
+        "identifier": [{"system": _ACCOUNT, "value": account}],
+        "name": [{"text": name}],
     }
 
 
@@ -126,6 +177,11 @@ def _of(
 def _url(report: Report, name: str) -> str:
     whose = report.subject.patient or " ".join(report.subject.devices)
     return f"urn:uuid:{uuid5(NAMESPACE_URL, f'{SYSTEM}:{whose}:{report.asked[0]}:{report.asked[1]}:{name}')}"
+
+
+def _url_of(report: Report, name: str, standing: Standing) -> str:
+    """Return the URL of an entry; a report that is kept has the one of its id."""
+    return f"urn:uuid:{standing.report}" if name == "report" and standing.report else _url(report, name)
 
 
 def _reference(report: Report, name: str) -> dict[str, str]:

@@ -59,5 +59,10 @@ def shown(pdf: FPDF, words: str) -> str:
     return "".join(c if ord(c) in _cmap(pdf, of(pdf, c)) else "□" for c in kept)
 
 
+def lacks(pdf: FPDF, words: str) -> bool:
+    """Return whether a character of these words would be a box."""
+    return any(ord(c) not in _cmap(pdf, of(pdf, c)) for c in words if c.isprintable())
+
+
 def _cmap(pdf: FPDF, family: str) -> Mapping[int, Any]:
     return pdf.fonts[family.lower()].cmap  # type: ignore[union-attr]

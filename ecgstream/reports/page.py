@@ -1,6 +1,7 @@
-"""The pages of a printed report: a foot, lines of text in whatever script, headings, tables."""
+"""The pages of a printed report: head and foot, lines of text in whatever script, headings, tables."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import NamedTuple
@@ -8,15 +9,26 @@ from zoneinfo import ZoneInfo
 
 from fpdf import FPDF
 
-from ecgstream import __version__
 from ecgstream.reports import fonts
-from ecgstream.reports.content import Report
+from ecgstream.reports.document import Document
+from ecgstream.reports.standing import AMENDED, FINAL, IN_ERROR, PRELIMINARY, Standing
 from ecgstream.reports.words import Language, said
 
 LEFT, WIDTH, TOP = 15.0, 180.0, 15.0
 """mm; the signal of a strip has 175 of them."""
 GREY, INK, ACCENT, RULE = (110, 110, 110), (20, 24, 31), (16, 78, 139), (205, 210, 217)
+WARNING = (176, 42, 30)
 _FOOT = 18.0
+_STATUS = {
+    PRELIMINARY: "PRELIMINARY",
+    FINAL: "FINAL",
+    AMENDED: "FINAL, AMENDS AN EARLIER REPORT",
+    IN_ERROR: "ENTERED IN ERROR",
+}
+_WORD = re.compile(
+    r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]\s*|[^\s\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]+\s*|\s+"
+)
+"""What a line may be broken behind: a word, or any one Chinese character."""
 
 
 class Column(NamedTuple):
@@ -29,26 +41,50 @@ class Column(NamedTuple):
 class Sheet(FPDF):
     """A4 with a head and a foot on each page."""
 
-    def __init__(self, report: Report, language: Language) -> None:
+    def __init__(self, document: Document, language: Language, standing: Standing) -> None:
         super().__init__(format="A4")
         self.c_margin = 0
-        self.report, self.language = report, language
+        self.report, self.language, self.standing = document.report, language, standing
         self.set_margins(LEFT, TOP, LEFT)
         self.set_auto_page_break(auto=True, margin=_FOOT)
-        every = report.subject.facility[1] + report.subject.facility[0]
+        signed = standing.signature
+        every = self.report.subject.facility[1] + self.report.subject.facility[0] + standing.reason
+        every += "" if signed is None else signed.conclusion + signed.name
         fonts.install(self, every + (said("Beats", language)))
-        self.set_title("ECG report, preliminary")
-        self.set_creator(f"ecgstream {__version__}")
+        self.set_title(f"ECG report, {standing.status}")
+        self.set_creator(document.software)
         self.set_lang("zh-CN" if language == "zh" else "en")
         self.add_page()
 
+    @property
+    def status(self) -> str:
+        """What stands on each page: the status, and what has become of it since."""
+        found = [_STATUS[self.standing.status]]
+        if self.standing.amended_by:
+            found.append("AMENDED BY A LATER REPORT")
+        if self.standing.moved:
+            found.append("ITS STRETCH WAS RE-ASSOCIATED SINCE")
+        return " · ".join(map(self.of, found))
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is signed, and nothing has become of it since."""
+        standing = self.standing
+        return standing.status in (FINAL, AMENDED) and not (standing.amended_by or standing.moved)
+
+    def header(self) -> None:
+        """Write on each page how the report stands."""
+        self.set_y(7)
+        self.put(self.status, WIDTH, 9, bold=True, colour=INK if self.is_settled else WARNING, align="R")
+        self.set_y(TOP)
+
     def footer(self) -> None:
-        """Write whose report it is, that it is preliminary, and the page's number."""
+        """Write whose report it is, how it stands, its id, and the page's number."""
         self.set_y(-14)
         whose = self.report.subject.patient or ", ".join(self.report.subject.devices)
-        words = f"{self.of('PRELIMINARY')} · {whose} · {self.when(self.report.asked[0])}"
-        self.put(words, 150, 7, colour=GREY)
-        self.put(f"{self.page_no()}", 30, 7, colour=GREY, align="R")
+        words = f"{self.of(_STATUS[self.standing.status])} · {whose} · {self.when(self.report.asked[0])}"
+        self.put(f"{words} · {self.standing.report}".rstrip("· "), 160, 7, colour=GREY)
+        self.put(f"{self.page_no()}", 20, 7, colour=GREY, align="R")
 
     def of(self, words: str) -> str:
         """Return words in the report's language."""
@@ -107,6 +143,33 @@ class Sheet(FPDF):
             return False
         self.add_page()
         return True
+
+    def paragraph(self, words: str, width: float, size: float = 9, height: float = 5.0) -> None:
+        """Write text of several lines, broken where they are full; it goes on on the next page."""
+        left = self.get_x()
+        for line in words.splitlines() or [""]:
+            for part in self._broken(fonts.shown(self, line), width - 2, size):
+                self.need(height)
+                self.set_x(left)
+                self.put(part, width, size, height=height)
+                self.ln(height)
+
+    def _broken(self, line: str, width: float, size: float) -> Iterator[str]:
+        """Yield what fits a line of so many mm each."""
+        found, used = "", 0.0
+        for word in _WORD.findall(line):
+            # What is longer than a line is broken anywhere.
+            whole = self._width(word, size) <= width
+            for piece in [word] if whole else word:
+                wide = self._width(piece, size)
+                if found and used + wide > width:
+                    yield found.rstrip()
+                    found, used = "", 0.0
+                found, used = found + piece, used + wide
+        yield found.rstrip()
+
+    def _width(self, words: str, size: float) -> float:
+        return sum(wide for *_, wide in self._runs(words, "", size))
 
     def heading(self, words: str, room: float) -> None:
         """Begin a section that needs at least so much room on its page, mm."""

@@ -1,12 +1,16 @@
 """A report as a PDF on A4: drawn as lines and text, with subsets of its fonts."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import numpy as np
 
-from ecgstream import __version__
-from ecgstream.reports.content import Ectopy, Report
+from ecgstream.reports import fonts, shown
+from ecgstream.reports.content import Ectopy
+from ecgstream.reports.document import Document
+from ecgstream.reports.material import NS
 from ecgstream.reports.page import ACCENT, GREY, LEFT, RULE, WIDTH, Column, Sheet
+from ecgstream.reports.standing import UNSIGNED, Standing, warning
 from ecgstream.reports.strips import SECONDS, Strip
 from ecgstream.reports.words import Language
 
@@ -14,38 +18,34 @@ _FINE, _COARSE = (247, 207, 207), (232, 154, 154)
 _LEAD_MM = 30.0
 
 
-def written(report: Report, strips: Sequence[Strip], language: Language) -> bytes:
+def written(document: Document, language: Language, standing: Standing = UNSIGNED) -> bytes:
     """Return the PDF.
 
     Raises:
         RegistryError: there is no font for it.
     """
-    sheet = Sheet(report, language)
-    _top(sheet)
+    sheet = Sheet(document, language, standing)
+    _top(sheet, document.software)
     _summary(sheet)
     _trend(sheet)
     _conclusion(sheet)
     _rhythms(sheet)
     _variability(sheet)
     _hours(sheet)
-    if strips:
+    if document.strips:
         sheet.heading("Strips", 2 * _LEAD_MM)
-    for strip in strips:
+    for strip in document.strips:
         _strip(sheet, strip)
+    if standing.report:
+        _record(sheet)
     return bytes(sheet.output())
 
 
-def _top(sheet: Sheet) -> None:
+def _top(sheet: Sheet, software: str) -> None:
     report, of = sheet.report, sheet.of
-    sheet.put(of("Report of ambulatory ECG"), 130, 17, bold=True, height=9)
-    sheet.put(of("PRELIMINARY"), 50, 12, bold=True, colour=(176, 42, 30), align="R", height=9)
+    sheet.put(of("Report of ambulatory ECG"), WIDTH, 17, bold=True, height=9)
     sheet.ln(9)
-    sheet.put(
-        of("Made by software; not a certified medical device; no physician has read it."),
-        WIDTH,
-        8,
-        colour=GREY,
-    )
+    sheet.put(_warned(sheet), WIDTH, 8, colour=GREY)
     sheet.ln(7)
     english, chinese = report.subject.facility
     facility = " · ".join(name for name in (english, chinese) if name) or "-"
@@ -55,7 +55,7 @@ def _top(sheet: Sheet) -> None:
         ("Device", ", ".join(report.subject.devices)),
         ("Facility", facility),
         ("Stretch", f"{begin} - {end} ({report.subject.zone})"),
-        ("Software", f"ecgstream {__version__}, {of('detectors')} {', '.join(report.detectors) or '-'}"),
+        ("Software", f"{software}, {of('detectors')} {', '.join(report.detectors) or '-'}"),
     ):
         sheet.put(of(name), 32, 8.5, colour=GREY)
         sheet.put(words, WIDTH - 32, 9, bold=name == "Patient")
@@ -66,26 +66,27 @@ def _summary(sheet: Sheet) -> None:
     report, of = sheet.report, sheet.of
     covered, rates, pause = report.coverage, report.rates, report.longest_pause
     n = sum(report.beats.values())
-    least, greatest = (_rate(one.bpm if one else None) for one in (rates.slowest, rates.fastest))
+    least, greatest = (shown.rate(one.bpm if one else None) for one in (rates.slowest, rates.fastest))
+    mean = shown.rate(rates.mean_bpm)
     af = report.rhythm("AFIB")
     st = f"{of('elevations, depressions')}: {report.st.elevations}, {report.st.depressions}"
     if not report.st.assessable:
         st = f"{of('not assessable')}: {of(report.st.reason)}"
     fibrillation = of("none")
     if af is not None:
-        longest = _time((af.longest.to_ns - af.longest.from_ns) / 1e9)
-        fibrillation = f"{_share(af.share)} {of('of analysable time')}; {of('longest')} {longest}"
+        longest = shown.lasting((af.longest.to_ns - af.longest.from_ns) / 1e9)
+        fibrillation = f"{shown.share(af.share)} {of('of analysable time')}; {of('longest')} {longest}"
     pauses = f"{len(report.pauses)}"
     if pause is not None:
         pauses += f"; {of('longest')} {pause.length_s:.2f} s, {sheet.when(pause.from_ns)}"
-    analysable = f"{_share(covered.analysable_share)} {of('of')} {_time(covered.asked_s)}"
+    analysable = f"{shown.share(covered.analysable_share)} {of('of')} {shown.lasting(covered.asked_s)}"
     sheet.heading("Summary", 50)
     for name, words in (
-        ("Analysable", f"{_time(covered.analysed_s)} ({analysable})"),
+        ("Analysable", f"{shown.lasting(covered.analysed_s)} ({analysable})"),
         ("Beats", f"{n:,}" if n else of("no beats")),
         (
             "Heart rate",
-            f"{least} / {_rate(rates.mean_bpm)} / {greatest} /min, {of('least, mean, greatest (minutes)')}",
+            f"{least} / {mean} / {greatest} /min, {of('least, mean, greatest (minutes)')}",
         ),
         ("Ventricular", _early(sheet, report.ventricular)),
         ("Supraventricular", _early(sheet, report.supraventricular)),
@@ -100,7 +101,7 @@ def _summary(sheet: Sheet) -> None:
 
 def _early(sheet: Sheet, one: Ectopy) -> str:
     of = sheet.of
-    words = f"{one.beats:,} ({_share(one.share)} {of('of all beats')})"
+    words = f"{one.beats:,} ({shown.share(one.share)} {of('of all beats')})"
     words += f"; {one.couplets} {of('couplets')}, {one.runs} {of('runs')}"
     return f"{words}, {of('longest')} {one.longest_run} {of('beats')}" if one.runs else words
 
@@ -151,15 +152,66 @@ def _line(sheet: Sheet, points: Sequence[tuple[float, float]]) -> None:
         sheet.line(x - 0.2, y, x + 0.2, y)
 
 
+def _warned(sheet: Sheet) -> str:
+    first, *others = warning(sheet.standing).split(": ", 1)
+    words = "; ".join(sheet.of(part) for part in first.split("; "))
+    return ": ".join([words, *others])
+
+
 def _conclusion(sheet: Sheet) -> None:
+    """Write what somebody has concluded; where nobody has, leave the place for it empty."""
     sheet.heading("Conclusion (of a physician)", 42)
-    y = sheet.get_y() + 1
-    sheet.set_draw_color(*RULE)
-    sheet.set_line_width(0.3)
-    sheet.rect(LEFT, y, WIDTH, 30)
-    sheet.set_xy(LEFT + 2, y + 24)
-    sheet.put(sheet.of("Name, date, signature"), 60, 7.5, colour=GREY)
-    sheet.set_xy(LEFT, y + 31)
+    signed = sheet.standing.signature
+    if signed is None:
+        y = sheet.get_y() + 1
+        sheet.set_draw_color(*RULE)
+        sheet.set_line_width(0.3)
+        sheet.rect(LEFT, y, WIDTH, 30)
+        sheet.set_xy(LEFT + 2, y + 24)
+        sheet.put(sheet.of("Name, date, signature"), 60, 7.5, colour=GREY)
+        sheet.set_xy(LEFT, y + 31)
+        return
+    sheet.paragraph(signed.conclusion, WIDTH, 9.5)
+    if fonts.lacks(sheet, signed.conclusion):
+        note = "characters that no font here has are boxes; the document has them"
+        sheet.put(sheet.of(note), WIDTH, 7.5, colour=GREY)
+        sheet.ln(5)
+    by = f"{sheet.of('signed by')} {signed.name} ({signed.account}), {_moment(sheet, signed.at)}"
+    sheet.put(by, WIDTH, 9, bold=True)
+    sheet.ln(5)
+
+
+def _record(sheet: Sheet) -> None:
+    """Write, at the end, by what a printed report can be held against the one that is kept."""
+    standing, of = sheet.standing, sheet.of
+    lines = [
+        ("Report", standing.report),
+        ("Status", sheet.status),
+        ("SHA-256 of the document", standing.sha256),
+        ("Made", f"{standing.made_by}, {_moment(sheet, standing.made_at)}"),
+    ]
+    if standing.signature is not None:
+        signed = standing.signature
+        lines.append(("Signed", f"{signed.name} ({signed.account}), {_moment(sheet, signed.at)}"))
+    for name, words in (
+        ("Amends", standing.amends),
+        ("Amended by", standing.amended_by),
+        ("Why in error", standing.reason),
+    ):
+        if words:
+            lines.append((name, words))
+    sheet.heading("Record", 15 + 5 * len(lines))
+    for name, words in lines:
+        sheet.put(of(name), 44, 8.5, colour=GREY)
+        sheet.put(words, WIDTH - 44, 8)
+        sheet.ln(5)
+    sheet.put(
+        of("The entry of its signature in the centre's audit log has this SHA-256."), WIDTH, 7.5, colour=GREY
+    )
+
+
+def _moment(sheet: Sheet, at: datetime | None) -> str:
+    return "-" if at is None else f"{sheet.when(round(at.timestamp()) * NS)} ({sheet.report.subject.zone})"
 
 
 def _rhythms(sheet: Sheet) -> None:
@@ -176,9 +228,9 @@ def _rhythms(sheet: Sheet) -> None:
         (
             one.rhythm,
             f"{one.episodes}",
-            _time(one.total_s),
-            _share(one.share),
-            _time((one.longest.to_ns - one.longest.from_ns) / 1e9),
+            shown.lasting(one.total_s),
+            shown.share(one.share),
+            shown.lasting((one.longest.to_ns - one.longest.from_ns) / 1e9),
             sheet.when(one.longest.from_ns),
         )
         for one in sheet.report.rhythms
@@ -219,15 +271,15 @@ def _hours(sheet: Sheet) -> None:
     rows = [
         (
             sheet.when(max(one.from_ns, sheet.report.asked[0]), "%m-%d %H:%M"),
-            _time(one.analysed_s),
+            shown.lasting(one.analysed_s),
             f"{one.beats:,}",
-            _rate(one.low_bpm),
-            _rate(one.mean_bpm),
-            _rate(one.high_bpm),
+            shown.rate(one.low_bpm),
+            shown.rate(one.mean_bpm),
+            shown.rate(one.high_bpm),
             f"{one.ventricular:,}",
             f"{one.supraventricular:,}",
             f"{one.pauses}",
-            _time(one.af_s),
+            shown.lasting(one.af_s),
         )
         for one in sheet.report.hours
     ]
@@ -269,30 +321,3 @@ def _strip(sheet: Sheet, strip: Strip) -> None:
         sheet.set_xy(LEFT + 1, top + n * _LEAD_MM + 1)
         sheet.put(lead.name, 20, 9, bold=True)
     sheet.set_xy(LEFT, top + height + 1)
-
-
-def _rate(bpm: float | None) -> str:
-    return "-" if bpm is None else f"{bpm:.0f}"
-
-
-def _share(share: float | None) -> str:
-    """Return a share; one that is not nothing is never shown as 0.
-
-    >>> _share(0.1234), _share(0.0), _share(0.00001), _share(None)
-    ('12.3 %', '0 %', '<0.1 %', '-')
-    """
-    if share is None:
-        return "-"
-    if share == 0:
-        return "0 %"
-    return f"{100 * share:.1f} %" if share >= 0.0005 else "<0.1 %"
-
-
-def _time(seconds: float) -> str:
-    """Return hours, minutes and seconds.
-
-    >>> _time(86400), _time(61.4)
-    ('24:00:00', '0:01:01')
-    """
-    whole = round(seconds)
-    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"

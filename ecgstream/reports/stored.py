@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString, NamedTuple
+from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -27,6 +28,11 @@ FROM api.associations
 WHERE patient = %(patient)s AND superseded_at IS NULL
     AND coalesce(since, '-infinity') < %(until)s AND coalesce(until, 'infinity') > %(since)s
 ORDER BY 2
+"""
+_ASSOCIATIONS: LiteralString = """
+SELECT id FROM api.associations
+WHERE patient = %(patient)s AND superseded_at IS NULL
+    AND coalesce(since, '-infinity') < %(until)s AND coalesce(until, 'infinity') > %(since)s
 """
 _BEATS: LiteralString = """
 SELECT session, time_ns, ascii(code), rr_s::float8, version FROM api.beats
@@ -120,6 +126,14 @@ def patient_parts(
     if not found:
         raise RegistryError("the patient wore nothing then, or it is not for you to see")
     return found
+
+
+def associations(
+    connection: psycopg.Connection, patient: str, since: datetime, until: datetime
+) -> list[UUID]:
+    """Return the registry's rows by which the patient wore something in a stretch, as they hold now."""
+    asked = {"patient": patient, "since": since, "until": until}
+    return [id_ for (id_,) in connection.execute(_ASSOCIATIONS, asked)]
 
 
 def material(

@@ -45,8 +45,8 @@ def chosen(report: Report) -> list[Chosen]:
     for what, rate in (("slowest minute", report.rates.slowest), ("fastest minute", report.rates.fastest)):
         if rate is not None:
             found.append(Chosen(what, rate.from_ns + 27 * NS))
-    if report.ventricular.longest_run_ns is not None:
-        found.append(Chosen("longest ventricular run", report.ventricular.longest_run_ns - 2 * NS))
+    if report.ventricular.longest_run_from_ns is not None:
+        found.append(Chosen("longest ventricular run", report.ventricular.longest_run_from_ns - 2 * NS))
     for what, rhythm in (("longest VT", "VT"), ("longest VF", "VF"), ("longest AF", "AFIB")):
         if (one := report.rhythm(rhythm)) is not None:
             found.append(Chosen(what, one.longest.from_ns - 2 * NS))

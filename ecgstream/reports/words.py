@@ -7,9 +7,18 @@ Language = Literal["en", "zh"]
 _ZH = {
     "Report of ambulatory ECG": "动态心电图报告",
     "PRELIMINARY": "初步报告",
-    "Made by software; not a certified medical device; no physician has read it.": (
-        "由软件生成；非经认证的医疗器械；尚未经医师审阅。"
-    ),
+    "FINAL": "最终报告",
+    "FINAL, AMENDS AN EARLIER REPORT": "最终报告，修订此前报告",
+    "ENTERED IN ERROR": "误录作废",
+    "AMENDED BY A LATER REPORT": "已被后续报告修订",
+    "ITS STRETCH WAS RE-ASSOCIATED SINCE": "其时段的佩戴归属已更正",
+    "made by software": "由软件生成",
+    "not a certified medical device": "非经认证的医疗器械",
+    "no physician has read it": "尚未经医师审阅",
+    "read and signed by a physician": "已由医师审阅并签署",
+    "entered in error": "误录作废",
+    "amended by a later report": "已被后续报告修订",
+    "its stretch was re-associated since": "其时段的佩戴归属已更正",
     "Patient": "患者",
     "not reported by patient": "未按患者报告",
     "Device": "设备",
@@ -58,6 +67,22 @@ _ZH = {
     "AF": "房颤",
     "Conclusion (of a physician)": "结论（医师填写）",
     "Name, date, signature": "姓名、日期、签名",
+    "signed by": "签署：",
+    "characters that no font here has are boxes; the document has them": (
+        "此处字体没有的字符显示为方框；文档中保留原文"
+    ),
+    "Record": "记录",
+    "Report": "报告编号",
+    "Status": "状态",
+    "SHA-256 of the document": "文档的 SHA-256",
+    "Made": "生成",
+    "Signed": "签署",
+    "Amends": "修订的报告",
+    "Amended by": "被其修订",
+    "Why in error": "作废原因",
+    "The entry of its signature in the centre's audit log has this SHA-256.": (
+        "中心审计日志中的签署条目含有此 SHA-256。"
+    ),
     "Strips": "心电图片段",
     "longest pause": "最长停搏",
     "slowest minute": "最慢一分钟",

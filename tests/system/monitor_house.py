@@ -13,7 +13,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -29,6 +29,7 @@ from ecgstream.monitor.live.hub import Hub
 from ecgstream.monitor.progress import Group, Seen
 from ecgstream.monitor.service import Sources, routes
 from ecgstream.monitor.stored import Stored
+from ecgstream.monitor.workshop import Workshop
 from ecgstream.registry import people, roles
 from ecgstream.registry.people import Person, Position
 from ecgstream.registry.roles import Kind
@@ -296,11 +297,8 @@ def made_house(request: pytest.FixtureRequest) -> Iterator[tuple[House, ASGIApp]
         try:
             migrate(url)
             house = House(url)
-            stored = Stored(house.login)
-            try:
-                yield house, make_app(routes("", stored, house.sources))
-            finally:
-                stored.close()
+            with closing(Stored(house.login)) as stored, closing(Workshop(house.login)) as workshop:
+                yield house, make_app(routes("", stored, house.sources, workshop))
             house.drop_roles()
         finally:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

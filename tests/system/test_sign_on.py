@@ -18,6 +18,7 @@ from ecgstream.monitor.app import make_app
 from ecgstream.monitor.provider import Provider
 from ecgstream.monitor.service import routes
 from ecgstream.monitor.stored import Stored
+from ecgstream.monitor.workshop import Workshop
 from ecgstream.store.connection import connect
 from tests.ecgstream.web.served import served
 from tests.system.monitor_house import House, made_house
@@ -54,7 +55,7 @@ def issuer(house: House) -> Iterator[str]:
 def context(house: House, issuer: str, chromium: Browser) -> Iterator[BrowserContext]:
     provider = Provider(issuer, "monitor", "secret", "preferred_username")
     stored = Stored(house.login)
-    app = make_app(routes("", stored, house.sources._replace(provider=provider)))
+    app = make_app(routes("", stored, house.sources._replace(provider=provider), Workshop(house.login)))
     with served(app) as client:
         base = str(client.base_url).rstrip("/")
         found = chromium.new_context(base_url=base, viewport={"width": 1366, "height": 768}, locale="en-GB")

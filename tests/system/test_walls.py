@@ -24,6 +24,7 @@ from ecgstream.monitor.live import frames
 from ecgstream.monitor.live import socket as socket_module
 from ecgstream.monitor.service import routes
 from ecgstream.monitor.stored import Stored
+from ecgstream.monitor.workshop import Workshop
 from ecgstream.registry import people
 from ecgstream.registry.people import Person, Position
 from ecgstream.registry.roles import Kind
@@ -141,7 +142,7 @@ def test_a_wall_lives_through_a_restart_and_is_kept_as_a_digest(house: House, cl
     cookie = client.cookies["wall"]
     stored = Stored(house.login)
     try:
-        with served(make_app(routes("", stored, house.sources))) as anew:
+        with served(make_app(routes("", stored, house.sources, Workshop(house.login)))) as anew:
             anew.cookies.update({"wall": cookie})
             assert 'data-left="&lt;b&gt;Room' in anew.get("/wall").text
             anew.cookies.update({"wall": "x"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -16,11 +17,23 @@ from ecgstream.reports.material import (
     StStored,
     Subject,
 )
+from ecgstream.reports.standing import Signature, Standing
 
 BEGIN = 1_790_002_800 * NS
 """A whole hour of UTC."""
 assert BEGIN % (60 * MINUTE_NS) == 0
 SUBJECT = Subject(("mon-17",), "P-ABCDEFGHIJ", ("County Hospital", ""), "Asia/Shanghai")
+
+SIGNED = Standing(
+    "amended",
+    report="7c9e6679-7425-40de-944b-e07fc1f90ae7",
+    sha256="ab" * 32,
+    version=2,
+    made_by="li",
+    made_at=datetime(2026, 9, 21, 16, tzinfo=UTC),
+    signature=Signature("Sinus rhythm.\n窦性心律", "wang", "王医生", datetime(2026, 9, 21, 17, tzinfo=UTC)),
+    amends="16fd2706-8baf-433b-82eb-8c7fada847da",
+)
 
 
 def beats(rr_s: Sequence[float], codes: str = "", *, source: int = 0, begin_ns: int = BEGIN) -> Beats:

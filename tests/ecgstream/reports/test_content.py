@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ecgstream.reports import document
 from ecgstream.reports.content import compute
+from ecgstream.reports.document import Document
 from ecgstream.reports.material import MINUTE_NS, NS, Beats, Minutes, RhythmSpan
 from ecgstream.reports.variability import powers
 from tests.ecgstream.reports.made import BEGIN, beats, joined, material
@@ -74,7 +75,7 @@ def test_ectopy_as_by_hand() -> None:
     report = compute(material(beats([0.5] * 19, codes), 1))
     v, s = report.ventricular, report.supraventricular
     assert (v.beats, v.share, v.isolated, v.couplets, v.runs, v.longest_run) == (7, 7 / 20, 1, 1, 1, 4)
-    assert (v.longest_run_bpm, v.longest_run_ns) == (120.0, BEGIN + 9 * NS // 2)
+    assert (v.longest_run_bpm, v.longest_run_from_ns) == (120.0, BEGIN + 9 * NS // 2)
     assert (s.beats, s.isolated, s.runs) == (1, 1, 0)
     assert report.beats == {"N": 12, "S": 1, "V": 7}
 
@@ -134,7 +135,7 @@ def test_without_beats_and_with_noise_only_nothing_is_made_up() -> None:
     assert (report.rates.mean_bpm, report.rates.slowest, report.ventricular.share) == (None, None, None)
     assert (report.variability.sdnn_ms, report.variability.left_out) == (None, 0)
     assert report.coverage.analysable_share == 0.0
-    assert json.loads(document.written(report))["status"] == "preliminary"
+    assert json.loads(document.written(Document(report, [])))["status"] == "preliminary"
 
 
 @pytest.mark.parametrize(
@@ -208,4 +209,4 @@ def test_shares_are_shares_and_nothing_breaks(
     assert report.variability.intervals <= report.variability.of_intervals
     assert sum(hour.beats for hour in report.hours) == sum(report.beats.values())
     assert sum(hour.pauses for hour in report.hours) == len(report.pauses)
-    json.loads(document.written(report))
+    json.loads(document.written(Document(report, [])))

@@ -1,0 +1,57 @@
+"""An hour and more of beats and of signal, for reports of a device of monitor_house."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+
+from ecgstream.store.connection import connect
+from ecgstream.store.traces import TraceBuilder
+from ecgstream.store.writer import Writer
+from schemas import mdc, topics
+from schemas.bundle import Bundle
+from schemas.records import Channel, Packet
+from tests.system.access_world import insert
+from tests.system.monitor_house import NOW
+
+MINUTES = 75
+NS = 10**9
+RATE_HZ = 250.0
+BY = {"generation": 1, "source_offset": 1, "version": "7"}
+
+
+def measure(url: str, device: str) -> None:
+    """A beat a second until now, with a pause of 3 s and a ventricular beat; two leads."""
+    begin = NOW - timedelta(minutes=MINUTES)
+    begin_ns = int(begin.timestamp()) * NS
+    seconds = [s for s in range(MINUTES * 60) if s not in (1901, 1902)]
+    with connect(url, role="ecg_sink") as sink:
+        known = {"device": device, "session": 1}
+        lane = {"lane": "LIVE", "from_sample": 0, "start": "COLD", "settings": "{}"}
+        ends = {"to_ns": begin_ns + MINUTES * 60 * NS, "to_sample": int(MINUTES * 60 * RATE_HZ)}
+        insert(sink, "segment", **known, **lane, **ends, from_ns=begin_ns, time=begin, **BY)
+        with sink.cursor().copy(
+            "COPY ecg.beat (device, session, sample, time, time_ns, code, rr_s, hr_bpm, generation, source_offset,"
+            " version) FROM STDIN"
+        ) as copy:
+            for n, second in enumerate(seconds):
+                rr_s = second - seconds[n - 1] if n else None
+                at = begin + timedelta(seconds=second)
+                beat = (device, 1, int(second * RATE_HZ), at, begin_ns + second * NS)
+                copy.write_row((*beat, "V" if second == 1850 else "N", rr_s, 60, 1, 1, "7"))
+    t = np.arange(int(RATE_HZ)) / RATE_HZ
+    wave = np.exp(-((t - 0.2) ** 2) / 0.0003) + 0.2 * np.exp(-((t - 0.45) ** 2) / 0.002)
+    one = np.round(200 * wave).astype(np.int16)
+    builder = TraceBuilder()
+    for s in range(MINUTES * 60):
+        leads = [
+            Channel(mdc.LEADS[lead], 0, 0, RATE_HZ, 200.0, one, high_pass=0.05, low_pass=40.0)
+            for lead in ("II", "V1")
+        ]
+        at_ns = begin_ns + s * NS
+        packet = Packet(device, 1, s, int(s * RATE_HZ), at_ns, at_ns, leads)
+        builder.add(Bundle.of("g", 0, at_ns, [packet], []), (topics.INGEST.name, 0), s)
+    writer = Writer(connect(url, role="ecg_sink"))
+    writer.write((), builder.drain())
+    writer.close()
