@@ -34,7 +34,7 @@ class Confirm:
         self._one = threading.Lock()  # a password takes 64 MiB for 0.1 s
 
     def by(self, asked: Asked) -> str:
-        """Return how an account says who it is: ``password``, ``provider``; ``fresh``: it has just done so."""
+        """Return how an account says who it is: ``password``, ``provider``; ``fresh``: it just has."""
         if self._stored.has_password(asked.viewer.account):
             return "password"
         session = self._guard.session_of(asked.request)

@@ -1,8 +1,8 @@
 """What is done of reports in the processes of ``workshop``: made from the store, and drawn.
 
 A report is read in one transaction, which sees one state of the store, as the person who wants it. By which
-rows of the registry the patient wore what, the database compares as it keeps the document: so no correction of
-these slips in between.
+rows of the registry the patient wore what, the database compares as it keeps the document: no correction of
+them slips in between.
 """
 
 import multiprocessing
@@ -70,8 +70,8 @@ def made(url: str, order: Order, slot: int) -> str:
     """Make a report and keep it; return why that was not done, empty if it was.
 
     As ``api.keep_report`` says it (``moved``, ``amended``), and ``gone``: no such account any more; ``none``:
-    the patient wore nothing then, or one does not see it; ``part``: one does not see all of it; ``large``: more
-    than a document may be.
+    the patient wore nothing then, or one does not see it; ``part``: one does not see all of it; ``large``:
+    more than a document may be.
 
     Raises:
         psycopg.OperationalError: the database cannot be reached.

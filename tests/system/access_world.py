@@ -23,6 +23,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.types.json import Jsonb
 
 from ecgstream.registry import people, roles
 from ecgstream.registry.people import Person, Position
@@ -134,6 +135,8 @@ class World:
         with connect(url) as owner:
             if has_table(owner, "judgement"):
                 self._judgements(owner)
+            if has_table(owner, "report"):
+                self._reports(owner)
         if has_hours:
             with connect(url, role="ecg_housekeeping") as housekeeping:
                 for s, moment, _ in _moments():
@@ -253,6 +256,21 @@ class World:
         for s, moment, _ in _moments():
             said = {"alert": uuid.uuid4(), "verdict": "false", "said_by": "test"}
             insert(owner, "judgement", device=s.device, onset=moment, **said)
+
+    def _reports(self, owner: psycopg.Connection) -> None:
+        """A report of a minute from each moment on, as it was made when that was the patient's."""
+        id_ = None
+        for s, moment, _ in _moments():
+            if not s.patient:
+                continue
+            id_, until = uuid.uuid4(), moment + MINUTE
+            worn = Jsonb([[s.device, moment.timestamp(), until.timestamp()]])
+            what = {"document": b"{}", "sha256": bytes(32), "software": "1", "detectors": ["1"]}
+            of = {"patient": s.patient, "since": moment, "until": until, "worn": worn, "made_by": "test"}
+            insert(owner, "report", report=id_, **of, **what)
+        signed = {"sha256": bytes(32), "conclusion": "c", "signed_by": "test", "signer": "One"}
+        insert(owner, "report_signature", report=id_, **signed)
+        insert(owner, "report_withdrawal", report=id_, reason="test", said_by="test")
 
 
 def _moments() -> Iterator[tuple[Stretch, datetime, int]]:

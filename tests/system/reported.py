@@ -32,8 +32,8 @@ def measure(url: str, device: str) -> None:
         ends = {"to_ns": begin_ns + MINUTES * 60 * NS, "to_sample": int(MINUTES * 60 * RATE_HZ)}
         insert(sink, "segment", **known, **lane, **ends, from_ns=begin_ns, time=begin, **BY)
         with sink.cursor().copy(
-            "COPY ecg.beat (device, session, sample, time, time_ns, code, rr_s, hr_bpm, generation, source_offset,"
-            " version) FROM STDIN"
+            "COPY ecg.beat (device, session, sample, time, time_ns, code, rr_s, hr_bpm, generation,"
+            " source_offset, version) FROM STDIN"
         ) as copy:
             for n, second in enumerate(seconds):
                 rr_s = second - seconds[n - 1] if n else None

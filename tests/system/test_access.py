@@ -56,6 +56,7 @@ KEYS: dict[str, tuple[LiteralString, LiteralString]] = {
     "associations": ("device, patient", "association"),
     "limits": ("patient, said_at", "limit_change"),
     "shares": ("patient", "share"),
+    "reports": ("patient, since", "report"),
 }
 LONG = ("trace_blocks", "trends", "trends_hourly")
 """Views whose rows stand for more than a moment: left of a slash in a cell."""
@@ -186,7 +187,7 @@ def relation_of(view: str, key: tuple[object, ...]) -> str:
     """Say of which relation a row of a view is."""
     columns = KEYS[view][0].split(", ")
     row = dict(zip(columns, key, strict=True))
-    at = row.get("time") or row.get("onset")
+    at = row.get("time") or row.get("onset") or row.get("since")
     found = [s for s in STRETCHES if _matches(s, row) and (at is None or at in s.moments)]
     if view in ("devices", "device_health"):
         found = [s for s in found if s.is_now]

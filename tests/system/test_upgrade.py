@@ -20,6 +20,7 @@ from tests.system.contents import content, relations, visible
 BEFORE = [m for m in migrations() if m.number < 5]
 SINCE = [m for m in migrations() if m.number >= 5]
 NEW = {"segment", "trend_hour", "hour_due", "read_position", "judgement", "wall"}
+NEW |= {"report", "report_signature", "report_withdrawal"}
 NEW |= {"control", "clock_correction", "audit", "audit_head", "audit_inbox", "audit_position"}
 
 

@@ -24,8 +24,8 @@ WITH RECURSIVE before (report, amends) AS (
     UNION SELECT r.report, r.amends FROM before AS b JOIN api.reports AS r ON r.report = b.amends
 )
 SELECT r.patient, r.since, r.until, r.document, r.sha256, r.signed_sha256, r.status,
-    (SELECT count(*) FROM before), r.made_by, r.made_at, r.conclusion, r.signed_by, r.signer, r.signed_at, r.amends,
-    r.amended_by, r.reason, r.moved
+    (SELECT count(*) FROM before), r.made_by, r.made_at, r.conclusion, r.signed_by, r.signer, r.signed_at,
+    r.amends, r.amended_by, r.reason, r.moved
 FROM api.reports AS r WHERE r.report = %(id)s
 """
 _SIGNS: LiteralString = """

@@ -244,5 +244,5 @@ REVOKE CREATE ON SCHEMA api FROM ecg_views;
 GRANT SELECT ON ecg.report, ecg.report_signature, ecg.report_withdrawal TO ecg_views;
 GRANT SELECT ON api.reports TO ecg_clinic, ecg_cardiologist, ecg_expert, ecg_auditor;
 -- The view and its rule call them as their reader, who has no way to name them.
-GRANT EXECUTE ON FUNCTION ecg.worn, ecg.sees_worn TO ecg_clinic, ecg_cardiologist, ecg_expert, ecg_auditor;
+GRANT EXECUTE ON FUNCTION ecg.worn, ecg.sees_worn TO ecg_views, ecg_clinic, ecg_cardiologist, ecg_expert, ecg_auditor;
 GRANT EXECUTE ON FUNCTION api.keep_report, api.sign_report, api.withdraw_report TO ecg_web;
