@@ -109,7 +109,7 @@ def test_village_asks_township_takes_and_passes_up_county_answers_and_access_is_
         pager = PagerProcess(ward.settings, receiver.url, tmp_path / "log")
         try:
             until(lambda: "alerts_rebuilt" in (tmp_path / "log").read_text())
-            made = consult.json("ask", "P-1", QUESTION, *ASK, "--urgency", "emergency", "--by", by("li"))
+            (made,) = consult.json("ask", "P-1", QUESTION, *ASK, "--urgency", "emergency", "--by", by("li"))
             case = made["id"]
             assert made["asked"] == "T"
             assert telling() == 1
@@ -249,7 +249,7 @@ def test_where_nobody_above_has_a_roster_that_is_said(
     ask = ("ask", "P-1", QUESTION, *ASK, "--urgency", "routine", "--by")
     assert "nobody above V has a duty roster" in consult.refused(*ask, village.account("li"))
     publish(village, tmp_path / "roster.toml", Command(roster_command.app, "", capsys), "province", "town")
-    case = consult.json(*ask, village.account("li"))["id"]
+    case = consult.json(*ask, village.account("li"))[0]["id"]
     consult("take", case, "--by", village.account("wang"))
     consult("up", case, "--by", village.account("wang"))  # the county has none
     (shown,) = consult.json("list")
