@@ -184,6 +184,7 @@ def registry(*, all: bool = False, settings: SettingsFlags = None) -> None:  # n
 
 
 _ALONE = {
+    "export": "export:export",
     "import": "files:import_",
     "receive": "receive:receive",
     "sealer": "sealer:sealer",
@@ -222,6 +223,7 @@ for _group, _commands in {
         "audit": "Who did, read and changed what; whether any of it was altered.",
         "evidence": "All of one alert in one signed file.",
         "report": "A preliminary report of a day of ECG: PDF, JSON, FHIR.",
+        "export": "Stored ECG, with what was found in it, as WFDB, EDF+, DICOM or HL7 aECG.",
     },
     UPKEEP: {
         "bench": "Measure how fast the parts are, each beside what it is compared with.",

@@ -23,8 +23,8 @@ from schemas import mdc
 
 BAR_S = 10.0
 DEVICE = "dev-0"
-_DAY = timedelta(days=1)
-_BEGIN = datetime(2026, 1, 30, tzinfo=UTC)
+DAY = timedelta(days=1)
+BEGIN = datetime(2026, 1, 30, tzinfo=UTC)
 
 _BEATS: LiteralString = """
 INSERT INTO ecg.beat (device, session, sample, time, time_ns, code, rr_s, hr_bpm, generation, source_offset,
@@ -60,25 +60,31 @@ def run(server: str) -> dict[str, Any]:
     """
     with new_database(server) as url:
         migrate(url)
-        with connect(url, role="ecg_registry") as registry:
-            facility_store.apply(registry, plan([], henan()), BY)
-            leads = (mdc.LEADS["I"], mdc.LEADS["II"])
-            enrolled = [Device(DEVICE, CLINIC, Kind.BEDSIDE_MONITOR, leads)]
-            device_store.apply(registry, device_store.planned(registry, enrolled, BY), BY)
+        enrol(url)
         with connect(url, autocommit=True) as owner:
-            figures: dict[str, Any] = {"edition": str(detect(owner)), "beats": _fill(owner)}
+            figures: dict[str, Any] = {"edition": str(detect(owner)), "beats": fill(owner)}
         with readers(url) as roles, connect(url, role=roles["clinic"], autocommit=True) as connection:
             figures |= _taken(connection)
     return figures | {"bar_s": BAR_S}
 
 
-def _fill(owner: psycopg.Connection) -> int:
+def enrol(url: str) -> None:
+    """Let the device stand in its clinic."""
+    with connect(url, role="ecg_registry") as registry:
+        facility_store.apply(registry, plan([], henan()), BY)
+        leads = (mdc.LEADS["I"], mdc.LEADS["II"])
+        enrolled = [Device(DEVICE, CLINIC, Kind.BEDSIDE_MONITOR, leads)]
+        device_store.apply(registry, device_store.planned(registry, enrolled, BY), BY)
+
+
+def fill(owner: psycopg.Connection, leads: int = 2) -> int:
+    """Write the day of a device with so many leads; return how many beats it has."""
     owner.execute("CREATE TEMPORARY TABLE made (i integer, device text)")
     owner.execute("CREATE TEMPORARY TABLE pool (i integer, data bytea)")
     copy(owner, "made", enumerate([DEVICE]))
     copy(owner, "pool", enumerate(blocks()))
-    values = {"begin": _BEGIN, "begin_s": int(_BEGIN.timestamp()), "days": 1, "codec": CODEC, "devices": 1}
-    values |= {"codes": [mdc.ECG_ANALYSED]}
+    values = {"begin": BEGIN, "begin_s": int(BEGIN.timestamp()), "days": 1, "codec": CODEC, "devices": 1}
+    values |= {"leads": leads, "codes": [mdc.ECG_ANALYSED]}
     for statement in (TRACES, TRENDS, _RHYTHMS, _SEGMENT):
         owner.execute(statement, values)
     n = owner.execute(_BEATS, values).rowcount
@@ -92,7 +98,7 @@ def _taken(connection: psycopg.Connection) -> dict[str, Any]:
         began = time.perf_counter()
         from ecgstream.reports import make  # its imports are a part of what is waited for
 
-        made = make.made(connection, make.Wanted(DEVICE, "", (_BEGIN, _BEGIN + _DAY)))
+        made = make.made(connection, make.Wanted(DEVICE, "", (BEGIN, BEGIN + DAY)))
         written = make.drawn(made, kind, "en")
         name = kind.strip(".").replace(".", "_")
         found[f"{name}_s"] = round(time.perf_counter() - began, 2)

@@ -55,7 +55,7 @@ FROM generate_series(0, %(days)s * 8640 - 1) AS n
 CROSS JOIN LATERAL (SELECT array_agg(n * 10 + s), array_agg((n * 10 + s) * 250::bigint),
         array_agg((%(begin_s)s + n * 10 + s) * 1000000000::bigint)
     FROM generate_series(0, 9) AS s) AS packets (seq, first, at_ns)
-CROSS JOIN made CROSS JOIN generate_series(0, 1) AS lead
+CROSS JOIN made CROSS JOIN generate_series(0, %(leads)s - 1) AS lead
 JOIN pool AS p ON p.i = (n * 7 + made.i) %% (SELECT count(*) FROM pool)
 WHERE made.i < %(devices)s
 """
@@ -133,7 +133,7 @@ def _fill(owner: psycopg.Connection, devices: list[str], say: Callable[[str], ob
         began = time.perf_counter()
         begin = _NOW - timedelta(days=days)
         values = {"begin": begin, "begin_s": int(begin.timestamp()), "days": days, "codec": CODEC}
-        values |= {"devices": TRACED, "codes": list(_CODES)}
+        values |= {"devices": TRACED, "leads": 2, "codes": list(_CODES)}
         found[f"rows_{name}"] = owner.execute(statement, values).rowcount
         say(f"  {found[f'rows_{name}']:,} rows of ecg.{name} ({time.perf_counter() - began:.0f} s)")
     owner.execute("VACUUM (ANALYZE)")

@@ -103,6 +103,22 @@ def report(*, json: JsonFile = None, settings: SettingsFlags = None) -> None:
 
 
 @app.command
+def export(*, json: JsonFile = None, settings: SettingsFlags = None) -> None:
+    """Measure how long an export of 24 hours with twelve leads takes, and how much memory, in each format.
+
+    It reads from the named or the embedded PostgreSQL, from a database of the bench's own, which is removed.
+    """
+    from ecgstream.bench import export as bench
+    from ecgstream.bench.run import found_by, machine, show, show_bars, write
+
+    found = found_by(lambda: bench.run(_database(settings)))
+    show(found)
+    most = max(value for name, value in found.items() if name.endswith("_most_mb"))
+    show_bars([("MB of memory at most", f"< {bench.BAR_MB}", f"{most}", most < bench.BAR_MB)])
+    write(json, {"run": machine(), **found})
+
+
+@app.command
 def traces(folder: Path, /, *, json: JsonFile = None, settings: SettingsFlags = None) -> None:
     """Measure how small and how quick trace blocks of real recordings are, beside WFDB, zstd and plain rows.
 

@@ -23,7 +23,7 @@ from schemas import mdc
 
 _WORN: LiteralString = """
 SELECT device, greatest(coalesce(since, '-infinity'), %(since)s),
-    least(coalesce(until, 'infinity'), %(until)s)
+    least(coalesce(until, 'infinity'), %(until)s), greatest(since, 'epoch')
 FROM api.associations
 WHERE patient = %(patient)s AND superseded_at IS NULL
     AND coalesce(since, '-infinity') < %(until)s AND coalesce(until, 'infinity') > %(since)s
@@ -72,6 +72,7 @@ FROM api.patients AS p JOIN api.facilities AS f ON f.code = p.facility
 WHERE p.patient = %s
 """
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
+_WORE_NOTHING = "the patient wore nothing then, or it is not for you to see"
 
 
 class Part(NamedTuple):
@@ -116,15 +117,27 @@ def patient_parts(
     Raises:
         RegistryError: one sees of this patient nothing of that time.
     """
-    asked = {"patient": patient, "since": since, "until": until}
     found = []
-    for device, begin, end in connection.execute(_WORN, asked):
-        first = begin + (-(begin - _FIRST) % timedelta(minutes=1))
-        last = end - (end - _FIRST) % timedelta(minutes=1)
+    for part in worn(connection, patient, since, until):
+        first = part.since + (-(part.since - _FIRST) % timedelta(minutes=1))
+        last = part.until - (part.until - _FIRST) % timedelta(minutes=1)
         if first < last:
-            found.append(Part(device, first, last, begin))
+            found.append(part._replace(since=first, until=last))
     if not found:
-        raise RegistryError("the patient wore nothing then, or it is not for you to see")
+        raise RegistryError(_WORE_NOTHING)
+    return found
+
+
+def worn(connection: psycopg.Connection, patient: str, since: datetime, until: datetime) -> list[Part]:
+    """Return when in a stretch the patient wore what, to the instant.
+
+    Raises:
+        RegistryError: one sees of this patient nothing of that time.
+    """
+    asked = {"patient": patient, "since": since, "until": until}
+    found = [Part(*row) for row in connection.execute(_WORN, asked)]
+    if not found:
+        raise RegistryError(_WORE_NOTHING)
     return found
 
 
@@ -150,7 +163,7 @@ def material(
     Raises:
         psycopg.Error: the database refuses it.
     """
-    parts = _apart(parts)
+    parts = apart(parts)
     beats: list[tuple[Any, ...]] = []
     minutes: dict[int, tuple[float, float]] = {}
     rhythms: list[RhythmSpan] = []
@@ -181,7 +194,7 @@ def material(
     )
 
 
-def _apart(parts: Iterable[Part]) -> list[Part]:
+def apart(parts: Iterable[Part]) -> list[Part]:
     """Cut parts that overlap, as of a patient who wore two devices, so that no time is counted twice."""
     found: list[Part] = []
     for part in sorted(parts, key=lambda part: part.since):

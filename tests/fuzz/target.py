@@ -47,7 +47,8 @@ MODULES = {
     "avro": ("avro-body", "avro-records", "enrolments"),
     "spool": ("spool",),
     "files": (
-        *("edf", "dicom", "aecg", "muse", "sierra", "ishne", "scp", "scp-huffman", "mfer", "wfdb"),
+        *("edf", "edf-gaps", "dicom", "aecg", "muse", "sierra"),
+        *("ishne", "scp", "scp-huffman", "mfer", "wfdb"),
         "file-answer",
     ),
     "planted": ("raises", "hangs", "grows"),

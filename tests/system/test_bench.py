@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ecgstream.bench import registry, sink, store, traces
+from ecgstream.bench import export, registry, sink, store, traces
 from ecgstream.bench.measure import CannotMeasureError
 from ecgstream.bench.run import BENCHES
 from ecgstream.commands.bench import app
@@ -82,6 +82,16 @@ def test_the_stores_figures(database_url: str, monkeypatch: pytest.MonkeyPatch, 
     with connect(database_url) as connection:
         left = connection.execute("SELECT FROM pg_roles WHERE rolname LIKE %s", (f"%bench_{os.getpid()}%",))
         assert left.fetchall() == []
+
+
+def test_the_exports_figures(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "HOURS", dict.fromkeys(export.HOURS, 0.5))
+    monkeypatch.setattr(export, "LEADS", 3)
+    found = export.run(database_url)
+    assert found["beats"] > 100_000
+    for name in export.HOURS:
+        assert found[f"{name}_files_mb"] >= 2  # half an hour of three leads has 2.7
+        assert 0 < found[f"{name}_most_mb"] < export.BAR_MB
 
 
 def test_a_row_a_sample_beside_blocks(database_url: str, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import tempfile
 import tracemalloc
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,20 @@ def small() -> Ecg:
 
 
 def edf(ecg: Ecg) -> bytes:
-    signals = [
+    found: bytes = edfio.Edf(edf_signals(ecg), data_record_duration=0.1).to_bytes()
+    return found
+
+
+def edf_with_gaps(ecg: Ecg) -> bytes:
+    """EDF+D of half a second: its last tenth 9 s later; of the first, lead II is missing from its half on."""
+    told = [edfio.EdfAnnotation(0.05, 0.05, "Signal missing@@ECG II")]
+    made = edfio.Edf(edf_signals(ecg), data_record_duration=0.1, annotations=told).to_bytes()
+    found: bytes = made.replace(b"EDF+C", b"EDF+D").replace(b"+0.4\x14\x14", b"+9.4\x14\x14")
+    return found
+
+
+def edf_signals(ecg: Ecg) -> list[Any]:
+    return [
         edfio.EdfSignal.from_digital(
             samples,
             ecg.rate,
@@ -46,12 +60,11 @@ def edf(ecg: Ecg) -> bytes:
         )
         for name, samples in ecg.leads.items()
     ]
-    found: bytes = edfio.Edf(signals, data_record_duration=0.1).to_bytes()
-    return found
 
 
 FILES = {
     "edf": edf(small()),
+    "edf-gaps": edf_with_gaps(small()),
     "dicom": binary.dicom(small()),
     "aecg": markup.aecg(small()),
     "muse": markup.muse(small()),

@@ -22,6 +22,7 @@ from schemas.records import ECG_KIND, MISSING, PLETH_KIND, Packet
 from tests.devices.files import binary, make_fixtures, markup
 from tests.devices.files.ecg import FAMILY, GIVEN, IDENTITY, PATIENT_ID, START, START_NS, twelve_leads
 from tests.devices.files.scp import Lead, scp
+from tests.devices.files.test_damage import edf_with_gaps, small
 
 edfio = pytest.importorskip("edfio")
 wfdb = pytest.importorskip("wfdb")
@@ -131,6 +132,29 @@ def test_a_cart_s_own_dicom_file_gives_twelve_leads() -> None:
     assert np.abs(ii - i - iii).max() <= 1
     assert source.left_out == ("12 derived leads: median beats, or computed by the device",)
     assert source.start_ns == 1_359_107_959_000_000_000  # 2013-01-25 10:59:19 in Rome
+
+
+def test_of_edf_with_gaps_what_lies_between_and_what_is_said_to_be_missing_is(tmp_path: Path) -> None:
+    ecg = small()
+    source = got(written(tmp_path, edf_with_gaps(ecg)))
+    waves = {wave.name: wave.samples for wave in source.sessions[0].waves}
+    for name, samples in ecg.leads.items():
+        whole = np.full(950, MISSING, np.int16)
+        whole[:40], whole[940:] = samples[:40], samples[40:]
+        if name == "II":
+            whole[5:10] = MISSING
+        assert np.array_equal(waves[f"ECG {name}"], whole)
+
+
+@pytest.mark.parametrize(
+    ("onset", "said"), [(b"+0.1", "not in order"), (b"+9999999", "268435456 samples"), (b"+nan", "EDF")]
+)
+def test_edf_whose_records_cannot_be_meant_is_refused(onset: bytes, said: str, tmp_path: Path) -> None:
+    content = edf_with_gaps(small()).replace(
+        b"+9.4\x14\x14".ljust(11, b"\0"), (onset + b"\x14\x14").ljust(11, b"\0")
+    )
+    with pytest.raises(MessageError, match=said):
+        got(written(tmp_path, content))
 
 
 def test_dicom_groups_of_other_times_stand_beside_each_other(tmp_path: Path) -> None:

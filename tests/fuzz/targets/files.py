@@ -19,7 +19,7 @@ from devices.files.read import read
 from tests.devices.files import binary, markup
 from tests.devices.files.ecg import Ecg
 from tests.devices.files.scp import scp
-from tests.devices.files.test_damage import edf, small
+from tests.devices.files.test_damage import edf, edf_with_gaps, small
 from tests.fuzz.mutators import BINARY, JSON, TEXT, XML
 from tests.fuzz.target import MOST_BYTES, Target
 
@@ -58,6 +58,7 @@ def _answers() -> Sequence[bytes]:
 
 _MADE: dict[str, tuple[Callable[[Ecg], bytes], Sequence[object]]] = {
     "edf": (edf, BINARY),
+    "edf-gaps": (edf_with_gaps, BINARY),
     "dicom": (binary.dicom, BINARY),
     "aecg": (markup.aecg, XML),
     "muse": (markup.muse, XML),
