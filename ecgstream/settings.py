@@ -238,7 +238,8 @@ class Settings(BaseSettings):
         default=1440, description="minutes within which a routine case is to be answered"
     )
     consult_open_days: Annotated[int, Field(ge=1, le=90)] = Field(
-        default=7, description="days from its due time, after which a case closes by itself, and what it opened"
+        default=7,
+        description="days from its due time, after which a case closes by itself, and what it opened",
     )
     spool: Path = Field(
         default=Path("var/spool"), description="folder in which a gateway keeps what Kafka has not taken"

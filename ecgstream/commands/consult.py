@@ -27,7 +27,7 @@ from ecgstream.commands.report import stretch
 from ecgstream.consulting import store
 from ecgstream.consulting.case import CARE, Act
 from ecgstream.consulting.level import above
-from ecgstream.consulting.store import Asking, Kept, Urgency
+from ecgstream.consulting.store import Asking, Kept, Terms, Urgency
 from ecgstream.registry import facility_store, identity, people, text
 from ecgstream.registry.errors import RegistryError
 from ecgstream.settings import Settings
@@ -76,7 +76,7 @@ def ask(
         asked = _above(connection, found, place)
         whose = identity.pseudonym(patient)
         asking = Asking(id_, who, whose, since, until, place, asked, urgency, words)
-        _done(store.ask(connection, asking, found))
+        _done(store.ask(connection, asking, Terms.of(found)))
     if json:
         print_json([{"id": id_, "asked": asked}])
     else:
@@ -246,9 +246,7 @@ def _go_on(
 ) -> None:
     said = text.clean(words, "words", longest=store.LONGEST_WORDS, empty=True, secret=True)
     who = acting(by)
-    _done(
-        store.go_on(connection, one.consultation, who, one.newest, act, said, up_to=up_to, report=report)
-    )
+    _done(store.go_on(connection, one.consultation, who, one.newest, act, said, up_to=up_to, report=report))
 
 
 def _done(refused: str) -> None:
@@ -280,5 +278,7 @@ def _roster(settings: Settings) -> Roster | None:
     try:
         told = duty_roster.newest(settings)
     except KafkaError as error:
-        raise RegistryError(f"the duty roster cannot be read: Kafka is away ({type(error).__name__})") from None
+        raise RegistryError(
+            f"the duty roster cannot be read: Kafka is away ({type(error).__name__})"
+        ) from None
     return None if told is None else from_json(told.content)

@@ -136,7 +136,9 @@ def _publish(sender: KafkaProducer, partitions: int, needed: list[Due]) -> None:
         said = said_of(due, time.time_ns())
         number = crc32((said.facility or said.account).encode()) % partitions
         sent.append(
-            sender.send(topics.ACKNOWLEDGEMENTS.name, codec.encode(said), key=said.alert.encode(), partition=number)
+            sender.send(
+                topics.ACKNOWLEDGEMENTS.name, codec.encode(said), key=said.alert.encode(), partition=number
+            )
         )
     for future in sent:
         future.get(timeout=PATIENCE_S)

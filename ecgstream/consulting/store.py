@@ -61,6 +61,38 @@ class Asking(NamedTuple):
     question: str
 
 
+class Terms(NamedTuple):
+    """By when an answer is wanted, in minutes, and for how many days from then on a case stays open."""
+
+    emergency_min: int = 10
+    urgent_min: int = 120
+    routine_min: int = 1440
+    open_days: int = 7
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Terms":
+        """Return what is set."""
+        return cls(
+            settings.consult_emergency_min,
+            settings.consult_urgent_min,
+            settings.consult_routine_min,
+            settings.consult_open_days,
+        )
+
+    def due(self, urgency: Urgency) -> timedelta:
+        """Return how soon an answer is wanted.
+
+        >>> Terms().due(Urgency.EMERGENCY)
+        datetime.timedelta(seconds=600)
+        """
+        minutes = {
+            Urgency.EMERGENCY: self.emergency_min,
+            Urgency.URGENT: self.urgent_min,
+            Urgency.ROUTINE: self.routine_min,
+        }
+        return timedelta(minutes=minutes[urgency])
+
+
 class Kept(NamedTuple):
     """A case as it is kept. ``newest``: id of its last step."""
 
@@ -117,23 +149,20 @@ SELECT id, act, said_by, said_at, words, facility, report FROM ecg.consultation_
 """
 
 
-def ask(connection: psycopg.Connection, asking: Asking, settings: Settings) -> str:
+def ask(connection: psycopg.Connection, asking: Asking, terms: Terms) -> str:
     """Ask for an opinion; return why it was not done (a key of ``REFUSED``), empty if it was.
 
     Raises:
         psycopg.errors.InsufficientPrivilege: this account may not, or does not see the stretch.
         psycopg.errors.CheckViolation: what is said cannot be meant.
     """
-    minutes = {
-        Urgency.EMERGENCY: settings.consult_emergency_min,
-        Urgency.URGENT: settings.consult_urgent_min,
-        Urgency.ROUTINE: settings.consult_routine_min,
-    }[asking.urgency]
-    *said, question = asking
-    lasts = (timedelta(minutes=minutes), timedelta(days=settings.consult_open_days))
-    id_, who, patient, since, until, facility, asked, urgency = said
-    given = (who, id_, patient, since, until, facility, asked, str(urgency), *lasts, question)
-    row = connection.execute(f"SELECT api.ask_consultation({', '.join(['%s'] * len(given))})", given).fetchone()  # noqa: S608
+    lasts = (terms.due(asking.urgency), timedelta(days=terms.open_days))
+    *said, urgency, question = asking
+    id_, who, patient, *rest = said
+    given = (who, id_, patient, *rest, str(urgency), *lasts, question)
+    row = connection.execute(
+        f"SELECT api.ask_consultation({', '.join(['%s'] * len(given))})", given
+    ).fetchone()  # noqa: S608
     return str(row[0]) if row else ""
 
 

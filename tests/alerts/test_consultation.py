@@ -109,7 +109,9 @@ def test_it_is_no_alarm_it_calls_once_ends_by_itself_and_is_handed_over_to_nobod
     t = timeline()
     (alert,) = ask(t)
     assert handover(ROSTER, ROSTER.teams[0], [(alert, Where(("c", "t")))], SESSION).alerts == ()
-    assert not [a for a in t.pipeline.hear([_says(Act.SILENCE)], SESSION + SECOND) if a.state is AlertState.SILENCED]
+    assert not [
+        a for a in t.pipeline.hear([_says(Act.SILENCE)], SESSION + SECOND) if a.state is AlertState.SILENCED
+    ]
     for s in range(2, int(LASTS_S) + 100, 7):
         t.wait(s)
     ended = t.pipeline.state.alerts["c-1"]

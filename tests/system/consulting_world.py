@@ -1,7 +1,7 @@
 """A village clinic with a patient, its township, its county and its province; people, and a report that can be signed.
 
-    P ── C ── T ── V      li and hu are a clinic's at V; wang is an expert at T, zhao a clinic's there; sun and gu are
-                          experts at C; qian is a cardiologist at P. P-1 wears d-1 at V for the whole day.
+P ── C ── T ── V      li and hu are a clinic's at V; wang is an expert at T, zhao a clinic's there; sun and gu are
+                      experts at C; qian is a cardiologist at P. P-1 wears d-1 at V for the whole day.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ import psycopg
 from psycopg import sql
 
 from ecgstream.consulting import store
-from ecgstream.consulting.store import Asking, Kept, Urgency
+from ecgstream.consulting.store import Asking, Kept, Terms, Urgency
 from ecgstream.registry import people, roles
 from ecgstream.registry.people import Person, Position
 from ecgstream.registry.roles import Kind
-from ecgstream.settings import Settings
 from ecgstream.store.connection import connect
 from tests.system.access_world import insert
 
@@ -91,11 +90,13 @@ class Village:
             rows = reader.execute("SELECT consultation, state FROM api.consultations").fetchall()
             return [(row[0], str(row[1])) for row in rows]
 
-    def ask(self, name: str = "li", asked: str = "T", urgency: Urgency = Urgency.URGENT, **changed: object) -> UUID:
+    def ask(
+        self, name: str = "li", asked: str = "T", urgency: Urgency = Urgency.URGENT, **changed: object
+    ) -> UUID:
         asking = Asking(uuid.uuid4(), self.account(name), "P-1", SINCE, UNTIL, "V", asked, urgency, QUESTION)
         asking = asking._replace(**changed)
         with connect(self.url, role="ecg_registry") as registry:
-            refused = store.ask(registry, asking, Settings())
+            refused = store.ask(registry, asking, Terms())
         assert refused == "", refused
         return asking.id
 
@@ -104,7 +105,9 @@ class Village:
             (found,) = store.load(registry, id=case, all=True)
             return found
 
-    def report(self, name: str, *, signed: bool = True, since: datetime = SINCE, until: datetime = UNTIL) -> UUID:
+    def report(
+        self, name: str, *, signed: bool = True, since: datetime = SINCE, until: datetime = UNTIL
+    ) -> UUID:
         """Make a report of the stretch by somebody who sees it, and sign it."""
         id_, document = uuid.uuid4(), json.dumps({"of": "test", "n": secrets.token_hex(4)}).encode()
         with connect(self.url, role="ecg_web") as web:

@@ -13,7 +13,7 @@ import pytest
 
 from ecgstream.consulting import store
 from ecgstream.consulting.case import RULES, Act
-from ecgstream.consulting.store import Urgency
+from ecgstream.consulting.store import Terms, Urgency
 from ecgstream.settings import Settings
 from ecgstream.store.connection import connect
 from ecgstream.store.migrate import migrate
@@ -66,9 +66,13 @@ def test_a_case_goes_up_is_answered_and_what_it_opened_is_closed_with_it(village
     assert go(village, case, "sun", Act.ANSWERED, report=report) == ""
     assert village.seen("li") == [(case, "answered")]
     with connect(village.url, role=f"person_{village.account('li')}") as reader:
-        found = reader.execute("SELECT signer, conclusion FROM api.reports WHERE report = %s", (report,)).fetchall()
+        found = reader.execute(
+            "SELECT signer, conclusion FROM api.reports WHERE report = %s", (report,)
+        ).fetchall()
         assert found == [("医生 One", "sinus rhythm, pauses")]
-        acts = reader.execute("SELECT act, words FROM api.consultation_steps WHERE consultation = %s ORDER BY id", (case,))
+        acts = reader.execute(
+            "SELECT act, words FROM api.consultation_steps WHERE consultation = %s ORDER BY id", (case,)
+        )
         told = acts.fetchall()
     assert told == [
         ("asked", QUESTION),
@@ -121,7 +125,12 @@ def test_sent_back_it_is_with_who_asked_and_its_time_stays(village: Village) -> 
 def test_what_was_asked_and_its_time_never_change(village: Village) -> None:
     case = village.ask()
     with connect(village.url, autocommit=True) as owner:
-        for change in ("due_at = due_at + interval '1 min'", "question = 'x'", "ends_at = now()", "patient = 'P-2'"):
+        for change in (
+            "due_at = due_at + interval '1 min'",
+            "question = 'x'",
+            "ends_at = now()",
+            "patient = 'P-2'",
+        ):
             with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
                 owner.execute(f"UPDATE ecg.consultation SET {change}")
         for table in ("consultation", "consultation_step"):
@@ -156,7 +165,9 @@ def test_of_several_at_once_one_wins_and_the_others_are_told(village: Village, a
         thread.join()
     assert sorted(found) == ["", "changed", "changed"]
     with connect(village.url) as owner:
-        row = owner.execute("SELECT count(*) FROM ecg.consultation_step WHERE act = %s", (str(act),)).fetchone()
+        row = owner.execute(
+            "SELECT count(*) FROM ecg.consultation_step WHERE act = %s", (str(act),)
+        ).fetchone()
     assert row == (1,)
 
 
@@ -232,7 +243,12 @@ def test_who_may_not_ask_is_refused_and_what_cannot_be_asked(village: Village) -
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             village.ask(name, **changed)
-    for changed in ({"asked": "V"}, {"asked": "X"}, {"question": " "}, {"until": SINCE + timedelta(seconds=30)}):
+    for changed in (
+        {"asked": "V"},
+        {"asked": "X"},
+        {"question": " "},
+        {"until": SINCE + timedelta(seconds=30)},
+    ):
         with pytest.raises(psycopg.errors.IntegrityError):
             village.ask(**changed)
     with pytest.raises(AssertionError, match="unworn"):
@@ -256,7 +272,8 @@ def test_by_when_an_answer_is_wanted_settings_say(village: Village) -> None:
         one = village.kept(village.ask(urgency=urgency))
         assert one.due_at - one.asked_at == timedelta(minutes=minutes)
         assert one.ends_at - one.due_at == timedelta(days=7)
-    assert Settings(consult_urgent_min=30).consult_urgent_min == 30
+    assert Terms.of(Settings()) == Terms()
+    assert Terms.of(Settings(consult_urgent_min=30)).due(Urgency.URGENT) == timedelta(minutes=30)
 
 
 def test_what_is_over_closes_by_itself_with_what_it_opened(village: Village) -> None:
@@ -268,7 +285,9 @@ def test_what_is_over_closes_by_itself_with_what_it_opened(village: Village) -> 
         assert before == 0
         (closed,) = registry.execute("SELECT ecg.close_consultations(%s)", (one.ends_at,)).fetchone() or ()
         assert closed == 1 + (village.kept(other).ends_at <= one.ends_at)
-        expires = registry.execute("SELECT DISTINCT expires FROM ecg.share WHERE reason LIKE %s", (f"%{case}",))
+        expires = registry.execute(
+            "SELECT DISTINCT expires FROM ecg.share WHERE reason LIKE %s", (f"%{case}",)
+        )
         assert expires.fetchall() == [(one.ends_at,)]  # and where no teller runs, it ends all the same
     assert village.kept(case).state == "closed"
     with connect(village.url) as owner:

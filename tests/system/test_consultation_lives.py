@@ -63,10 +63,19 @@ def lives(village: Village) -> type[RuleBasedStateMachine]:
             (found,) = store.load(self.registry, id=self.id, all=True)
             return found
 
-        @rule(name=st.sampled_from(sorted(STAND)), act=st.sampled_from(Act), level=st.sampled_from(["P", "C", None]))
+        @rule(
+            name=st.sampled_from(sorted(STAND)),
+            act=st.sampled_from(Act),
+            level=st.sampled_from(["P", "C", None]),
+        )
         def somebody_acts(self, name: str, act: Act, level: str | None) -> None:
             who, before = village.account(name), self.kept()
-            if before.case.state is State.TAKEN and act is Act.ANSWERED and before.taken_by == who and name != "zhao":
+            if (
+                before.case.state is State.TAKEN
+                and act is Act.ANSWERED
+                and before.taken_by == who
+                and name != "zhao"
+            ):
                 report = village.report(name)  # by who sees it and signs
             else:
                 report = None
@@ -110,9 +119,7 @@ def lives(village: Village) -> type[RuleBasedStateMachine]:
 
         @invariant()
         def open_are_the_shares_of_those_who_were_asked_until_it_is_over(self) -> None:
-            query = (
-                "SELECT count(*) FROM ecg.share WHERE revoked_at IS NULL AND reason = %s AND since = %s AND until = %s"
-            )
+            query = "SELECT count(*) FROM ecg.share WHERE revoked_at IS NULL AND reason = %s AND since = %s AND until = %s"
             given: tuple[Any, ...] = (f"consultation {self.id}", self.first.since, self.first.until)
             (live,) = self.registry.execute(query, given).fetchone() or ()
             assert live == (0 if self.case.state in OVER else 1 + self.handed_over)
@@ -137,7 +144,9 @@ def test_lives(plain_postgres_url: str, new_database: Callable[[str], str]) -> N
         slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
         run_state_machine_as_test(
             lives(village),
-            settings=settings(max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=slow),
+            settings=settings(
+                max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=slow
+            ),
         )
     finally:
         village.drop_roles()

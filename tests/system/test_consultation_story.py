@@ -122,7 +122,9 @@ def test_village_asks_township_takes_and_passes_up_county_answers_and_access_is_
             until(lambda: ("sun", "P.C") in pages(receiver, village))
             consult("take", case, "--by", by("sun"))
             assert village.beats("sun") > 0
-            assert "signed" in consult.refused("answer", case, "0e1d5a88-6c1d-4c0e-9d4b-0e6a1b8a7a11", "--by", by("sun"))
+            assert "signed" in consult.refused(
+                "answer", case, "0e1d5a88-6c1d-4c0e-9d4b-0e6a1b8a7a11", "--by", by("sun")
+            )
             consult("answer", case, village.report("sun"), "--by", by("sun"))
             assert telling() == 1
             until(lambda: ("li", "") in pages(receiver, village))
@@ -135,7 +137,14 @@ def test_village_asks_township_takes_and_passes_up_county_answers_and_access_is_
     assert ended == 0, (tmp_path / "log").read_text()
     assert village.beats("sun") == village.beats("wang") == 0
     assert village.beats("li") > 0
-    assert [step["act"] for step in whole["steps"]] == ["asked", "taken", "passed_up", "taken", "answered", "closed"]
+    assert [step["act"] for step in whole["steps"]] == [
+        "asked",
+        "taken",
+        "passed_up",
+        "taken",
+        "answered",
+        "closed",
+    ]
     assert consult.json("list") == []
     (told,) = [page["text"] for page in receiver.pages.values() if page["account"] == by("wang")]
     assert case in told
@@ -166,7 +175,13 @@ def test_who_does_not_take_it_is_followed_by_the_back_up_and_the_level_above_and
             until(lambda: ("zhao", "P.C.T") in pages(receiver, village))
             assert metrics.CONSULTATIONS_OVERDUE._value.get() == 0
             assert telling(case.due_at + timedelta(seconds=30)) == 2  # of both: neither is answered
-            expected = [("sun", "P.C.T"), ("wang", "P.C.T"), ("wang", "P.C.T"), ("zhao", "P.C.T"), ("zhao", "P.C.T")]
+            expected = [
+                ("sun", "P.C.T"),
+                ("wang", "P.C.T"),
+                ("wang", "P.C.T"),
+                ("zhao", "P.C.T"),
+                ("zhao", "P.C.T"),
+            ]
             until(lambda: {*pages(receiver, village)} >= {*expected}, lambda: pages(receiver, village))
             assert metrics.CONSULTATIONS_OVERDUE._value.get() == 2
             assert telling(case.due_at + timedelta(hours=1)) == 0

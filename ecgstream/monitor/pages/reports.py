@@ -57,12 +57,7 @@ class Reports:
                 raise RefusedError(HTTPStatus.NOT_FOUND, "refused.unknown")
             found = reports.of_patient(connection, one.patient)
         now = datetime.now(UTC)
-        until = _floor(now - _UNSTORED).astimezone(ZoneInfo(asked.viewer.zone))
-        typed = {
-            "stretch": asked.form.get("stretch", "day"),
-            "since": asked.form.get("since") or _field(until - LAST["day"]),
-            "until": asked.form.get("until") or _field(until),
-        }
+        typed = typed_stretch(asked, now)
         shown = {
             "one": one,
             "reports": found,
@@ -74,7 +69,7 @@ class Reports:
         return self._shell.page(asked.request, "reports.html", shown, status)
 
     def _ask(self, asked: Asked) -> Response:
-        stretch = _stretch(asked, datetime.now(UTC))
+        stretch = stretch_of(asked, datetime.now(UTC))
         if stretch is None:
             return self._list(asked, "report.fault.times", HTTPStatus.UNPROCESSABLE_ENTITY)
         with self._stored.as_person(asked.viewer.account) as connection:
@@ -127,8 +122,18 @@ def id_of(asked: Asked) -> UUID:
         raise RefusedError(HTTPStatus.NOT_FOUND, "refused.unknown") from None
 
 
-def _stretch(asked: Asked, now: datetime) -> tuple[datetime, datetime] | None:
-    """Return what is asked for, in whole minutes; None: it is no stretch, not over, too short or too long."""
+def typed_stretch(asked: Asked, now: datetime, first: str = "day") -> dict[str, str]:
+    """Return what the fields of a stretch show: what was typed, or the last of it."""
+    until = _floor(now - _UNSTORED)
+    return {
+        "stretch": asked.form.get("stretch", first),
+        "since": asked.form.get("since") or field(until - LAST[first], asked.viewer.zone),
+        "until": asked.form.get("until") or field(until, asked.viewer.zone),
+    }
+
+
+def stretch_of(asked: Asked, now: datetime) -> tuple[datetime, datetime] | None:
+    """Return what a form asks for, in whole minutes; None: it is no stretch, not over, too short or too long."""
     form, newest = asked.form, _floor(now - _UNSTORED)
     if (last := LAST.get(form.get("stretch", ""))) is not None:
         return newest - last, newest
@@ -148,5 +153,6 @@ def _floor(time: datetime) -> datetime:
     return time.replace(second=0, microsecond=0)
 
 
-def _field(time: datetime) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M")
+def field(time: datetime, zone: str) -> str:
+    """Return a time as a field of a form has it."""
+    return time.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%dT%H:%M")
