@@ -62,7 +62,7 @@ def words(alert: Alert) -> list[Word]:
 
 
 def urgency(what: str, priority: Priority) -> Priority:
-    """Return how urgent it is to tell this: what is over, and what is no alarm, wait for whatever is neither."""
+    """Return how urgent it is to tell this: what is over or no alarm waits for all else."""
     return Priority.LOW if what in (CLEARED, TEST, CONSULTATION) else priority
 
 
@@ -149,7 +149,7 @@ def _of_consultation(alert: Alert) -> list[str]:
     return [
         condition_text(alert.condition),
         f"patient {alert.patient}{where}: {alert.history[0].why}",
-        "Log in to the monitor, Consultations: take it, or pass it on. To acknowledge this page takes nothing on.",
+        "In the monitor, Consultations: take it or pass it on. To acknowledge this page takes nothing on.",
         "会诊请求，不是报警：请登录监护系统的“会诊”页面处理。",
     ]
 

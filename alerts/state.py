@@ -207,7 +207,7 @@ def is_test(alert: Alert) -> bool:
 
 
 def is_no_alarm(alert: Alert) -> bool:
-    """Return whether an alert only calls people: a test page, or a consultation that waits (``consultation``)."""
+    """Return whether an alert only calls people: a test page, or a consultation that waits."""
     return alert.condition in (Code.TEST_PAGE.name, Code.CONSULTATION.name)
 
 

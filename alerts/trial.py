@@ -63,7 +63,7 @@ def made(state: State, said: Acknowledgement, partition: int, now_ns: int) -> Ev
 
 
 def end(state: State, events: Sequence[Event], now_ns: int) -> list[Event]:
-    """The stage. Called without events, it ends what only calls people and nobody has answered for too long."""
+    """The stage. Called without events, it ends what only calls people and nobody has answered for long."""
     if events:
         return list(events)
     lasting = (alert for alert in state.no_alarms() if alert.state is not AlertState.ENDED)

@@ -34,7 +34,7 @@ from ecgstream.settings import Settings
 
 app = App(
     name="consult",
-    help="""Consultation: a clinic asks for an opinion on a stretch of ECG, and those above answer with a report.
+    help="""Consultation: a clinic asks for an opinion on a stretch of ECG; those above answer with a report.
 
     Who writes does so as an account (--by), which is held to its positions. Asking and passing up read the
     published duty roster, for which they need Kafka. The monitor has all of it, too: docs/consultation.md.
@@ -160,7 +160,8 @@ def answer(
 
     For instance:
 
-        ecgstream consult answer 3f0c8a52-6c1d-4c0e-9d4b-0e6a1b8a7a11 0e1d5a88-6c1d-4c0e-9d4b-0e6a1b8a7a11 --by wang
+        ecgstream consult answer 3f0c8a52-6c1d-4c0e-9d4b-0e6a1b8a7a11 0e1d5a88-6c1d-4c0e-9d4b-0e6a1b8a7a11
+        --by wang
     """
     with registry_connection(settings) as connection:
         _go_on(connection, _one(connection, id), by, Act.ANSWERED, report=report)
@@ -269,7 +270,7 @@ def _above(connection: psycopg.Connection, settings: Settings, place: str) -> st
     if not way:
         raise RegistryError(
             f"nobody above {place} has a duty roster: publish one with a team for a facility above it"
-            " (`ecgstream roster publish`, docs/roster.md), or share the stretch by hand (`ecgstream share grant`)"
+            " (`ecgstream roster publish`, docs/roster.md), or share the stretch (`ecgstream share grant`)"
         )
     return way[-1]
 

@@ -1,8 +1,9 @@
 """Who is told of cases, and when; and cases whose time is over are closed.
 
-A step of a case leaves rows in ``ecg.consultation_call`` in its own transaction: now, when half of the time is gone,
-and at the due time. The teller tells the pager of what is due, and notes that it did. Ended between the two, it
-tells it again, under the same id, by which the pager drops the repeat. Neither the question nor a name travels.
+A step of a case leaves rows in ``ecg.consultation_call`` in its own transaction: now, when half of the time
+is gone, and at the due time. The teller tells the pager of what is due, and notes that it did. Ended between
+the two, it tells it again, under the same id, by which the pager drops the repeat. Neither the question nor
+a name travels.
 """
 
 import time
@@ -43,9 +44,10 @@ _NEEDED: dict[str, tuple[State, ...]] = {
 _TO_WHO_ASKED = ("sent_back", "answered")
 
 _DUE: LiteralString = """
-SELECT k.id, k.consultation, k.what, k.turn, c.turn AS now_turn, c.state, c.patient, c.urgency, c.due_at, c.asked_by,
-    f.path::text AS path
-FROM ecg.consultation_call AS k JOIN ecg.consultation AS c USING (consultation) JOIN ecg.facility AS f ON f.code = c.at
+SELECT k.id, k.consultation, k.what, k.turn, c.turn AS now_turn, c.state, c.patient, c.urgency, c.due_at,
+    c.asked_by, f.path::text AS path
+FROM ecg.consultation_call AS k JOIN ecg.consultation AS c USING (consultation)
+JOIN ecg.facility AS f ON f.code = c.at
 WHERE k.done_at IS NULL AND k.due <= coalesce(%s, clock_timestamp()) ORDER BY k.due, k.id LIMIT %s
 FOR UPDATE OF k SKIP LOCKED
 """
@@ -120,7 +122,8 @@ def tell(
         needed = [due for due in found if due.is_needed]
         _publish(sender, partitions, needed)
         connection.execute(
-            "UPDATE ecg.consultation_call SET done_at = clock_timestamp(), told = id = ANY(%s) WHERE id = ANY(%s)",
+            "UPDATE ecg.consultation_call SET done_at = clock_timestamp(), told = id = ANY(%s)"
+            " WHERE id = ANY(%s)",
             ([due.id for due in needed], [due.id for due in found]),
         )
     for due in needed:

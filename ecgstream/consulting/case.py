@@ -1,7 +1,7 @@
 """A case of consultation as a machine of states; no I/O.
 
-``api.consult`` holds cases to the same rules (``ecg.consultation_rule``; a test compares). A case is always with
-somebody: the facility that is asked, whoever there has taken it, or who has asked; until it is over.
+``api.consult`` holds cases to the same rules (``ecg.consultation_rule``; a test compares). A case is always
+with somebody: the facility that is asked, whoever there has taken it, or who has asked; until it is over.
 """
 
 from collections.abc import Collection
@@ -14,7 +14,7 @@ from ecgstream.registry.roles import Kind
 
 
 class State(StrEnum):
-    """How a case stands. ASKED: nobody has taken it. RETURNED: something is missing, the asking side has it."""
+    """How a case stands. ASKED: nobody has taken it. RETURNED: something is missing; who asked has it."""
 
     ASKED = "asked"
     TAKEN = "taken"

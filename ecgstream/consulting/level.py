@@ -4,10 +4,10 @@ from alerts.roster.model import Roster
 
 
 def above(roster: Roster | None, path: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the codes from the root to the nearest facility above that has a duty roster; empty: there is none.
+    """Return the codes from the root to the nearest facility above that has a duty roster; empty: none.
 
-    One has a roster whose region a team of the published roster has, for any patient: not one for a skill, nor
-    that of the green channel, which are asked for some alarms only.
+    One has a roster whose region a team of the published roster has, for any patient: not one for a skill,
+    nor that of the green channel, which are asked for some alarms only.
 
     Args:
         roster: that holds; None: none is published.

@@ -1,8 +1,8 @@
 """Cases in the database: asked, carried on, read.
 
-``ask`` and ``go_on`` call functions of the database, which decide whether an account may; the connection is of the
-registry or of the monitor itself, which know who asks. ``load`` and ``steps`` are for role ``ecg_registry``; what
-a person sees, views give (``api.consultations``).
+``ask`` and ``go_on`` call functions of the database, which decide whether an account may; the connection is
+of the registry or of the monitor itself, which know who asks. ``load`` and ``steps`` are for role
+``ecg_registry``; what a person sees, views give (``api.consultations``).
 """
 
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ REFUSED = {
     "held": "somebody else has taken the case",
     "words": "say what is missing, or what is added",
     "level": "a case is passed up to a facility above the one that has it",
-    "unsigned": "the answer is a report of this patient and this stretch that you have signed, and that holds",
+    "unsigned": "the answer is a report of exactly this stretch that you have signed, and that holds",
     "moved": "what the patient wore in this stretch was corrected since it was asked: send it back",
 }
 """Why the database does not do it, in words for a person."""
@@ -135,9 +135,10 @@ class Step(NamedTuple):
 
 
 _LOAD: LiteralString = """
-SELECT c.consultation, c.patient, c.since, c.until, c.facility, c.asked_by, c.question, c.urgency, c.asked_at, c.due_at,
-    c.ends_at, c.state, c.at, f.path::text AS at_path, c.taken_by, c.report,
-    (SELECT max(t.id) FROM ecg.consultation_step AS t WHERE t.consultation = c.consultation) AS newest, false AS moved
+SELECT c.consultation, c.patient, c.since, c.until, c.facility, c.asked_by, c.question, c.urgency, c.asked_at,
+    c.due_at, c.ends_at, c.state, c.at, f.path::text AS at_path, c.taken_by, c.report,
+    (SELECT max(t.id) FROM ecg.consultation_step AS t WHERE t.consultation = c.consultation) AS newest,
+    ecg.worn(c.patient, c.since, c.until) <> c.worn AS moved
 FROM ecg.consultation AS c JOIN ecg.facility AS f ON f.code = c.at
 WHERE (%(id)s::uuid IS NULL OR c.consultation = %(id)s)
     AND (%(facility)s::text IS NULL OR %(facility)s IN (c.facility, c.at))
@@ -145,7 +146,8 @@ WHERE (%(id)s::uuid IS NULL OR c.consultation = %(id)s)
 ORDER BY c.due_at, c.consultation
 """
 _STEPS: LiteralString = """
-SELECT id, act, said_by, said_at, words, facility, report FROM ecg.consultation_step WHERE consultation = %s ORDER BY id
+SELECT id, act, said_by, said_at, words, facility, report FROM ecg.consultation_step
+WHERE consultation = %s ORDER BY id
 """
 
 
@@ -162,7 +164,7 @@ def ask(connection: psycopg.Connection, asking: Asking, terms: Terms) -> str:
     given = (who, id_, patient, *rest, str(urgency), *lasts, question)
     row = connection.execute(
         f"SELECT api.ask_consultation({', '.join(['%s'] * len(given))})", given
-    ).fetchone()  # noqa: S608
+    ).fetchone()
     return str(row[0]) if row else ""
 
 

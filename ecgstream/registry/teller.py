@@ -10,8 +10,8 @@ Ended between 2 and 3, the same is told again, which changes nothing. What was t
 that the log always holds it: a worker that starts without snapshots finds whom it watches, and by which
 limits.
 One teller works at a time; others wait for its lock. It also tells the pager of cases of consultation
-(``ecgstream.consulting.calls``): that queue is of the same kind, in the same database, and this is the one service
-that has both a login that writes there and a line to Kafka.
+(``ecgstream.consulting.calls``): that queue is of the same kind, in the same database, and this is the one
+service that has both a login that writes there and a line to Kafka.
 """
 
 import hashlib

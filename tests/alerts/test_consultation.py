@@ -1,4 +1,4 @@
-"""A call for a consultation: it goes by the roster of the facility that is asked, once, behind what is an alarm."""
+"""A call for a consultation: by the roster of the facility that is asked, once, behind what is an alarm."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A village clinic with a patient, its township, its county and its province; people, and a report that can be signed.
+"""A village clinic with a patient, its township, county and province; people, and reports that can be signed.
 
-P ── C ── T ── V      li and hu are a clinic's at V; wang is an expert at T, zhao a clinic's there; sun and gu are
-                      experts at C; qian is a cardiologist at P. P-1 wears d-1 at V for the whole day.
+P ── C ── T ── V      li and hu are a clinic's at V; wang is an expert at T, zhao a clinic's there; sun and
+gu are experts at C; qian is a cardiologist at P. P-1 wears d-1 at V for the whole day.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ STAND = {
     "qian": (Kind.CARDIOLOGIST, "P"),
     "auditor": (Kind.AUDITOR, "P"),
 }
-QUESTION = "停搏？ Pauses at night: a pacemaker?"
+KEEP = "SELECT api.keep_report(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+QUESTION = "停搏? Pauses at night: a pacemaker?"
 
 
 class Village:
@@ -112,7 +113,7 @@ class Village:
         id_, document = uuid.uuid4(), json.dumps({"of": "test", "n": secrets.token_hex(4)}).encode()
         with connect(self.url, role="ecg_web") as web:
             given = (self.account(name), id_, "P-1", since, until, [self.worn], document, "0", ["d"], None)
-            row = web.execute(f"SELECT api.keep_report({', '.join(['%s'] * 10)})", given).fetchone()  # noqa: S608
+            row = web.execute(KEEP, given).fetchone()
             assert row == ("",)
             if signed:
                 query = "SELECT api.sign_report(%s, %s, sha256(%s::bytea), 'sinus rhythm, pauses')"
@@ -127,5 +128,8 @@ class Village:
 
 
 def entries(owner: psycopg.Connection, case: UUID) -> list[tuple[str, str, dict[str, str]]]:
-    query = "SELECT who, action, detail FROM ecg.audit_inbox WHERE kind = 'consultation' AND object = %s ORDER BY id"
+    query = (
+        "SELECT who, action, detail FROM ecg.audit_inbox"
+        " WHERE kind = 'consultation' AND object = %s ORDER BY id"
+    )
     return owner.execute(query, (str(case),)).fetchall()

@@ -1,4 +1,4 @@
-"""Consultation before a real database: who may do what, what a case opens and for how long, and who is first."""
+"""Consultation before a real database: who may do what, what a case opens, for how long, who is first."""
 
 from __future__ import annotations
 
@@ -132,16 +132,18 @@ def test_what_was_asked_and_its_time_never_change(village: Village) -> None:
             "patient = 'P-2'",
         ):
             with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
-                owner.execute(f"UPDATE ecg.consultation SET {change}")
+                owner.execute(f"UPDATE ecg.consultation SET {change}")  # noqa: S608
         for table in ("consultation", "consultation_step"):
             with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
-                owner.execute(f"DELETE FROM ecg.{table}")
+                owner.execute(f"DELETE FROM ecg.{table}")  # noqa: S608
         with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
             owner.execute("UPDATE ecg.consultation_step SET words = 'x'")
     go(village, case, "li", Act.WITHDRAWN)
-    with connect(village.url, autocommit=True) as owner:
-        with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
-            owner.execute("UPDATE ecg.consultation SET state = 'asked'")
+    with (
+        connect(village.url, autocommit=True) as owner,
+        pytest.raises(psycopg.errors.IntegrityConstraintViolation),
+    ):
+        owner.execute("UPDATE ecg.consultation SET state = 'asked'")
 
 
 @pytest.mark.parametrize("act", [Act.TAKEN, Act.ANSWERED])
@@ -262,9 +264,11 @@ def test_who_may_not_ask_is_refused_and_what_cannot_be_asked(village: Village) -
         village.ask("hu", id=id_)
     with connect(village.url) as owner:
         assert owner.execute("SELECT count(*) FROM ecg.consultation").fetchone() == (2,)
-    with connect(village.url, role=f"person_{village.account('li')}") as person:
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            person.execute("SELECT api.consult('x', gen_random_uuid(), 1, 'taken', '', NULL, NULL)")
+    with (
+        connect(village.url, role=f"person_{village.account('li')}") as person,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        person.execute("SELECT api.consult('x', gen_random_uuid(), 1, 'taken', '', NULL, NULL)")
 
 
 def test_by_when_an_answer_is_wanted_settings_say(village: Village) -> None:

@@ -1,4 +1,4 @@
-"""Lives of a case on a clock of the test's: the database does what the machine of states says, step for step."""
+"""Lives of a case on a clock of the test's: the database does what the machine of states says."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Taking:
         pass
 
 
-def lives(village: Village) -> type[RuleBasedStateMachine]:
+def lives(village: Village) -> type[RuleBasedStateMachine]:  # noqa: C901 - a class is in it
     class Life(RuleBasedStateMachine):
         reports: dict[str, UUID]
 
@@ -119,7 +119,10 @@ def lives(village: Village) -> type[RuleBasedStateMachine]:
 
         @invariant()
         def open_are_the_shares_of_those_who_were_asked_until_it_is_over(self) -> None:
-            query = "SELECT count(*) FROM ecg.share WHERE revoked_at IS NULL AND reason = %s AND since = %s AND until = %s"
+            query = (
+                "SELECT count(*) FROM ecg.share"
+                " WHERE revoked_at IS NULL AND reason = %s AND since = %s AND until = %s"
+            )
             given: tuple[Any, ...] = (f"consultation {self.id}", self.first.since, self.first.until)
             (live,) = self.registry.execute(query, given).fetchone() or ()
             assert live == (0 if self.case.state in OVER else 1 + self.handed_over)

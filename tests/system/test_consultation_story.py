@@ -1,4 +1,4 @@
-"""A village clinic asks, its township's duty is called and passes it up, its county answers: over a real broker and pager."""
+"""A village clinic asks, its township passes it up, its county answers: over a real broker and pager."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_who_does_not_take_it_is_followed_by_the_back_up_and_the_level_above_and
         pager = PagerProcess(ward.settings, receiver.url, tmp_path / "log")
         try:
             until(lambda: "alerts_rebuilt" in (tmp_path / "log").read_text())
-            # Of what was taken before anybody was called, nobody is called at all: not now, not at half its time.
+            # Of what was taken before anybody was called, nobody is called: not now, not at half time.
             assert telling(half - timedelta(seconds=1)) == 2
             until(lambda: pages(receiver, village) == [("wang", "P.C.T")])
             assert telling(half + timedelta(seconds=30)) == 2
@@ -211,9 +211,8 @@ def test_what_kafka_has_not_said_it_has_is_told_again_under_the_same_id(
 ) -> None:
     telling = Telling(village, ward)
     village.ask()
-    with closing(clients.producer(ward.settings)) as real:
-        with pytest.raises(KafkaTimeoutError):
-            telling(sender=Away(real if is_taken else None))
+    with closing(clients.producer(ward.settings)) as real, pytest.raises(KafkaTimeoutError):
+        telling(sender=Away(real if is_taken else None))
     assert telling() == 1
     with connect(village.url) as owner:
         rows = owner.execute("SELECT id, told FROM ecg.consultation_call WHERE what = 'asked'").fetchall()

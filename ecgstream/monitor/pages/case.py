@@ -102,7 +102,7 @@ class CasePage:
         with self._stored.as_web() as web:
             refused = store.go_on(web, id_, account, seen, act, words, up_to=up_to, report=report)
         if refused:
-            return self._page(asked, f"consult.fault.{refused}", HTTPStatus.CONFLICT)
+            return self._page(asked, "consult.fault." + refused, HTTPStatus.CONFLICT)
         log.info("consultation", account=account, case=str(id_), act=str(act))
         # What it had opened to them may be closed by now.
         where = "/consultations" if act in (Act.CLOSED, Act.WITHDRAWN) else f"/consultation/{id_}"

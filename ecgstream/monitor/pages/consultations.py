@@ -87,7 +87,7 @@ class Consultations:
     def _ways(
         self, connection: psycopg.Connection, asked: Asked
     ) -> dict[str, tuple[alerts.Place, str, alerts.Place]]:
-        """Return for which facilities somebody may ask: code to its name, the code that is asked, and its name."""
+        """Return for which facilities somebody may ask: by code the name, who is asked, and their name."""
         _, roster = roster_of(self._newest)
         found = {}
         places = consultations.positions(connection, asked.viewer.account)
@@ -121,6 +121,6 @@ class Consultations:
         with self._stored.as_web() as web:
             refused = store.ask(web, asking, self._terms)
         if refused:
-            return self._form(asked, f"consult.fault.{refused}", HTTPStatus.CONFLICT)
+            return self._form(asked, "consult.fault." + refused, HTTPStatus.CONFLICT)
         log.info("consultation_asked", account=account, case=str(id_))
         return RedirectResponse(f"/consultation/{id_}?done=asked", HTTPStatus.SEE_OTHER)

@@ -133,7 +133,7 @@ def typed_stretch(asked: Asked, now: datetime, first: str = "day") -> dict[str, 
 
 
 def stretch_of(asked: Asked, now: datetime) -> tuple[datetime, datetime] | None:
-    """Return what a form asks for, in whole minutes; None: it is no stretch, not over, too short or too long."""
+    """Return what a form asks for, in whole minutes; None: no stretch, not over, too short or too long."""
     form, newest = asked.form, _floor(now - _UNSTORED)
     if (last := LAST.get(form.get("stretch", ""))) is not None:
         return newest - last, newest

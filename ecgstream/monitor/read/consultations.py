@@ -1,4 +1,4 @@
-"""Cases of consultation as somebody sees them: those that wait, one with its steps, and what may answer it."""
+"""Cases of consultation as somebody sees them: those that wait, one with its steps, what may answer it."""
 
 from datetime import datetime
 from typing import LiteralString, NamedTuple
@@ -16,8 +16,8 @@ MOST = 200
 """Of a list: those that are due first, or of all the newest."""
 
 _COLUMNS: LiteralString = """
-SELECT c.consultation, c.patient, c.since, c.until, c.facility, c.asked_by, c.question, c.urgency, c.asked_at, c.due_at,
-    c.ends_at, c.state, c.at, c.at_path::text AS at_path, c.taken_by, c.report, c.newest, c.moved
+SELECT c.consultation, c.patient, c.since, c.until, c.facility, c.asked_by, c.question, c.urgency, c.asked_at,
+    c.due_at, c.ends_at, c.state, c.at, c.at_path::text AS at_path, c.taken_by, c.report, c.newest, c.moved
 FROM api.consultations AS c
 """
 _OPEN: LiteralString = f"""{_COLUMNS} WHERE c.state NOT IN ('closed', 'withdrawn')
@@ -25,7 +25,8 @@ ORDER BY c.state = 'answered', c.due_at, c.consultation LIMIT %s"""
 _ALL: LiteralString = f"{_COLUMNS} ORDER BY c.asked_at DESC, c.consultation LIMIT %s"
 _ONE: LiteralString = f"{_COLUMNS} WHERE c.consultation = %s"
 _STEPS: LiteralString = """
-SELECT id, act, said_by, said_at, words, facility, report FROM api.consultation_steps WHERE consultation = %s ORDER BY id
+SELECT id, act, said_by, said_at, words, facility, report FROM api.consultation_steps
+WHERE consultation = %s ORDER BY id
 """
 _ANSWERS: LiteralString = """
 SELECT report, signed_at FROM api.reports
@@ -43,7 +44,7 @@ class Answer(NamedTuple):
 
 
 def waiting(connection: psycopg.Connection, *, also_over: bool) -> list[Kept]:
-    """Return the cases that somebody sees, those that are due first; with those that are over, the newest first.
+    """Return the cases that somebody sees, those that are due first; or all, the newest first.
 
     None where one sees no cases at all.
     """

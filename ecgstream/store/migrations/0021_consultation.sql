@@ -307,6 +307,6 @@ GRANT SELECT ON ecg.consultation, ecg.consultation_step TO ecg_views;
 GRANT SELECT ON api.consultations, api.consultation_steps TO ecg_clinic, ecg_cardiologist, ecg_expert;
 GRANT USAGE ON SCHEMA api TO ecg_registry;
 GRANT EXECUTE ON FUNCTION api.ask_consultation, api.consult TO ecg_web, ecg_registry;
-GRANT EXECUTE ON FUNCTION ecg.close_consultations TO ecg_registry;
+GRANT EXECUTE ON FUNCTION ecg.close_consultations, ecg.worn TO ecg_registry;
 GRANT SELECT ON ecg.consultation, ecg.consultation_step, ecg.consultation_call TO ecg_registry;
 GRANT UPDATE (done_at, told) ON ecg.consultation_call TO ecg_registry;

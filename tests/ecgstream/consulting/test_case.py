@@ -1,4 +1,4 @@
-"""A case of consultation: it is always with exactly one, somebody can always go on, and what is over stays so."""
+"""A case of consultation: always with exactly one, somebody can always go on, what is over stays so."""
 
 from __future__ import annotations
 
