@@ -16,7 +16,9 @@ from ecgstream.commands.common import (
     By,
     Json,
     SettingsFlags,
+    Yes,
     acting,
+    confirm,
     noted,
     print_json,
     registry_connection,
@@ -227,6 +229,27 @@ def close(id: Id, /, *, by: By = OPERATOR, settings: SettingsFlags = None) -> No
     """
     with registry_connection(settings) as connection:
         _go_on(connection, _one(connection, id), by, Act.CLOSED)
+
+
+@app.command
+def forget(
+    teaching: Annotated[UUID, Parameter(help="id of the teaching case.")],
+    /,
+    *,
+    yes: Yes = False,
+    by: By = OPERATOR,
+    settings: SettingsFlags = None,
+) -> None:
+    """Take a teaching case out of the collection: somebody could be told from it. Copies elsewhere stay.
+
+    For instance:
+
+        ecgstream consult forget 3f0c8a52-6c1d-4c0e-9d4b-0e6a1b8a7a11 --by li --yes
+    """
+    with registry_connection(settings) as connection:
+        confirm(f"Take teaching case {teaching} out for good?", yes)
+        if not store.forget(connection, teaching, acting(by)):
+            raise RegistryError(f"there is no teaching case {teaching}")
 
 
 def _one(connection: psycopg.Connection, id_: UUID) -> Kept:

@@ -215,3 +215,10 @@ def steps(connection: psycopg.Connection, id: UUID) -> list[Step]:  # noqa: A002
     """Return what was done with a case, in order."""
     with connection.cursor(row_factory=class_row(Step)) as cursor:
         return cursor.execute(_STEPS, (id,)).fetchall()
+
+
+def forget(connection: psycopg.Connection, teaching: UUID, by: str) -> bool:
+    """Take a teaching case out of the collection; return whether it was there."""
+    connection.execute("SELECT set_config('ecg.acting', %s, true)", (by,))
+    found = connection.execute("DELETE FROM ecg.teaching_case WHERE teaching = %s", (teaching,))
+    return found.rowcount == 1

@@ -42,6 +42,7 @@ from ecgstream.monitor.pages.report import ReportPage
 from ecgstream.monitor.pages.reports import Reports
 from ecgstream.monitor.pages.state import State
 from ecgstream.monitor.pages.statistics import Statistics
+from ecgstream.monitor.pages.teaching import Teaching
 from ecgstream.monitor.pages.trial import Ask, Trials
 from ecgstream.monitor.pages.walls import WallsPage
 from ecgstream.monitor.progress import Progress, Seen
@@ -172,6 +173,7 @@ def routes(address: str, stored: Stored, sources: Sources, workshop: Workshop) -
         *ReportPage(shell, stored, workshop, confirm).routes,
         *Consultations(shell, stored, sources.roster, sources.terms).routes,
         *CasePage(shell, stored, sources.roster).routes,
+        *Teaching(shell, stored).routes,
         *Statistics(shell, stored).routes,
         *Judging(shell, stored).routes,
         *Alarms(shell, stored, sources.board, sources.say).routes,

@@ -1,19 +1,22 @@
-"""A case of consultation in a real browser, by keyboard: asked, sent back, answered, closed; two languages."""
+"""A case of consultation in a real browser, by keyboard: asked, sent back, answered, closed; en and zh."""
 
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from urllib.parse import quote
 
 import httpx
 import pytest
+import wfdb
 from playwright.sync_api import BrowserContext, Page, expect
 
 from ecgstream.store.connection import connect
 from tests.ecgstream.web.served import served
-from tests.system.monitor_house import DEVICES, PASSWORD, PATIENTS, House, csrf_of, log_in, made_house
+from tests.system.monitor_house import DEVICES, NOW, PASSWORD, PATIENTS, House, csrf_of, log_in, made_house
 from tests.system.reported import measure
 from tests.system.test_monitor_browser import context, faults, shots
 from tests.system.test_monitor_browser import log_in as enter
@@ -47,7 +50,7 @@ def test_a_case_is_asked_sent_back_answered_and_closed_by_keyboard(
     clinic, doctor = house.account("clinic_a"), house.account("cardiologist")
     page = enter(context, clinic, OF_A)
     press(page, "Ask for an opinion", "link")
-    page.wait_for_url("**/consult/*")
+    page.wait_for_url("**/consult/**")
     page.get_by_role("radio", name=re.compile("^Emergency")).focus()
     page.keyboard.press("Space")
     whole(page, shots, "ask-en")
@@ -92,6 +95,25 @@ def test_a_case_is_asked_sent_back_answered_and_closed_by_keyboard(
     expect(reader.locator(".words.said")).to_have_text("Answered")
     assert faults(reader) == []
 
+    reader.goto(case)
+    press(reader, "Put into the teaching collection", "link")
+    reader.get_by_label("Question").fill("A pause: does the patient need a pacemaker?")
+    reader.get_by_label("Answer").fill("Seen on 3 March.")
+    reader.get_by_role("checkbox").focus()
+    reader.keyboard.press("Space")
+    press(reader, "Put into the teaching collection")
+    expect(reader.locator("#fault")).to_contain_text("a date stands in the words")
+    whole(reader, shots, "teach-en")
+    reader.get_by_label("Answer").fill("Not by one pause of 3 s without symptoms.")
+    reader.get_by_role("checkbox").focus()
+    reader.keyboard.press("Space")
+    press(reader, "Put into the teaching collection")
+    reader.wait_for_url("**/teaching/*")
+    whole(reader, shots, "teaching-en")
+    with reader.expect_download() as file:
+        press(reader, "Signal, beats and rhythms (WFDB)", "link")
+    is_of_nobody(house, Path(file.value.path()), shots)
+
     page.goto(f"/language/zh?to={quote(case.removeprefix(made[1]))}")
     whole(page, shots, "answered-zh")
     press(page, "答复：已签署的报告", "link")
@@ -124,6 +146,29 @@ def test_a_case_is_asked_sent_back_answered_and_closed_by_keyboard(
     ]
     assert {(clinic, "read"), (doctor, "read")} <= {*told}
     theirs.close()
+    page.goto("/teaching")  # the copy stays where the case is over
+    whole(page, shots, "collection-narrow")
+    expect(page.get_by_role("link", name="A pause: does the patient need a pacemaker?")).to_be_visible()
+
+
+def is_of_nobody(house: House, packed: Path, folder: Path) -> None:
+    """What was had is an ECG that WFDB reads, of the first day of 2000, and names nothing of whose it is."""
+    with zipfile.ZipFile(packed) as archive:
+        text = b"".join(archive.read(name) for name in archive.namelist() if not name.endswith(".dat"))
+        assert {info.date_time[0] for info in archive.infolist()} == {1980}
+        archive.extractall(folder / "wfdb")
+    for word in (PATIENTS["A"], DEVICES["A"], house.mark, str(NOW.year)):
+        assert word.encode() not in text
+    record = wfdb.rdrecord(str(folder / "wfdb" / "case"))
+    assert (record.sig_name, record.base_date) == (["II", "V1"], date(2000, 1, 1))
+    assert record.sig_len >= 59 * 60 * 250
+    beats = wfdb.rdann(str(folder / "wfdb" / "case"), "atr")
+    assert beats.symbol.count("N") > 3400
+    with connect(house.url) as owner:
+        (kept,) = owner.execute("SELECT teaching FROM ecg.teaching_case").fetchone() or ()
+        query = "SELECT action, object FROM ecg.audit_inbox WHERE detail->>'teaching' = %s"
+        ((action, _),) = owner.execute(query, (str(kept),)).fetchall()
+    assert action == "taught"
 
 
 def test_what_was_done_meanwhile_is_said_and_nobody_else_acts(made: tuple[House, str]) -> None:

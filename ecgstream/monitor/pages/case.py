@@ -10,9 +10,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from ecgstream.consulting import store
-from ecgstream.consulting.case import Act
+from ecgstream.consulting.case import Act, State
 from ecgstream.consulting.level import above
-from ecgstream.consulting.store import LONGEST_WORDS
+from ecgstream.consulting.store import LONGEST_WORDS, Step
 from ecgstream.monitor.guard import Asked, RefusedError
 from ecgstream.monitor.pages.duty import Newest, roster_of
 from ecgstream.monitor.pages.report import LONGEST_FORM, conclusion_of
@@ -72,6 +72,7 @@ class CasePage:
             "at_ms": int(one.since.timestamp() * 1000),
             "since": field(one.since, zone),
             "until": field(one.until, zone),
+            "may_teach": one.state == State.ANSWERED and _has_answered(done, account),
             "fault": fault,
             "done": said if said in tuple(Act) else "",
             "typed": asked.form.get("words", ""),
@@ -107,3 +108,7 @@ class CasePage:
         # What it had opened to them may be closed by now.
         where = "/consultations" if act in (Act.CLOSED, Act.WITHDRAWN) else f"/consultation/{id_}"
         return RedirectResponse(f"{where}?done={act}", HTTPStatus.SEE_OTHER)
+
+
+def _has_answered(steps: list[Step], account: str) -> bool:
+    return any(step.act == Act.ANSWERED and step.said_by == account for step in steps)

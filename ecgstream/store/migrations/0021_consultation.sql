@@ -297,16 +297,73 @@ CREATE TRIGGER audit_consultation AFTER INSERT ON ecg.consultation_step
     FOR EACH ROW EXECUTE FUNCTION ecg.audit_consultation();
 
 
+-- The teaching collection: copies that nobody can be told from, and that outlive what they are copies of. Which case one was
+-- made of, only the audit log says. None is changed; one that should not be there is taken out by the registry.
+CREATE TABLE ecg.teaching_case (
+    teaching    uuid PRIMARY KEY,           -- random
+    category    text NOT NULL CHECK (category IN ('ADULT', 'PAEDIATRIC', 'NEONATE')),   -- all that is said of the age
+    question    text NOT NULL CHECK (length(btrim(question)) BETWEEN 1 AND 4000),
+    answer      text NOT NULL CHECK (length(btrim(answer)) BETWEEN 1 AND 4000),
+    leads       text[] NOT NULL,
+    seconds     integer NOT NULL CHECK (seconds BETWEEN 1 AND 3660),
+    record      bytea NOT NULL CHECK (octet_length(record) BETWEEN 2 AND 67108864),  -- a zip of WFDB: samples, beats, rhythms
+    sha256      bytea NOT NULL CHECK (octet_length(sha256) = 32)
+);
+
+CREATE FUNCTION ecg.keep_teaching() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    IF TG_OP <> 'DELETE' THEN
+        RAISE EXCEPTION 'teaching cases are not changed' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    PERFORM ecg.note(coalesce(nullif(current_setting('ecg.acting', true), ''), session_user), 'taken_out', 'teaching',
+                     OLD.teaching::text, jsonb_build_object('sha256', encode(OLD.sha256, 'hex')));
+    RETURN OLD;
+END $$;
+CREATE TRIGGER keep_teaching BEFORE UPDATE OR DELETE ON ecg.teaching_case
+    FOR EACH ROW EXECUTE FUNCTION ecg.keep_teaching();
+CREATE TRIGGER keep_teaching_whole BEFORE TRUNCATE ON ecg.teaching_case
+    FOR EACH STATEMENT EXECUTE FUNCTION ecg.keep_teaching();
+
+-- For the monitor, which knows who asks: by who has answered the case, as long as it is open. What may not be put in is not
+-- told apart from what is not there.
+CREATE FUNCTION api.teach(who text, which uuid, copy uuid, asked text, answered text, of_leads text[], lasting integer,
+                          content bytea) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    INSERT INTO ecg.teaching_case (teaching, category, question, answer, leads, seconds, record, sha256)
+    SELECT copy, p.category, btrim(asked), btrim(answered), of_leads, lasting, content, sha256(content)
+    FROM ecg.consultation AS c JOIN ecg.patient AS p ON p.patient = c.patient
+    WHERE c.consultation = which AND c.state = 'answered' AND EXISTS (
+        SELECT FROM ecg.consultation_step AS t WHERE t.consultation = which AND t.act = 'answered' AND t.said_by = who);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'who has answered an open case puts it into the collection' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    PERFORM ecg.note(who, 'taught', 'consultation', which::text, jsonb_build_object(
+        'teaching', copy, 'sha256', encode(sha256(content), 'hex'),
+        'question', 'sha256:' || encode(sha256(convert_to(btrim(asked), 'UTF8')), 'hex'),
+        'answer', 'sha256:' || encode(sha256(convert_to(btrim(answered), 'UTF8')), 'hex')));
+END $$;
+
+CREATE VIEW api.teaching_cases WITH (security_barrier) AS
+SELECT teaching, category, question, answer, leads, seconds, record, sha256 FROM ecg.teaching_case;
+
+
+REVOKE ALL ON FUNCTION ecg.keep_teaching, api.teach FROM PUBLIC;
 REVOKE ALL ON FUNCTION ecg.keep_consultation, ecg.consultation_rule, ecg.consultation_go, api.ask_consultation, api.consult,
     ecg.close_consultations, ecg.audit_consultation FROM PUBLIC;
 GRANT CREATE ON SCHEMA api TO ecg_views;
 ALTER VIEW api.consultations OWNER TO ecg_views;
 ALTER VIEW api.consultation_steps OWNER TO ecg_views;
+ALTER VIEW api.teaching_cases OWNER TO ecg_views;
 REVOKE CREATE ON SCHEMA api FROM ecg_views;
-GRANT SELECT ON ecg.consultation, ecg.consultation_step TO ecg_views;
+GRANT SELECT ON ecg.consultation, ecg.consultation_step, ecg.teaching_case TO ecg_views;
 GRANT SELECT ON api.consultations, api.consultation_steps TO ecg_clinic, ecg_cardiologist, ecg_expert;
 GRANT USAGE ON SCHEMA api TO ecg_registry;
 GRANT EXECUTE ON FUNCTION api.ask_consultation, api.consult TO ecg_web, ecg_registry;
 GRANT EXECUTE ON FUNCTION ecg.close_consultations, ecg.worn TO ecg_registry;
 GRANT SELECT ON ecg.consultation, ecg.consultation_step, ecg.consultation_call TO ecg_registry;
 GRANT UPDATE (done_at, told) ON ecg.consultation_call TO ecg_registry;
+GRANT SELECT ON api.teaching_cases TO ecg_clinic, ecg_cardiologist, ecg_expert, ecg_auditor;
+GRANT EXECUTE ON FUNCTION api.teach TO ecg_web;
+GRANT SELECT (teaching), DELETE ON ecg.teaching_case TO ecg_registry;
