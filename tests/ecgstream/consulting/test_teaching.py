@@ -1,4 +1,4 @@
-"""Teaching cases: nothing of whose it is stays in the copy, all of the signal does; words that name are found."""
+"""Teaching cases: nothing of whose it is stays in the copy, all of the signal does; what names is found."""
 
 from __future__ import annotations
 
