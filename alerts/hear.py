@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from alerts.history import CALLED, noted
-from alerts.state import State, answered, is_test
+from alerts.state import State, answered, is_no_alarm
 from schemas.records import Acknowledgement, Act, Alert, AlertState, Priority
 
 LONGEST_S = {Priority.HIGH: 120.0, Priority.MEDIUM: 900.0, Priority.LOW: 3600.0}
@@ -91,7 +91,7 @@ def _silence(state: State, known: Alert, said: Acknowledgement, now_ns: int) -> 
         for one in state.family(known)
         if answered(one) is not None
         and one.state in (AlertState.ACTIVE, AlertState.LATCHED)
-        and not is_test(one)
+        and not is_no_alarm(one)
     ]
 
 

@@ -69,7 +69,7 @@ class Page:
 
     Attributes:
         key: idempotency key (``key_of``).
-        what: RAISED, LATE, TEST, CALL 2, …, CLEARED.
+        what: RAISED, LATE, TEST, CONSULTATION, CALL 2, …, CLEARED.
         alert: its id.
         patient: pseudonym; empty: unassigned.
         condition: name in the catalogue of ``schemas.conditions``.

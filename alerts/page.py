@@ -10,14 +10,15 @@ from typing import NamedTuple
 from alerts.history import CLEARED
 from alerts.notify import Page, iso
 from alerts.priority import MARKS
-from alerts.state import is_test
+from alerts.state import is_no_alarm, is_test
 from schemas.conditions import CATALOGUE, Code
 from schemas.records import Alert, AlertState, Notification, Priority
 
-RAISED, LATE, TEST = "RAISED", "LATE", "TEST"
+RAISED, LATE, TEST, CONSULTATION = "RAISED", "LATE", "TEST", "CONSULTATION"
 """What the first call tells; a later one is called CALL 2, CALL 3, …; CLEARED says that it is over."""
-FIRST = (RAISED, LATE, TEST)
+FIRST = (RAISED, LATE, TEST, CONSULTATION)
 
+_NO_ALARMS = {Code.TEST_PAGE.name: TEST, Code.CONSULTATION.name: CONSULTATION}
 _UNITS = {
     "per_min": "/min",
     "bpm": "bpm",
@@ -56,13 +57,13 @@ def words(alert: Alert) -> list[Word]:
     """
     if alert.acknowledged_ns is not None:
         return []
-    first = TEST if is_test(alert) else LATE if alert.state is AlertState.LATE else RAISED
+    first = _NO_ALARMS.get(alert.condition, LATE if alert.state is AlertState.LATE else RAISED)
     return [Word(first if one.call == 1 else f"CALL {one.call}", one.account) for one in alert.called]
 
 
 def urgency(what: str, priority: Priority) -> Priority:
-    """Return how urgent it is to tell this: what is over, and a test, wait for whatever is neither."""
-    return Priority.LOW if what in (CLEARED, TEST) else priority
+    """Return how urgent it is to tell this: what is over or no alarm waits for all else."""
+    return Priority.LOW if what in (CLEARED, TEST, CONSULTATION) else priority
 
 
 def page_of(alert: Alert, entry: Notification, link: str = "") -> Page:
@@ -129,7 +130,9 @@ def _measured(name: str, value: float) -> Measured:
 
 
 def _lines(alert: Alert, what: str) -> list[str]:
-    return _of_test(alert) if is_test(alert) else _of_patient(alert, what)
+    if is_no_alarm(alert):
+        return _of_test(alert) if is_test(alert) else _of_consultation(alert)
+    return _of_patient(alert, what)
 
 
 def _of_test(alert: Alert) -> list[str]:
@@ -138,6 +141,16 @@ def _of_test(alert: Alert) -> list[str]:
         f"to who is on duty in team {alert.device}, sent by {alert.history[0].by} at {iso(alert.onset_ns)}",
         "Acknowledge it: so it is known that calls reach you. Nothing else is to be done.",
         "测试呼叫，与患者无关：请确认收到。",
+    ]
+
+
+def _of_consultation(alert: Alert) -> list[str]:
+    where = f" at {alert.facility}" if alert.facility else ""
+    return [
+        condition_text(alert.condition),
+        f"patient {alert.patient}{where}: {alert.history[0].why}",
+        "In the monitor, Consultations: take it or pass it on. To acknowledge this page takes nothing on.",
+        "会诊请求，不是报警：请登录监护系统的“会诊”页面处理。",
     ]
 
 

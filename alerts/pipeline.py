@@ -8,13 +8,13 @@ and only ``record`` changes the alerts in it. The model is Prometheus Alertmanag
 A phase that is news gets its priority, and makes an alert or carries it on (``advance``). What is new is held
 back where other evidence refutes it, joins what it repeats, is inhibited by what says more, and grouped with
 others in a storm; what is left calls people, and again if nobody answers. That it is over is told, too.
-A test page that somebody asks for (``trial``) begins where people are called.
+A test page that somebody asks for (``trial``), and a call for a consultation, begin where people are called.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from alerts import trial
+from alerts import consultation, trial
 from alerts.alert import advance
 from alerts.call import Calling, Route, anybody
 from alerts.clear import clear
@@ -31,6 +31,7 @@ from alerts.storm import storm
 from alerts.verify import verify
 from schemas.records import Acknowledgement, Act, Alert
 
+_MADE = {Act.TEST: trial.made, Act.CONSULT: consultation.made}
 Stage = Callable[[State, Sequence[Event], int], list[Event]]
 
 
@@ -81,10 +82,11 @@ class Pipeline:
         return [alert for one in said for alert in self._heard(one, now_ns)]
 
     def _heard(self, said: Acknowledgement, now_ns: int) -> list[Alert]:
-        if said.act is not Act.TEST:
+        made = _MADE.get(said.act)
+        if made is None:
             return hear(self.state, said, now_ns)
-        test = trial.made(self.state, said, self._partition, now_ns)
-        return self._through([] if test is None else [test], self._stages.index(self._calling), now_ns)
+        call = made(self.state, said, self._partition, now_ns)
+        return self._through([] if call is None else [call], self._stages.index(self._calling), now_ns)
 
     def _through(self, left: Sequence[Event], first: int, now_ns: int) -> list[Alert]:
         for stage in self._stages[first:]:

@@ -121,6 +121,9 @@ JUDGEMENTS = {
     Code.DISK_NEARLY_FULL: _medium("said early: what stops when it is full harms patients, not this"),
     Code.RECORDS_LOST: _high("a stretch of signal was never analysed: an arrhythmia in it went unseen"),
     Code.TEST_PAGE: _medium("of no patient: it calls, so that people see that calls reach them"),
+    Code.CONSULTATION: _medium(
+        "no alarm: it calls, so that somebody takes the case; it waits behind what is one"
+    ),
     Code.ROSTER_HOLE: _medium(
         "said a day ahead, and until it is mended pages go to those who are on duty above"
     ),

@@ -7,6 +7,7 @@ shift between two calls is followed. Somebody is found for each of them, whateve
 
 from dataclasses import replace
 
+from alerts import consultation
 from alerts.call import LONGEST_S, Call, anybody
 from alerts.roster.model import Roster
 from alerts.roster.steps import Where, called_for_a_test, steps
@@ -35,10 +36,14 @@ class Routing:
 
     def __call__(self, alert: Alert, call: int, now_ns: int) -> Call:
         """Return whom a call goes to, and how long it may be left unanswered."""
+        if alert.condition == Code.CONSULTATION.name and not alert.facility:
+            return Call((alert.device,))
         if self.roster is None:
             return anybody(alert, call, now_ns)
         if is_test(alert):
             return Call(called_for_a_test(self.roster, alert.device, now_ns))
+        if alert.condition == Code.CONSULTATION.name:
+            return Call(consultation.called(self.roster, alert, now_ns))
         where = where_of(alert)
         where = replace(where, green=where.green or self.roster.is_green(alert.patient, now_ns))
         found = steps(self.roster, where, alert.priority, now_ns)

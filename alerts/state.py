@@ -87,7 +87,7 @@ class State:
     _inhibited: set[str] = field(default_factory=set)
     _grouped: set[str] = field(default_factory=set)
     _uncleared: set[str] = field(default_factory=set)
-    _tests: set[str] = field(default_factory=set)
+    _no_alarms: set[str] = field(default_factory=set)
     _of_site: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
 
     @classmethod
@@ -128,7 +128,7 @@ class State:
         _sort(self._inhibited, alert.id, belongs=bool(alert.inhibited_by) and not is_over)
         _sort(self._grouped, alert.id, belongs=bool(alert.grouped) and answered(alert) is not None)
         _sort(self._uncleared, alert.id, belongs=_is_uncleared(alert))
-        _sort(self._tests, alert.id, belongs=is_test(alert))
+        _sort(self._no_alarms, alert.id, belongs=is_no_alarm(alert))
         if alert.facility:
             self._of_site[alert.facility, alert.condition].add(alert.id)
 
@@ -163,9 +163,9 @@ class State:
         """Yield the alerts that are over, which those who were called are still to be told."""
         yield from (self.alerts[id_] for id_ in sorted(self._uncleared))
 
-    def tests(self) -> Iterator[Alert]:
-        """Yield the test pages, whatever has become of them."""
-        yield from (self.alerts[id_] for id_ in sorted(self._tests))
+    def no_alarms(self) -> Iterator[Alert]:
+        """Yield what only calls people, whatever has become of it."""
+        yield from (self.alerts[id_] for id_ in sorted(self._no_alarms))
 
     def family(self, alert: Alert) -> Iterator[Alert]:
         """Yield an alert with those that it repeats or that repeat it, by onset."""
@@ -185,7 +185,7 @@ class State:
         self._inhibited.discard(alert)
         self._grouped.discard(alert)
         self._uncleared.discard(alert)
-        self._tests.discard(alert)
+        self._no_alarms.discard(alert)
         self._of_site[site].discard(alert)
         if not self._of_site[site]:
             del self._of_site[site]
@@ -206,10 +206,15 @@ def is_test(alert: Alert) -> bool:
     return alert.condition == Code.TEST_PAGE.name
 
 
+def is_no_alarm(alert: Alert) -> bool:
+    """Return whether an alert only calls people: a test page, or a consultation that waits."""
+    return alert.condition in (Code.TEST_PAGE.name, Code.CONSULTATION.name)
+
+
 def _is_uncleared(alert: Alert) -> bool:
     if alert.priority is not Priority.MEDIUM or alert.state is not AlertState.ENDED or is_cleared(alert):
         return False
-    if is_test(alert):
+    if is_no_alarm(alert):
         return False
     return called_in_time(alert) if alert.acknowledged_ns is None else alert.calls > 0
 
@@ -222,7 +227,7 @@ def answered(alert: Alert) -> AlertState | None:
     if alert.acknowledged_ns is not None or alert.state in (AlertState.ENDED, AlertState.ACKNOWLEDGED):
         return None
     is_over = alert.end_ns is not None or alert.state in (AlertState.LATCHED, AlertState.LATE)
-    is_over |= is_test(alert)
+    is_over |= is_no_alarm(alert)
     return AlertState.ENDED if is_over else AlertState.ACKNOWLEDGED
 
 

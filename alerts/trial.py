@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from alerts.history import noted
 from alerts.priority import priority_of
-from alerts.state import Event, State
+from alerts.state import Event, State, is_test
 from schemas.conditions import Code
 from schemas.records import Acknowledgement, Alert, AlertState
 
@@ -36,7 +36,7 @@ def made(state: State, said: Acknowledgement, partition: int, now_ns: int) -> Ev
     """Return the test page that somebody wants; None: it is known already, is too late, or one too many."""
     if said.alert in state.alerts or abs(now_ns - said.at_ns) >= LASTS_S * 1e9:
         return None
-    if refusal([*state.tests()], said.team, now_ns) is not None:
+    if refusal([one for one in state.no_alarms() if is_test(one)], said.team, now_ns) is not None:
         return None
     alert = Alert(
         id=said.alert,
@@ -63,10 +63,10 @@ def made(state: State, said: Acknowledgement, partition: int, now_ns: int) -> Ev
 
 
 def end(state: State, events: Sequence[Event], now_ns: int) -> list[Event]:
-    """The stage. Called without events, it ends the test pages that nobody has answered for too long."""
+    """The stage. Called without events, it ends what only calls people and nobody has answered for long."""
     if events:
         return list(events)
-    lasting = (alert for alert in state.tests() if alert.state is not AlertState.ENDED)
+    lasting = (alert for alert in state.no_alarms() if alert.state is not AlertState.ENDED)
     return [Event.of(_ended(alert, now_ns)) for alert in lasting if _is_old(alert, now_ns)]
 
 

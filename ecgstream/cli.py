@@ -216,6 +216,7 @@ for _group, _commands in {
         "person": "People: accounts, and what they may do where.",
         "share": "Grants that open a patient's data to others for a time.",
         "roster": "Who is on duty, and whom a page goes to.",
+        "consult": "Ask those above for an opinion on a stretch of ECG; answer.",
         "kafka": "Who may do what on the broker.",
     },
     FINDINGS: {

@@ -74,6 +74,7 @@ class Code(IntEnum):
     TEST_PAGE = 76
     GATEWAY_LOSES = 77
     AUDIT_STALLED = 78
+    CONSULTATION = 79
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,4 +147,5 @@ CATALOGUE = {
     Code.TEST_PAGE: Meaning("TEST PAGE, no patient", technical=True),
     Code.GATEWAY_LOSES: Meaning("A gateway has lost data of its devices", technical=True),
     Code.AUDIT_STALLED: Meaning("The audit log is not signed", technical=True),
+    Code.CONSULTATION: Meaning("CONSULTATION, no alarm", technical=True),
 }

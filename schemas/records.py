@@ -247,7 +247,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """What somebody says of an alert: see ``avro/Acknowledgement-3.avsc``."""
+    """What somebody says of an alert: see ``avro/Acknowledgement-4.avsc``."""
 
     id: str
     alert: str
@@ -257,6 +257,10 @@ class Acknowledgement:
     act: Act = Act.ACKNOWLEDGE
     silent_s: float = 0.0
     team: str = ""
+    facility: str = ""
+    patient: str = ""
+    account: str = ""
+    call: int = 1
 
 
 @dataclass(frozen=True, slots=True)

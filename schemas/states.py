@@ -38,12 +38,16 @@ class AlertState(StrEnum):
 
 
 class Act(StrEnum):
-    """What somebody says of an alert: takes it on, cannot take it, wants silence, or wants one for a test."""
+    """What somebody says of an alert: takes it on, cannot take it, wants silence; or wants a call.
+
+    TEST: for a test. CONSULT: for a consultation.
+    """
 
     ACKNOWLEDGE = "ACKNOWLEDGE"
     REJECT = "REJECT"
     SILENCE = "SILENCE"
     TEST = "TEST"
+    CONSULT = "CONSULT"
 
 
 class Lane(StrEnum):

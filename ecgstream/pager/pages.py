@@ -16,7 +16,7 @@ import structlog
 from alerts.channels.budget import MINUTE_NS, Budget, Due
 from alerts.notify import NotifyError, Page, Strip
 from alerts.page import page_of, urgency
-from alerts.state import is_test
+from alerts.state import is_no_alarm
 from ecgstream.pager import metrics
 from ecgstream.pager.channels import UNKNOWN
 from ecgstream.pager.partition import Partition
@@ -116,7 +116,7 @@ class Pages:
             return ""
 
     def _draw(self, channel: str, alert: Alert, until_s: float) -> Strip | None:
-        strip_of = None if is_test(alert) else self._strips.get(channel)
+        strip_of = None if is_no_alarm(alert) else self._strips.get(channel)
         return None if strip_of is None else strip_of(alert, until_s)
 
     def report(self, partitions: Mapping[int, Partition], now_ns: int) -> list[Notification]:

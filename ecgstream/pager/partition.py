@@ -9,7 +9,7 @@ from alerts.history import FAILED, TAKEN, noted
 from alerts.notify import NotifyError
 from alerts.outbox import Outbox
 from alerts.pipeline import Pipeline, Rules
-from alerts.state import Event, State, is_test
+from alerts.state import Event, State, is_no_alarm, is_test
 from alerts.told import Told
 from ecgstream.pager.recorded import Entry, learn
 from schemas import topics
@@ -95,9 +95,9 @@ class Partition:
         return self.state.put(found)
 
     def open_alerts(self) -> int:
-        """Return how many alerts last or wait for somebody; a test waits for nobody."""
+        """Return how many alerts last or wait for somebody; what is no alarm waits for nobody."""
         known = self.state.alerts.values()
-        return sum(alert.state is not AlertState.ENDED and not is_test(alert) for alert in known)
+        return sum(alert.state is not AlertState.ENDED and not is_no_alarm(alert) for alert in known)
 
     def due_since_ns(self) -> int | None:
         """Return since when the page that is due for longest is; None: none is."""

@@ -33,7 +33,7 @@ from kafka.coordinator.assignors.range import RangePartitionAssignor
 from kafka.errors import KafkaError
 
 from alerts.pipeline import Rules
-from alerts.state import Event, is_test
+from alerts.state import Event, is_no_alarm
 from ecgstream import clients
 from ecgstream.broker.access import Service
 from ecgstream.broker.ready import be_ready
@@ -230,7 +230,7 @@ class Pager:
         self._write(alerts)
         self._write(owed)
         self.counts.alerts += len(alerts)
-        for alert in (alert for alert in alerts if not is_test(alert)):
+        for alert in (alert for alert in alerts if not is_no_alarm(alert)):
             metrics.ALERTS.labels(str(alert.priority)).inc()
         self._read |= answered
         return set(found) - set(answered)

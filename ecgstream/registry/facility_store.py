@@ -37,6 +37,7 @@ SELECT code, what, count(*) FROM (
     UNION ALL SELECT facility, 'patients' FROM ecg.patient
     UNION ALL SELECT facility, 'positions of people' FROM ecg.position
     UNION ALL SELECT facility, 'shares' FROM ecg.share
+    UNION ALL SELECT facility, 'consultations' FROM ecg.consultation
 ) AS found WHERE code = ANY(%s) GROUP BY code, what ORDER BY code, what
 """
 

@@ -9,7 +9,9 @@ Triggers put a device into ``ecg.tell`` in the transaction that changes what mus
 Ended between 2 and 3, the same is told again, which changes nothing. What was told long ago is told anew, so
 that the log always holds it: a worker that starts without snapshots finds whom it watches, and by which
 limits.
-One teller works at a time; others wait for its lock.
+One teller works at a time; others wait for its lock. It also tells the pager of cases of consultation
+(``ecgstream.consulting.calls``): that queue is of the same kind, in the same database, and this is the one
+service that has both a login that writes there and a line to Kafka.
 """
 
 import hashlib
@@ -30,6 +32,7 @@ from ecgstream.broker.access import Service
 from ecgstream.broker.errors import BrokerError
 from ecgstream.broker.ready import be_ready
 from ecgstream.clients import producer
+from ecgstream.consulting.calls import tell
 from ecgstream.lifecycle import set_up_logging, stop_on_signals
 from ecgstream.metrics import Health, serve
 from ecgstream.registry import metrics
@@ -251,6 +254,7 @@ def _serve(settings: Settings, stop: threading.Event, health: Health) -> None:
                     return
             while not stop.is_set():
                 health.beat()
+                tell(connection, sender, settings.partitions)
                 if not teller.step():
                     teller.tell_anew()
                     teller.wait(IDLE_S)

@@ -154,8 +154,8 @@ def _conditions(value: bytes) -> Rows:
 
 def _alerts(value: bytes) -> Rows:
     a = decode_as(Alert, value)
-    if a.condition == Code.TEST_PAGE.name:
-        return {}  # of no patient, and no statistic may count it
+    if a.condition in (Code.TEST_PAGE.name, Code.CONSULTATION.name):
+        return {}  # no alarm, and no statistic may count it
     row = (
         *(_uuid(a.id), a.device, a.patient, a.session, a.condition, str(a.priority), str(a.state)),
         *(a.onset_sample, a.onset_ns, a.decided_sample, a.decided_ns, a.delay_s, a.end_ns, _json(a.evidence)),

@@ -22,7 +22,7 @@ from alerts.link import PATH, LinkError, Links, Ticket
 from alerts.notify import Strip, iso
 from alerts.page import condition_text, evidence_text
 from alerts.priority import MARKS
-from alerts.state import is_test
+from alerts.state import is_no_alarm, is_test
 from ecgstream import desk
 from ecgstream.board import Board
 from ecgstream.body import body_of
@@ -235,6 +235,7 @@ class AlertPage:
             "is_current": self._board.is_current,
             "account": ticket.account,
             "is_test": is_test(alert),
+            "is_no_alarm": is_no_alarm(alert),
             "path": request.url.path,
             "iso": iso,
             "words": words,

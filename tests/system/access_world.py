@@ -137,6 +137,8 @@ class World:
                 self._judgements(owner)
             if has_table(owner, "report"):
                 self._reports(owner)
+            if has_table(owner, "consultation"):
+                self._case(owner)
         if has_hours:
             with connect(url, role="ecg_housekeeping") as housekeeping:
                 for s, moment, _ in _moments():
@@ -256,6 +258,17 @@ class World:
         for s, moment, _ in _moments():
             said = {"alert": uuid.uuid4(), "verdict": "false", "said_by": "test"}
             insert(owner, "judgement", device=s.device, onset=moment, **said)
+
+    def _case(self, owner: psycopg.Connection) -> None:
+        """A case that C has withdrawn, so that its share opens nothing; and one for teaching."""
+        who, id_ = self.account(Kind.CLINIC, "C"), uuid.uuid4()
+        times = (DAY0 + 3 * DAY, DAY0 + 3 * DAY + MINUTE, "C", "P", "routine", DAY, DAY, "q")
+        asked = "SELECT api.ask_consultation(%s, %s, 'p-child', %s, %s, %s, %s, %s, %s, %s, %s)"
+        owner.execute(asked, (who, id_, *times))
+        newest = "(SELECT max(id) FROM ecg.consultation_step)"
+        owner.execute(f"SELECT api.consult(%s, %s, {newest}, 'withdrawn', '', NULL, NULL)", (who, id_))
+        said = {"category": "ADULT", "question": "q", "answer": "a", "leads": ["II"], "seconds": 60}
+        insert(owner, "teaching_case", teaching=uuid.uuid4(), **said, record=b"zip", sha256=bytes(32))
 
     def _reports(self, owner: psycopg.Connection) -> None:
         """A report of a minute from each moment on, as it was made when that was the patient's."""

@@ -141,6 +141,9 @@ def test_views_are_barriers_and_read_as_their_owner(owner: psycopg.Connection) -
         "audit_state",
         "credentials",
         "walls",
+        "consultations",
+        "consultation_steps",
+        "teaching_cases",
     }
     assert {(tuple(options), by) for _, options, by in rows} == {(("security_barrier=true",), "ecg_views")}
 

@@ -21,6 +21,7 @@ BEFORE = [m for m in migrations() if m.number < 5]
 SINCE = [m for m in migrations() if m.number >= 5]
 NEW = {"segment", "trend_hour", "hour_due", "read_position", "judgement", "wall"}
 NEW |= {"report", "report_signature", "report_withdrawal"}
+NEW |= {"consultation", "consultation_step", "consultation_call", "teaching_case"}
 NEW |= {"control", "clock_correction", "audit", "audit_head", "audit_inbox", "audit_position"}
 
 

@@ -59,13 +59,7 @@ class Reports:
                 raise RefusedError(HTTPStatus.NOT_FOUND, "refused.unknown")
             found = reports.of_patient(connection, one.patient)
         now = datetime.now(UTC)
-        until = _floor(now - _UNSTORED).astimezone(ZoneInfo(asked.viewer.zone))
-        typed = {
-            "stretch": asked.form.get("stretch", "day"),
-            "since": asked.form.get("since") or _field(until - LAST["day"]),
-            "until": asked.form.get("until") or _field(until),
-            "at": asked.form.get("at", ""),
-        }
+        typed = typed_stretch(asked, now)
         shown = {
             "one": one,
             "reports": found,
@@ -78,7 +72,7 @@ class Reports:
         return self._shell.page(asked.request, "reports.html", shown, status)
 
     def _ask(self, asked: Asked) -> Response:
-        stretch = _stretch(asked, datetime.now(UTC))
+        stretch = stretch_of(asked, datetime.now(UTC), may_rest=True)
         if stretch is None:
             return self._list(asked, "report.fault.times", HTTPStatus.UNPROCESSABLE_ENTITY)
         with self._stored.as_person(asked.viewer.account) as connection:
@@ -131,16 +125,27 @@ def id_of(asked: Asked) -> UUID:
         raise RefusedError(HTTPStatus.NOT_FOUND, "refused.unknown") from None
 
 
-def _stretch(asked: Asked, now: datetime) -> tuple[datetime, datetime] | None:
-    """Return what is asked for; None: it is no stretch, not over, too short or too long.
+def typed_stretch(asked: Asked, now: datetime, first: str = "day") -> dict[str, str]:
+    """Return what the fields of a stretch show: what was typed, or the last of it."""
+    until = _floor(now - _UNSTORED)
+    return {
+        "stretch": asked.form.get("stretch", first),
+        "since": asked.form.get("since") or field(until - LAST[first], asked.viewer.zone),
+        "until": asked.form.get("until") or field(until, asked.viewer.zone),
+        "at": asked.form.get("at", ""),
+    }
 
-    It is in whole minutes, but of a resting ECG.
+
+def stretch_of(asked: Asked, now: datetime, *, may_rest: bool = False) -> tuple[datetime, datetime] | None:
+    """Return what a form asks for; None: it is no stretch, not over, too short or too long.
+
+    It is in whole minutes, but of a resting ECG, where ``may_rest`` says that one may be asked for.
     """
     form, newest = asked.form, _floor(now - _UNSTORED)
     if (last := LAST.get(form.get("stretch", ""))) is not None:
         return newest - last, newest
     zone = ZoneInfo(asked.viewer.zone)
-    is_resting = form.get("stretch") == RESTING
+    is_resting = may_rest and form.get("stretch") == RESTING
     try:
         since, until = (
             datetime.fromisoformat(form.get(name, "")).replace(tzinfo=zone).astimezone(UTC)
@@ -159,5 +164,6 @@ def _floor(time: datetime) -> datetime:
     return time.replace(second=0, microsecond=0)
 
 
-def _field(time: datetime) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M")
+def field(time: datetime, zone: str) -> str:
+    """Return a time as a field of a form has it."""
+    return time.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%dT%H:%M")
