@@ -10,6 +10,7 @@ import mmap
 import operator
 import os
 import resource
+import signal
 import struct
 import tempfile
 from collections.abc import Sequence
@@ -110,7 +111,9 @@ class Watched:
             self._warm_bytes = most
         if most - self._warm_bytes > self._target.growth_bytes:
             (self._corpus / "newest").write_bytes(data)
+            left, every = signal.setitimer(signal.ITIMER_REAL, 0)  # libFuzzer's: no input hangs meanwhile
             grown = weighed(self._name, self._corpus, self._tried)
+            signal.setitimer(signal.ITIMER_REAL, left, every)
             if grown > self._target.growth_bytes / _OWN:
                 raise GrowthError(f"memory has grown by {grown / 1e6:.0f} MB")
             self._warm_bytes = most
