@@ -163,12 +163,11 @@ def test_a_report_that_is_kept_is_had_as_it_stands(
     content = made(reader_url, tmp_path / "p.json", patient="p-1")
     id_ = str(uuid.uuid4())
     until = BEGIN + timedelta(minutes=MINUTES)
-    account = conninfo_to_dict(reader_url)["user"]
     with connect(database_url, role="ecg_web") as web, connect(database_url) as owner:
         query = "SELECT id FROM ecg.association WHERE patient = 'p-1'"
         worn = [one for (one,) in owner.execute(query)]
         kept = (
-            str(account).removeprefix("person_"),
+            os.environ["ECGSTREAM_ACCOUNT"],
             id_,
             "p-1",
             BEGIN,
