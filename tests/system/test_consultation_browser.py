@@ -145,6 +145,7 @@ def test_a_case_is_asked_sent_back_answered_and_closed_by_keyboard(
         (clinic, "asked"),
         (doctor, "taken"),
         (doctor, "answered"),
+        (doctor, "taught"),
         (clinic, "closed"),
     ]
     assert {(clinic, "read"), (doctor, "read")} <= {*told}
