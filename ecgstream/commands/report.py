@@ -5,7 +5,9 @@ import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
+from uuid import UUID
 
+import psycopg
 from cyclopts import Parameter
 
 from ecgstream.commands.common import SettingsFlags, clear_errors, person_connection, progress, say
@@ -24,27 +26,31 @@ def report(
     *,
     device: str = "",
     patient: str = "",
-    begin: Annotated[str, Parameter(name="--from")],
-    end: Annotated[str, Parameter(name="--to")],
+    begin: Annotated[str, Parameter(name="--from")] = "",
+    end: Annotated[str, Parameter(name="--to")] = "",
+    stored: str = "",
     language: Language = "en",
     settings: SettingsFlags = None,
 ) -> None:
-    """Write a preliminary report of one minute to 14 days of ECG, as of a Holter recording.
+    """Write a report of one minute to 14 days of ECG, as of a Holter recording.
 
-    It reads as the person whose login the database address has (`ecgstream person sql-login`), and of a
-    patient only what was measured while the patient wore it. It counts whole minutes. What each figure
-    means, and what it is a share of: docs/reports.md.
+    It is preliminary. It reads as the person whose login the database address has (`ecgstream person
+    sql-login`), and of a patient only what was measured while the patient wore it. It counts whole minutes.
+    What each figure means, and what it is a share of: docs/reports.md.
 
     For instance:
 
         ecgstream report day.pdf --device mon-17 --from 2026-11-27T08:00+08:00 --to 2026-11-28T08:00+08:00
 
+    With --stored it is one that the monitor keeps, as it stands: with its conclusion, where it is signed.
+
     Args:
         file: what is written: NAME.pdf, NAME.json or NAME.fhir.json (FHIR R5). What is there is replaced.
-        device: id of the device; this or --patient.
+        device: id of the device; this or --patient, or --stored.
         patient: the patient's pseudonym.
         begin: as 2026-11-27T08:00:00+08:00.
         end: as --from.
+        stored: id of a report that is kept; nothing else is then said of it.
         language: of a PDF: en or zh.
         settings: see `ecgstream settings`.
     """
@@ -53,18 +59,48 @@ def report(
 
     with clear_errors():
         kind = _kind(file)
-        since, until = stretch(begin, end)
-        if bool(device) == bool(patient):
-            raise RegistryError("say one of --device and --patient")
-        whose = identity.pseudonym(patient) if patient else ""
-        with person_connection(settings, "ecgstream report") as connection:
-            found = make.made(connection, Wanted(device, whose, (since, until)), progress)
-            content = make.drawn(found, kind, language)
+        if stored:
+            if device or patient or begin or end:
+                raise RegistryError("--stored names a report that is kept: say no device, patient or times")
+            with person_connection(settings, "ecgstream report") as connection:
+                content, status = _stored(connection, stored, kind, language)
+        else:
+            since, until = stretch(begin, end)
+            if bool(device) == bool(patient):
+                raise RegistryError("say one of --device and --patient")
+            whose = identity.pseudonym(patient) if patient else ""
+            with person_connection(settings, "ecgstream report") as connection:
+                found = make.made(connection, Wanted(device, whose, (since, until)), progress)
+                content, status = make.drawn(found, kind, language), "preliminary"
         try:
             _put(file, content)
         except OSError as error:
             raise RegistryError(f"the file cannot be written: {error.strerror}") from None
-    say(f"written: {file.name}, preliminary")
+    say(f"written: {file.name}, {status}")
+
+
+def _stored(connection: psycopg.Connection, id_: str, kind: str, language: Language) -> tuple[bytes, str]:
+    """Return a report that is kept as a file, and how it stands.
+
+    Raises:
+        RegistryError: there is none, or not for this person; or its document is not the one that was made.
+    """
+    from ecgstream.monitor.read import reports
+    from ecgstream.reports import document, make
+
+    try:
+        found = reports.kept(connection, UUID(id_))
+    except (ValueError, psycopg.errors.InsufficientPrivilege):
+        found = None
+    if found is None:
+        raise RegistryError("there is no such report, or it is not for you to see")
+    if found.is_altered:
+        raise RegistryError("the document is not the one that was made: its SHA-256 differs")
+    standing = found.standing
+    status = f"{standing.status}, re-associated since" if standing.moved else standing.status
+    if kind == ".json":
+        return found.document, status
+    return make.drawn(document.read(found.document), kind, language, standing), status
 
 
 def stretch(begin: str, end: str) -> tuple[datetime, datetime]:

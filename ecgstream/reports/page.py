@@ -75,7 +75,7 @@ class Sheet(FPDF):
     def header(self) -> None:
         """Write on each page how the report stands."""
         self.set_y(7)
-        self.put(self.status, WIDTH, 9, bold=True, colour=INK if self.is_settled else WARNING, align="R")
+        self.put(self.status, WIDTH, 11, bold=True, colour=INK if self.is_settled else WARNING, align="R")
         self.set_y(TOP)
 
     def footer(self) -> None:

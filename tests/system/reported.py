@@ -1,10 +1,17 @@
-"""An hour and more of beats and of signal, for reports of a device of monitor_house."""
+"""An hour and more of beats and of signal, for reports of monitor_house; and what people do with reports."""
 
 from __future__ import annotations
 
+import html
+import io
+import re
+import time
 from datetime import timedelta
+from urllib.parse import quote
 
+import httpx
 import numpy as np
+from pypdf import PdfReader
 
 from ecgstream.store.connection import connect
 from ecgstream.store.traces import TraceBuilder
@@ -13,8 +20,10 @@ from schemas import mdc, topics
 from schemas.bundle import Bundle
 from schemas.records import Channel, Packet
 from tests.system.access_world import insert
-from tests.system.monitor_house import NOW
+from tests.system.monitor_house import NOW, PASSWORD, PATIENTS, House, csrf_of
 
+OF_A = quote(PATIENTS["A"])
+SAID = "Sinus rhythm with one pause.\n窦性心律，نظم جيبي 🫀"
 MINUTES = 75
 NS = 10**9
 RATE_HZ = 250.0
@@ -55,3 +64,52 @@ def measure(url: str, device: str) -> None:
     writer = Writer(connect(url, role="ecg_sink"))
     writer.write((), builder.drain())
     writer.close()
+
+
+def words_of(page: httpx.Response) -> str:
+    return html.unescape(" ".join(re.sub(r"<[^>]+>", " ", page.text.partition("<main")[2]).split()))
+
+
+def ask(client: httpx.Client, **form: str) -> httpx.Response:
+    page = client.get(f"/reports/{OF_A}")
+    return client.post(f"/reports/{OF_A}", data={"csrf": csrf_of(page), "stretch": "hour", **form})
+
+
+def waited(client: httpx.Client, asked: httpx.Response) -> httpx.Response:
+    """Follow a report that is asked for, as its page does, until there is something to say of it."""
+    assert asked.status_code == 303, asked.text
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        page = client.get(asked.headers["location"])
+        if page.status_code == 303 or 'class="words" role="alert"' in page.text:
+            return page
+    raise TimeoutError
+
+
+def report_of(client: httpx.Client) -> str:
+    """Have the last hour reported; return the address of the page."""
+    return str(waited(client, ask(client)).headers["location"])
+
+
+def sign(
+    client: httpx.Client, where: str, conclusion: str = SAID, password: str = PASSWORD
+) -> httpx.Response:
+    page = client.get(where)
+    (seen,) = re.findall(r'"seen" value="([^"]+)"', page.text) or ("00",)
+    form = {"csrf": csrf_of(page), "seen": seen, "conclusion": conclusion, "password": password}
+    return client.post(f"{where}/sign", data=form)
+
+
+def printed(answer: httpx.Response) -> list[str]:
+    """Return the pages of a PDF, without blanks."""
+    pages = PdfReader(io.BytesIO(answer.content)).pages
+    return [page.extract_text().translate({0: None, 32: None}) for page in pages]
+
+
+def entries(house: House, where: str) -> list[tuple[str, str, dict[str, str]]]:
+    with connect(house.url) as owner:
+        query = (
+            "SELECT who, action, detail FROM ecg.audit_inbox"
+            " WHERE kind = 'report' AND object = %s ORDER BY id"
+        )
+        return owner.execute(query, (where.rpartition("/")[2],)).fetchall()

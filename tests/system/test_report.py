@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import secrets
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -146,6 +148,44 @@ def test_a_report_of_a_device_and_of_who_wore_it(reader_url: str, tmp_path: Path
     assert theirs["beats"] == {"N": 3 * 60}
     # The rhythm in force as it began was of another patient: it is not told.
     assert theirs["rhythms"] == []
+
+
+def test_a_report_that_is_kept_is_had_as_it_stands(
+    reader_url: str, database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = made(reader_url, tmp_path / "p.json", patient="p-1")
+    id_ = str(uuid.uuid4())
+    until = BEGIN + timedelta(minutes=MINUTES)
+    account = conninfo_to_dict(reader_url)["user"]
+    with connect(database_url, role="ecg_web") as web, connect(database_url) as owner:
+        query = "SELECT id FROM ecg.association WHERE patient = 'p-1'"
+        worn = [one for (one,) in owner.execute(query)]
+        kept = (
+            str(account).removeprefix("person_"),
+            id_,
+            "p-1",
+            BEGIN,
+            until,
+            worn,
+            content,
+            "1",
+            ["7"],
+            None,
+        )
+        keep = "SELECT api.keep_report(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        assert web.execute(keep, kept).fetchone() == ("",)
+    settings = Settings(database=reader_url)
+    report(tmp_path / "k.json", stored=id_, settings=settings)
+    assert (tmp_path / "k.json").read_bytes() == content
+    report(tmp_path / "k.pdf", stored=id_, settings=settings)
+    text = "".join(page.extract_text() for page in PdfReader(tmp_path / "k.pdf").pages)
+    assert hashlib.sha256(content).hexdigest() in text
+    assert "k.pdf, preliminary" in "".join(capsys.readouterr())
+    for wrong in ("x", str(uuid.uuid4())):
+        with pytest.raises(SystemExit, match="no such report"):
+            report(tmp_path / "x.pdf", stored=wrong, settings=settings)
+    with pytest.raises(SystemExit, match="say no device"):
+        report(tmp_path / "x.pdf", stored=id_, device="h-1", settings=settings)
 
 
 @pytest.mark.parametrize(

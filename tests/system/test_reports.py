@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import html
-import io
 import json
 import re
 import threading
-import time
 from collections.abc import Iterator
 from datetime import timedelta
-from urllib.parse import quote
 
 import httpx
 import psycopg
 import pytest
 from fhir.resources.bundle import Bundle
-from pypdf import PdfReader
 
 from ecgstream.registry.roles import role_of
 from ecgstream.store.connection import connect
 from tests.ecgstream.web.served import served
 from tests.system.monitor_house import DEVICES, NOW, PASSWORD, PATIENTS, House, csrf_of, log_in, made_house
-from tests.system.reported import measure
-
-OF_A = quote(PATIENTS["A"])
-SAID = "Sinus rhythm with one pause.\n窦性心律，نظم جيبي 🫀"
+from tests.system.reported import (
+    OF_A,
+    SAID,
+    ask,
+    entries,
+    measure,
+    printed,
+    report_of,
+    sign,
+    waited,
+    words_of,
+)
 
 
 @pytest.fixture(scope="module", params=["plain", "timescale"])
@@ -45,55 +49,6 @@ def house(made: tuple[House, httpx.Client]) -> House:
 def client(made: tuple[House, httpx.Client]) -> httpx.Client:
     made[1].cookies.clear()
     return made[1]
-
-
-def words_of(page: httpx.Response) -> str:
-    return html.unescape(" ".join(re.sub(r"<[^>]+>", " ", page.text.partition("<main")[2]).split()))
-
-
-def ask(client: httpx.Client, **form: str) -> httpx.Response:
-    page = client.get(f"/reports/{OF_A}")
-    return client.post(f"/reports/{OF_A}", data={"csrf": csrf_of(page), "stretch": "hour", **form})
-
-
-def waited(client: httpx.Client, asked: httpx.Response) -> httpx.Response:
-    """Follow a report that is asked for, as its page does, until there is something to say of it."""
-    assert asked.status_code == 303, asked.text
-    deadline = time.monotonic() + 300
-    while time.monotonic() < deadline:
-        page = client.get(asked.headers["location"])
-        if page.status_code == 303 or 'class="words" role="alert"' in page.text:
-            return page
-    raise TimeoutError
-
-
-def report_of(client: httpx.Client) -> str:
-    """Have the last hour reported; return the address of the page."""
-    return str(waited(client, ask(client)).headers["location"])
-
-
-def sign(
-    client: httpx.Client, where: str, conclusion: str = SAID, password: str = PASSWORD
-) -> httpx.Response:
-    page = client.get(where)
-    (seen,) = re.findall(r'"seen" value="([^"]+)"', page.text) or ("00",)
-    form = {"csrf": csrf_of(page), "seen": seen, "conclusion": conclusion, "password": password}
-    return client.post(f"{where}/sign", data=form)
-
-
-def printed(answer: httpx.Response) -> list[str]:
-    """Return the pages of a PDF, without blanks."""
-    pages = PdfReader(io.BytesIO(answer.content)).pages
-    return [page.extract_text().translate({0: None, 32: None}) for page in pages]
-
-
-def entries(house: House, where: str) -> list[tuple[str, str, dict[str, str]]]:
-    with connect(house.url) as owner:
-        query = (
-            "SELECT who, action, detail FROM ecg.audit_inbox"
-            " WHERE kind = 'report' AND object = %s ORDER BY id"
-        )
-        return owner.execute(query, (where.rpartition("/")[2],)).fetchall()
 
 
 def test_a_report_is_made_read_signed_and_had_as_files(house: House, client: httpx.Client) -> None:
@@ -352,6 +307,15 @@ def test_what_there_is_not_is_told_as_what_one_may_not_see(house: House, client:
     where = report_of(client)
     assert client.get(f"{where}/exe").status_code == 404
     assert client.get(f"{where}/pdf?language=xx").status_code == 404
+
+
+def test_what_was_read_of_an_older_registry_is_not_kept(house: House, client: httpx.Client) -> None:
+    """As where who wore the device is corrected while the report is being made."""
+    account, since, until = house.account("clinic_a"), NOW - timedelta(hours=1), NOW
+    with connect(house.url, role="ecg_web") as web:
+        keep = "SELECT api.keep_report(%s, gen_random_uuid(), %s, %s, %s, %s::uuid[], '{}', '1', '{}', NULL)"
+        for read in ([], ["00000000-0000-0000-0000-000000000000"]):
+            assert web.execute(keep, (account, PATIENTS["A"], since, until, read)).fetchone() == ("moved",)
 
 
 def test_a_correction_of_who_wore_the_device_marks_the_report(house: House, client: httpx.Client) -> None:
