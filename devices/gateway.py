@@ -18,7 +18,7 @@ import structlog
 from devices.bundler import FLUSH_S, MAX_BYTES, Bundler, Instant
 from devices.errors import PlayError
 from devices.ledger import Account, Mark, Play
-from devices.source import NS, PACKET_S, Source
+from devices.source import NS, PACKET_S, Playable
 from devices.trouble import Expectation
 from schemas.bundle import Bundle
 from schemas.errors import BadRecordError
@@ -144,7 +144,7 @@ class GatewayReport:
 
 
 def play(
-    sources: Sequence[Source],
+    sources: Sequence[Playable],
     publisher: Sink,
     *,
     speed: float = 1.0,
@@ -228,7 +228,7 @@ def _settle(publisher: Sink, clock: Clock, stop: threading.Event) -> None:
 def _report(
     gateway: str,
     found: Play,
-    sources: Sequence[Source],
+    sources: Sequence[Playable],
     player: "_Player",
     publisher: Sink,
     clock: Clock,
@@ -261,11 +261,11 @@ def _report(
 
 
 def _timeline(
-    sources: Sequence[Source], start_ns: int, packet_s: float
+    sources: Sequence[Playable], start_ns: int, packet_s: float
 ) -> Iterator[tuple[float, int, Packet | Vital]]:
     """Yield (at_s, shard, item) of all sources in signal time."""
 
-    def of(source: Source) -> Iterator[tuple[float, int, Packet | Vital]]:
+    def of(source: Playable) -> Iterator[tuple[float, int, Packet | Vital]]:
         return ((e.at_s, source.shard, e.item) for e in source.emissions(start_ns, packet_s))
 
     return heapq.merge(*map(of, sources), key=lambda entry: entry[0])

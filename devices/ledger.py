@@ -6,7 +6,7 @@ its gateway was killed. A device's *mark* says what it has given: all up to ther
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, astuple, dataclass, field, replace
 
 from devices.backlog import Part
@@ -92,6 +92,22 @@ class Account:
         """How many numbers."""
         return sum(s.vitals for s in self.sent.values())
 
+    def add(self, parts: Iterable[Part], size: int) -> None:
+        """Count a record of so many bytes."""
+        self.bundles += 1
+        self.bytes += size
+        for part in parts:
+            for run in part.runs:
+                sent = self.sent.setdefault((part.device, run.session), Sent())
+                sent.packets += run.packets
+                sent.first_seq = run.first_seq if sent.first_seq < 0 else min(sent.first_seq, run.first_seq)
+                sent.last_seq = max(sent.last_seq, run.last_seq)
+            for numbers in part.numbers:
+                sent = self.sent.setdefault((part.device, numbers.session), Sent())
+                sent.vitals += numbers.vitals
+                known, told = (sent.last_vital_ns, sent.last_vital_code), (numbers.last_ns, numbers.last_code)
+                sent.last_vital_ns, sent.last_vital_code = max(known, told)
+
 
 @dataclass(slots=True)
 class Mark:
@@ -172,23 +188,14 @@ class Ledger:
             )
         return known
 
-    def count(self, number: int, parts: Iterable[Part], size: int) -> None:
+    def count(self, number: int, parts: Sequence[Part], size: int) -> None:
         """Count what Kafka has acknowledged of a record: these parts, of so many bytes."""
         if self.play is None or number < self.first_record:
             return
-        self.account.bundles += 1
-        self.account.bytes += size
+        self.account.add(parts, size)
         for part in parts:
-            for run in part.runs:
-                sent = self._of(part.device, run.session)
-                sent.packets += run.packets
-                sent.first_seq = run.first_seq if sent.first_seq < 0 else min(sent.first_seq, run.first_seq)
-                sent.last_seq = max(sent.last_seq, run.last_seq)
-            for numbers in part.numbers:
-                sent = self._of(part.device, numbers.session)
-                sent.vitals += numbers.vitals
-                known, told = (sent.last_vital_ns, sent.last_vital_code), (numbers.last_ns, numbers.last_code)
-                sent.last_vital_ns, sent.last_vital_code = max(known, told)
+            self._changed.update((part.device, run.session) for run in part.runs)
+            self._changed.update((part.device, numbers.session) for numbers in part.numbers)
 
     def lost(self, number: int, parts: Iterable[Part]) -> None:
         """Hear that the spool has lost some of a record: these devices have given it all the same."""
@@ -235,7 +242,3 @@ class Ledger:
         self._is_new = False
         self._changed.clear()
         self._past_changed.clear()
-
-    def _of(self, device: str, session: int) -> Sent:
-        self._changed.add((device, session))
-        return self.account.sent.setdefault((device, session), Sent())

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from operator import attrgetter
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,6 +102,33 @@ class Emission(NamedTuple):
 
     at_s: float
     item: Packet | Vital
+
+
+class Playable(Protocol):
+    """What a gateway plays as a device: a ``Source``, or what a replay reads from the store."""
+
+    @property
+    def device(self) -> str:
+        """Its id."""
+
+    @property
+    def shard(self) -> int:
+        """Where its records go."""
+
+    @property
+    def label(self) -> str:
+        """What it is, said to a person."""
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it was never measured."""
+
+    @property
+    def expected(self) -> tuple[Expectation, ...]:
+        """Alarm conditions that must come."""
+
+    def emissions(self, start_ns: int, packet_s: float = PACKET_S) -> Iterator[Emission]:
+        """Yield all packets and numbers in the order in which they leave, as ``Source.emissions``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

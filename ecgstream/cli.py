@@ -189,6 +189,7 @@ _ALONE = {
     "receive": "receive:receive",
     "sealer": "sealer:sealer",
     "watch": "watch:watch",
+    "witness": "witness:witness",
     "report": "report:report",
     "settings": "settings:show",
     "simulate-device": "simulate_device:simulate_device",
@@ -198,6 +199,7 @@ for _group, _commands in {
     SERVICES: {
         "sealer": "Chain what the audit log is told, and sign the chain's head.",
         "watch": "Watch the system itself: alarm where it stands still, or a disk fills up.",
+        "witness": "Carry what people read with SQL from the server's log into the audit log.",
     },
     DEVICES: {
         "receive": "Take what they send.",

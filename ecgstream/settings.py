@@ -104,6 +104,9 @@ class Settings(BaseSettings):
     audit_key: Path | None = Field(
         default=None, description="file of the key that signs the audit log: `ecgstream audit key`"
     )
+    server_log: Path | None = Field(
+        default=None, description="folder of the database server's log, where the witness runs beside it"
+    )
     data: Path = Field(default=Path("var/data"), description="folder of the embedded services' data")
     recordings: Path | None = Field(
         default=None, description="folder of WFDB or EDF recordings that the demo plays"

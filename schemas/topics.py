@@ -68,6 +68,8 @@ ROSTER = Topic("ecg.roster", ("Roster",), _compacted(MINUTE_MS))
 # a chain in the database that was cut is behind the newest of them.
 AUDIT = Topic("ecg.audit", ("AuditEntry",), _kept(30))
 AUDIT_HEADS = Topic("ecg.audit-heads", ("AuditHead",), _kept(3653))
+# It is there, and empty, where a broker is of a training room: recordings may be played as live signals.
+TRAINING = Topic("ecg.training", ())
 
 ALL = (
     INGEST,

@@ -12,9 +12,10 @@ SET log_min_error_statement = 'panic';
 \getenv housekeeping HOUSEKEEPING
 \getenv monitor MONITOR
 \getenv sealer SEALER
+\getenv witness WITNESS
 
-SELECT format('CREATE ROLE %I', name) FROM unnest('{sink_1,registry_1,watch_1,housekeeping_1,monitor_1,sealer_1}'::text[])
-    AS name
+SELECT format('CREATE ROLE %I', name)
+FROM unnest('{sink_1,registry_1,watch_1,housekeeping_1,monitor_1,sealer_1,witness_1}'::text[]) AS name
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) \gexec
 
 ALTER ROLE sink_1 LOGIN CONNECTION LIMIT 4 PASSWORD :'sink';
@@ -45,6 +46,11 @@ ALTER ROLE sealer_1 LOGIN CONNECTION LIMIT 8 PASSWORD :'sealer';
 GRANT ecg_sealer TO sealer_1;
 ALTER ROLE sealer_1 SET lock_timeout = '30s';
 ALTER ROLE sealer_1 SET idle_in_transaction_session_timeout = '600s';
+
+ALTER ROLE witness_1 LOGIN CONNECTION LIMIT 2 PASSWORD :'witness';
+GRANT ecg_witness TO witness_1;
+ALTER ROLE witness_1 SET statement_timeout = '60s';
+ALTER ROLE witness_1 SET lock_timeout = '30s';
 
 -- It asks whether the database answers, and has no other right.
 ALTER ROLE watch_1 LOGIN CONNECTION LIMIT 4 PASSWORD :'watch';

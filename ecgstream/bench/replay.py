@@ -30,9 +30,10 @@ from ecgstream.registry.facilities import plan
 from ecgstream.registry.henan import PROVINCE, henan
 from ecgstream.registry.people import Person, Position
 from ecgstream.registry.roles import Kind
-from ecgstream.replay.device import Stretch, replay
+from ecgstream.replay.device import replay
 from ecgstream.replay.log import TOGETHER
 from ecgstream.replay.paged import paged
+from ecgstream.replay.source import Stretch
 from ecgstream.store import rows
 from ecgstream.store.connection import connect
 from ecgstream.store.migrate import detect, migrate

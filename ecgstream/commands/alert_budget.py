@@ -26,14 +26,14 @@ def budget(
 ) -> None:
     """Count alerts by condition and facility, and how many of what called people was judged false.
 
-    It reads as the person whose login the database address has (`ecgstream person sql-login`), and counts
-    what that person sees: the same as Alarms, Statistics in the monitor.
+    It reads as one person (ECGSTREAM_ACCOUNT; docs/access.md has how), and counts what that person sees: the
+    same as Alarms, Statistics in the monitor.
 
     For instance:
 
         ecgstream alert budget --days 7
     """
-    with clear_errors(), person_connection(settings, "ecgstream alert budget") as connection:
+    with clear_errors(), person_connection(settings, "alert budget", ("list", "")) as connection:
         found = counting.counted(connection, days, datetime.now(UTC))
     if json:
         print_json(found.told())

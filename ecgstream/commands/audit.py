@@ -89,6 +89,8 @@ def verify_(*, key: Key = "", json: Json = False, settings: SettingsFlags = None
         entries = progress(read.entries(connection), "Checking", total=size.entries)
         report = verify.verify(entries, read.heads(connection), copied, trusted=key)
         waiting = size.waiting
+        about = {"faults": len(report.faults), "compared_with_kafka": bool(found.kafka)}
+        noted(connection, "chain", "verify", "audit verify", **about)
     if json:
         print_json(report.as_json() | {"waiting": waiting, "compared_with_kafka": bool(found.kafka)})
     else:

@@ -12,6 +12,7 @@ from typing import Annotated, TypeVar
 
 import psycopg
 from cyclopts import Parameter
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import Jsonb
 from rich.cells import cell_len
@@ -19,8 +20,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.tree import Tree
 
+from ecgstream.audit import pgaudit
 from ecgstream.commands.flags import SettingsFlags as SettingsFlags
-from ecgstream.registry import text
+from ecgstream.registry import people, roles, text
 from ecgstream.registry.errors import RegistryError
 from ecgstream.settings import PREFIX, Settings
 from ecgstream.store.connection import connect
@@ -43,6 +45,12 @@ _T = TypeVar("_T")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 _ROLE = "ecg_registry"
+_LIMITS_OF_READING = {
+    "statement_timeout": "600s",
+    "idle_in_transaction_session_timeout": "600s",
+    "idle_session_timeout": "0",
+}
+"""A report takes longer than a page, for which the monitor's login is made."""
 _NO_ROLE = re.compile(r'role "ecg_\w+" does not exist')
 _NOT_MIGRATED = "the database is not of this version yet: `ecgstream migrate` brings it there"
 _NO_ADDRESS = f"no database address. Set {PREFIX}DATABASE or --database"
@@ -77,28 +85,57 @@ def registry_connection(settings: Settings | None, role: str = _ROLE) -> Iterato
 
 @contextmanager
 def person_connection(
-    settings: Settings | None, name: str, *, autocommit: bool = False
+    settings: Settings | None, command: str, *reads: tuple[str, str], autocommit: bool = False
 ) -> Iterator[psycopg.Connection]:
-    """Give a connection of the person whose login the database address has, that writes nothing.
+    """Give a connection with one person's rights, that writes nothing and leaves an entry in the audit log.
+
+    The database address is of a person's own login, whose reads the server itself logs; or of the monitor's,
+    which becomes the person whom ``ECGSTREAM_ACCOUNT`` names as it does for a page, once that is noted.
 
     Args:
         settings: as they were given.
-        name: of the command, as the database shows it.
+        command: as the entry, and the server's own views, show it.
+        reads: kind and key of what is read: ``("device", "mon-17")``.
         autocommit: for work of hours, which must hold no snapshot.
 
     Raises:
-        RegistryError: there is no address, it cannot be read, or it is of no person.
+        RegistryError: there is no address, it cannot be read, it is of neither login, there is no such
+            account, or the server does not log what the person's own login reads.
     """
-    url = _address((settings or Settings()).database.get_secret_value())
-    with connect(url, name=name, autocommit=autocommit) as connection:
-        if not connection.info.user.startswith("person_"):
-            raise RegistryError(
-                "people see what is of patients, services do not: the database address must be of a person's"
-                " own login (`ecgstream person sql-login`)"
-            )
+    found = settings or Settings()
+    url = _address(found.database.get_secret_value() or found.monitor_database.get_secret_value())
+    with connect(url, name=f"ecgstream {command}", autocommit=True) as connection:
+        login = connection.info.user
+        if not login.startswith("person_"):
+            _become(connection, reading(), command, reads)
+        elif why := pgaudit.lacking(connection, login):
+            raise RegistryError(f"of what this login reads, nothing would be in the audit log: {why}")
         connection.execute("SET default_transaction_read_only = on")
-        connection.commit()
+        connection.autocommit = autocommit
         yield connection
+
+
+def _become(
+    connection: psycopg.Connection, account: str, command: str, reads: Sequence[tuple[str, str]]
+) -> None:
+    """Note what an account is about to read, then give the connection its rights and no others."""
+    try:
+        connection.execute("SET ROLE ecg_web")
+    except psycopg.errors.InsufficientPrivilege:
+        raise RegistryError(
+            "people see what is of patients, services do not: the database address must be of a person's own"
+            f" login (`ecgstream person sql-login`), or of the monitor's, with {PREFIX}ACCOUNT"
+        ) from None
+    if not people.may_log_in(connection, account):
+        raise RegistryError(
+            f"there is no account {text.shown(account)}, or it is disabled: {PREFIX}ACCOUNT names who reads"
+        )
+    more = Jsonb({"command": command, "machine_login": machine_login()})
+    for kind, object_ in reads:
+        connection.execute("SELECT api.note(%s, 'read', %s, %s, %s)", (account, kind, object_, more))
+    for limit, value in _LIMITS_OF_READING.items():
+        connection.execute("SELECT set_config(%s, %s, false)", (limit, value))
+    connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(roles.role_of(account))))
 
 
 def _connected(url: str, role: str) -> psycopg.Connection:

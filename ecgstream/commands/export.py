@@ -37,9 +37,9 @@ def export(
 ) -> None:
     """Write up to 24 hours of stored ECG, with its beats and rhythms, as WFDB, EDF+, DICOM or HL7 aECG.
 
-    Samples are written as they are stored, to the bit. It reads as the person whose login the database
-    address has (`ecgstream person sql-login`), and of a patient only what was measured while the patient wore
-    it; no name is in it, only the pseudonym. What each format holds, and what becomes of gaps:
+    Samples are written as they are stored, to the bit. It reads as one person (ECGSTREAM_ACCOUNT;
+    docs/access.md has how), and of a patient only what was measured while the patient wore it; no name is in
+    it, only the pseudonym. What each format holds, and what becomes of gaps:
     docs/exchange.md.
 
     For instance:
@@ -66,10 +66,11 @@ def export(
         if bool(device) == bool(patient):
             raise RegistryError("say one of --device and --patient")
         whose = identity.pseudonym(patient) if patient else ""
+        read = ("patient", whose) if whose else ("device", device)
         write = import_module(f"ecgstream.exchange.{format}").write
         try:
             with (
-                person_connection(settings, "ecgstream export") as connection,
+                person_connection(settings, "export", read) as connection,
                 _staged(target) as (folder, scratch),
             ):
                 if whose:

@@ -108,17 +108,24 @@ def list_users(*, json: Json = False, settings: SettingsFlags = None) -> None:
 
 
 @app.command
-def topics(*, settings: SettingsFlags = None) -> None:
+def topics(
+    *,
+    training: Annotated[bool, Parameter(negative="")] = False,
+    settings: SettingsFlags = None,
+) -> None:
     """Create the topics that are missing. Those that exist stay as they are.
 
     Args:
+        training: mark the broker as one of a training room, where `ecgstream replay --publish ecg.ingest` may
+            play recordings as live signals. Never at a broker to which devices of patients send.
         settings: see `ecgstream settings`; partitions and replication count.
     """
     from ecgstream.topics import create_topics
+    from schemas.topics import ALL, TRAINING
 
     found = settings or Settings()
     with _admin(found):
-        create_topics(found)
+        create_topics(found, (*ALL, TRAINING) if training else ALL)
         say(f"all topics are there, with {found.partitions} partitions")
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from ecgstream.audit import pgaudit
 from ecgstream.commands.common import (
     OPERATOR,
     By,
@@ -297,7 +298,8 @@ def sql_login(
     """Let an account log in to the database itself, or change the password that it has there.
 
     It is another password than the account's own. The database sees what verifies it, never the password.
-    What such a login can find out beyond its rows is in docs/access.md: give few.
+    What such a login reads, the server must log with pgaudit (docs/audit.md): else none is made. What it can
+    find out beyond its rows is in docs/access.md: give few.
 
     For instance:
 
@@ -306,6 +308,8 @@ def sql_login(
     with registry_connection(settings) as connection:
         people.get(connection, account)
         people.open_sql(connection, account, _password(file), acting(by))
+        if why := pgaudit.lacking(connection, roles.role_of(account)):  # then it is undone
+            raise RegistryError(f"of what this login reads, nothing would be in the audit log: {why}")
     say(f"log in as {roles.role_of(account)}")
 
 

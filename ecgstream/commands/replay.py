@@ -12,17 +12,20 @@ from cyclopts import App, Parameter
 import detectors as code
 from ecgstream.commands.by_name import by_name
 from ecgstream.commands.common import SettingsFlags, clear_errors, person_connection, progress, say
-from ecgstream.commands.flags import Names
+from ecgstream.commands.flags import Names, addressed
+from ecgstream.commands.replay_publish import FASTEST, play
 from ecgstream.registry import text
 from ecgstream.registry.errors import RegistryError
 from ecgstream.replay import many, stored
 from ecgstream.replay.around import strip
-from ecgstream.replay.device import Replayed, Stretch
+from ecgstream.replay.device import Replayed
 from ecgstream.replay.device import replay as replay_one
 from ecgstream.replay.errors import ReplayError
+from ecgstream.replay.recorded import FromTopic
 from ecgstream.replay.report import OfDevice, Told, page
-from ecgstream.replay.settings import Controls, as_they_were
 from ecgstream.replay.settings import in_force as settings_in_force
+from ecgstream.replay.source import FromStore, Source, Stretch
+from ecgstream.settings import Settings
 
 AS_STORED, CURRENT = "", "current"
 _MOST_SAID = 10
@@ -47,6 +50,15 @@ HtmlFile = Annotated[
 JsonFile = Annotated[Path | None, Parameter(name="--json", help="also write what was found to this file.")]
 
 
+Publish = Annotated[
+    str,
+    Parameter(help="compare nothing: play what is stored as live signals into this topic, for training."),
+]
+Topic = Annotated[
+    str, Parameter(help="replay what this topic of Kafka has recorded, as ecg.ingest does for a week.")
+]
+
+
 app = App(name="replay", help="What was recorded, through the same code again: is the same found?")
 by_name(app, "replay_what_if:what_if", "what-if", "How many alerts there would have been with other limits.")
 
@@ -60,16 +72,19 @@ def replay(
     to: To,
     detectors: Detectors = AS_STORED,
     in_force: InForce = "then",
+    topic: Topic = "",
     json: JsonFile = None,
     html: HtmlFile = None,
+    publish: Publish = "",
+    speed: Annotated[float, Parameter(help="s of signal a second, with --publish.")] = 1.0,
     settings: SettingsFlags = None,
 ) -> None:
     """Take what is stored through the same code again, and compare what it finds with what it found then.
 
-    Beats, rhythms, minutes, conditions, segments and alerts are compared, to the last bit. It reads as the
-    person whose login the database address has (`ecgstream person sql-login`), writes to no topic, and calls
-    nobody. Ended in between, the same command goes on where it was, if it has --json and no --html. The
-    exit status is 0 where all is the same, 2 where something differs, 1 where something cannot be replayed.
+    Beats, rhythms, minutes, conditions, segments and alerts are compared, to the last bit. It reads as one
+    person (ECGSTREAM_ACCOUNT; docs/access.md has how), writes to no topic, and calls nobody. Ended in
+    between, the same command goes on where it was, if it has --json and no --html. The exit status is 0
+    where all is the same, 2 where something differs, 1 where something cannot be replayed.
 
     For instance:
 
@@ -78,11 +93,16 @@ def replay(
     with clear_errors():
         stretch = _stretch(from_, to)
         _check_version(detectors)
+        _check_together(topic, in_force, publish, speed, comparing=bool(json or html))
         check_folders(json, html)
-        with person_connection(settings, "ecgstream replay", autocommit=True) as connection:
+        reads = [("device", name) for name in device] or [("facility", facility)]
+        with person_connection(settings, "replay", *reads, autocommit=True) as connection:
             devices = list(device) or devices_of(connection, facility)
+            if publish:
+                play(addressed(settings, "kafka"), connection, devices, stretch, publish, speed)
+                return
             task = {"from": stretch.since_ns, "to": stretch.until_ns, "detectors": detectors}
-            task |= {"settings": in_force, "devices": devices, "installed": code.VERSION}
+            task |= {"settings": in_force, "devices": devices, "installed": code.VERSION, "topic": topic}
             notes = json is not None and html is None
             work = many.Work(json.with_name(json.name + ".part") if json and notes else None, task)
 
@@ -91,7 +111,7 @@ def replay(
                     connection,
                     name,
                     stretch,
-                    controls=_controls(connection, name, in_force),
+                    source=_source(settings, connection, name, in_force, topic),
                     any_version=detectors == CURRENT or in_force == "now",
                 )
 
@@ -129,13 +149,37 @@ def devices_of(connection: psycopg.Connection, facility: str) -> list[str]:
     return [device for (device,) in rows]
 
 
-def _controls(connection: psycopg.Connection, device: str, which: Literal["then", "now"]) -> Controls:
-    if which == "then":
-        return as_they_were
+def _source(
+    settings: Settings | None,
+    connection: psycopg.Connection,
+    device: str,
+    in_force: Literal["then", "now"],
+    topic: str,
+) -> Source:
+    if topic:
+        return FromTopic(addressed(settings, "kafka"), topic)
+    if in_force == "then":
+        return FromStore(connection)
     known = stored.newest_settings(connection, device)
     if not known:
         raise ReplayError(f"{device}: what is in force now is not known: no settings were ever told of it")
-    return settings_in_force(known)
+    return FromStore(connection, settings_in_force(known))
+
+
+def _check_together(topic: str, in_force: str, publish: str, speed: float, *, comparing: bool) -> None:
+    """Refuse flags that do not go together.
+
+    Raises:
+        RegistryError: they do not.
+    """
+    if topic and in_force == "now":
+        raise RegistryError("a topic holds the settings of then: --settings now goes without --topic")
+    if publish and (topic or comparing or in_force == "now"):
+        raise RegistryError("--publish plays what is stored, and compares nothing: leave the other flags out")
+    if not publish and speed != 1.0:
+        raise RegistryError("--speed goes with --publish: what is compared runs as fast as it can")
+    if not 0 < speed <= FASTEST:
+        raise RegistryError(f"--speed: above 0, up to {FASTEST:g}")
 
 
 def _stretch(from_: str, to: str) -> Stretch:

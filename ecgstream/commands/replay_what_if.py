@@ -14,9 +14,10 @@ from ecgstream.registry import limits as kept
 from ecgstream.registry import text
 from ecgstream.registry.errors import RegistryError
 from ecgstream.replay.burden import Burden, beside
-from ecgstream.replay.device import Stretch, replay
+from ecgstream.replay.device import replay
 from ecgstream.replay.errors import ReplayError
 from ecgstream.replay.settings import with_limits
+from ecgstream.replay.source import FromStore, Stretch
 from schemas.records import Limit
 
 _MOST_DAYS = 90.0
@@ -61,12 +62,13 @@ def what_if(
         stretch = Stretch(until_ns - int(days * _DAY_NS), until_ns)
         then, now = Burden(), Burden()
         left_out: list[str] = []
-        with person_connection(settings, "ecgstream replay", autocommit=True) as connection:
+        where = ("facility", facility)
+        with person_connection(settings, "replay what-if", where, autocommit=True) as connection:
             for device in progress(devices_of(connection, facility), "Replaying"):
                 try:
                     was = replay(connection, device, stretch, any_version=True)
-                    others = with_limits(device, limits)
-                    is_ = replay(connection, device, stretch, controls=others, any_version=True)
+                    others = FromStore(connection, with_limits(device, limits))
+                    is_ = replay(connection, device, stretch, source=others, any_version=True)
                 except ReplayError as error:
                     left_out.append(str(error))
                     continue

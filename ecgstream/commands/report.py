@@ -34,9 +34,9 @@ def report(
 ) -> None:
     """Write a report of one minute to 14 days of ECG, as of a Holter recording.
 
-    It is preliminary. It reads as the person whose login the database address has (`ecgstream person
-    sql-login`), and of a patient only what was measured while the patient wore it. It counts whole minutes.
-    What each figure means, and what it is a share of: docs/reports.md.
+    It is preliminary. It reads as one person (ECGSTREAM_ACCOUNT; docs/access.md has how), and of a patient
+    only what was measured while the patient wore it. It counts whole minutes. What each figure means, and
+    what it is a share of: docs/reports.md.
 
     For instance:
 
@@ -62,14 +62,15 @@ def report(
         if stored:
             if device or patient or begin or end:
                 raise RegistryError("--stored names a report that is kept: say no device, patient or times")
-            with person_connection(settings, "ecgstream report") as connection:
+            with person_connection(settings, "report", ("report", stored)) as connection:
                 content, status = _stored(connection, stored, kind, language)
         else:
             since, until = stretch(begin, end)
             if bool(device) == bool(patient):
                 raise RegistryError("say one of --device and --patient")
             whose = identity.pseudonym(patient) if patient else ""
-            with person_connection(settings, "ecgstream report") as connection:
+            read = ("patient", whose) if whose else ("device", device)
+            with person_connection(settings, "report", read) as connection:
                 found = make.made(connection, Wanted(device, whose, (since, until)), progress)
                 content, status = make.drawn(found, kind, language), "preliminary"
         try:

@@ -17,6 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import ClassVar
 from urllib.parse import quote
 
 from ecgstream.embedded.errors import ServiceUnavailableError
@@ -42,15 +43,25 @@ _SETTINGS = {
     "log_timezone": "UTC",
     "log_min_messages": "warning",
     "cluster_name": "ecgstream",
+    "hba_file": "pg_hba.conf",
 }
+_ENTRY = """\
+# What people read by logins of their own would be in no log: the monitor, and our commands, read for them.
+local all /^person_ reject
+# Who reaches the socket, in a directory of ours alone, is us.
+local all all trust
+local replication all trust
+"""
 
 
 class EmbeddedPostgres:
     """A PostgreSQL server on a unix socket, its data in a directory of its own.
 
     The directory may have been used before: the server starts again with its data. Only our own user can
-    reach it. Nothing outlives our process.
+    reach it, and by no login of a person's: it has no pgaudit. Nothing outlives our process.
     """
+
+    _entry: ClassVar[str] = _ENTRY
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -81,6 +92,7 @@ class EmbeddedPostgres:
             raise ServiceUnavailableError(message)
         try:
             self._initialise_once()
+            (self._directory / "pg_hba.conf").write_text(self._entry)
             self._sockets = _socket_directory(self._directory)
             beginning = self._log_size()
             settings = {**_SETTINGS, "unix_socket_directories": str(self._sockets)}
@@ -124,7 +136,6 @@ class EmbeddedPostgres:
         shutil.rmtree(part, ignore_errors=True)
         beginning = self._log_size()
         looks = ["--encoding=UTF8", "--locale-provider=builtin", "--locale=C", "--builtin-locale=C.UTF-8"]
-        # Who reaches the socket, in a directory of ours alone, is us.
         rights = ["--username", _SUPERUSER, "--auth=trust"]
         self._finish(self._run("initdb", "-D", part.name, "--no-instructions", *looks, *rights), beginning)
         single = self._run("postgres", "--single", "-D", part.name, "postgres", stdin=subprocess.PIPE)

@@ -30,6 +30,7 @@ from ecgstream.monitor.live.socket import UVICORN, bound
 from ecgstream.monitor.live.view import Bed
 from ecgstream.monitor.login import Login
 from ecgstream.monitor.pages.alarms import Alarms, Following, Say
+from ecgstream.monitor.pages.audit import AuditLog
 from ecgstream.monitor.pages.case import CasePage
 from ecgstream.monitor.pages.clinic import Clinic
 from ecgstream.monitor.pages.consultations import Consultations
@@ -180,6 +181,7 @@ def routes(address: str, stored: Stored, sources: Sources, workshop: Workshop) -
         *Duty(shell, stored, sources.roster, sources.board).routes,
         *Trials(shell, stored, sources.roster, sources.board, sources.test, sources.say).routes,
         *State(shell, stored, sources.progress).routes,
+        *AuditLog(shell, stored).routes,
     ]
 
 

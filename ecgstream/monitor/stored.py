@@ -96,8 +96,7 @@ class Stored:
         if not _ACCOUNT.fullmatch(account):
             return False
         with self.as_web() as connection:
-            known = connection.execute("SELECT FROM api.credentials WHERE account = %s", (account,))
-            return known.fetchone() is not None
+            return people.may_log_in(connection, account)
 
     def is_at(self, account: str, issuer: str, subject: str) -> bool:
         """Return whether an account may log in whom a provider names so.
@@ -144,8 +143,7 @@ def become(connection: psycopg.Connection, account: str) -> None:
     Raises:
         GoneError: the account is disabled.
     """
-    known = connection.execute("SELECT FROM api.credentials WHERE account = %s", (account,))
-    if known.fetchone() is None:
+    if not people.may_log_in(connection, account):
         raise GoneError
     connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role_of(account))))
 

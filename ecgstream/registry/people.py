@@ -246,6 +246,12 @@ def close_sql(connection: psycopg.Connection, account: str, by: str) -> None:
     _update(connection, account, "sql_login = false", (), by)
 
 
+def may_log_in(connection: psycopg.Connection, account: str) -> bool:
+    """Return whether there is an account of this name that is not disabled; in role ``ecg_web``."""
+    known = connection.execute("SELECT FROM api.credentials WHERE account = %s", (account,))
+    return known.fetchone() is not None
+
+
 def check_password(connection: psycopg.Connection, account: str, password: str) -> bool:
     """Return whether an enabled account has this password; it takes as long where there is no such account.
 

@@ -24,11 +24,10 @@ _NAME = "replay"
 
 
 class Step(NamedTuple):
-    """Records that follow each other in a lane; ``end_ns``: the device's time at their end."""
+    """Records that follow each other in a lane."""
 
     lane: Lane
     records: list[Record]
-    end_ns: int
 
 
 class Log:
@@ -121,9 +120,8 @@ class Log:
         placed = []
         while self._live and (to_the_end or (until is not None and self._live[0].offset < until)):
             placed.append(self._live.popleft())
-        records, end_ns = self._records(come, placed)
-        if records:
-            yield Step(Lane.LIVE, records, end_ns)
+        if records := self._records(come, placed):
+            yield Step(Lane.LIVE, records)
 
     def _backlog(self, numbers: Sequence[Placed]) -> Iterator[Step]:
         """Yield a backlog that is whole, with its vital signs."""
@@ -133,14 +131,14 @@ class Log:
         come.sort(key=lambda one: one.offset)
         last = come[-1].packet
         segment = next(s for s in reversed(self._late) if s.session == last.session)
-        records, end_ns = self._records(come, numbers)
+        records = self._records(come, numbers)
         end = Control(
             "", self._device, segment.session, segment.to_sample or last.first_sample, 0, _NAME, BacklogEnd()
         )
         records.append(Record(records[-1].offset + 1, 0, codec.encode(end)))
-        yield Step(Lane.BACKFILL, records, end_ns)
+        yield Step(Lane.BACKFILL, records)
 
-    def _records(self, come: Sequence[Came], placed: Sequence[Placed]) -> tuple[list[Record], int]:
+    def _records(self, come: Sequence[Came], placed: Sequence[Placed]) -> list[Record]:
         """Return records by offset: of packets and vital signs one each, and of each control record."""
         made: list[Record] = []
         packets: dict[int, list[Packet]] = {}
@@ -153,7 +151,6 @@ class Log:
                 controls.setdefault(found.offset, []).append(found.item)
             else:
                 vitals.setdefault(found.offset, []).append(found.item)
-        end_ns = 0
         for offset in sorted(packets.keys() | vitals.keys() | controls.keys()):
             if offset in controls:
                 made += [Record(offset, 0, codec.encode(control)) for control in controls[offset]]
@@ -162,7 +159,7 @@ class Log:
             # When it was sent: as soon as all of it was measured.
             end_ns = max([p.received_ns for p in its] + [v.time_ns for v in numbers])
             made.append(Record(offset, 0, Bundle.of(_NAME, 0, end_ns, its, numbers).encode()))
-        return made, end_ns
+        return made
 
 
 def _in_time(come: Sequence[Came]) -> set[tuple[int, int]]:

@@ -9,8 +9,9 @@ from typing import NamedTuple
 from jinja2 import Environment
 
 from alerts.page import condition_text
-from ecgstream.replay.device import Replayed, Stretch
+from ecgstream.replay.device import Replayed
 from ecgstream.replay.findings import Key, Values
+from ecgstream.replay.source import Stretch
 from ecgstream.replay.turns import APPEARS, MOVES, VANISHES, Turn, turns
 
 MOST_STRIPS = 200

@@ -51,7 +51,7 @@ def test_without_secrets_it_says_how_to_make_them() -> None:
 def test_a_service_is_pinned_and_closed(name: str) -> None:
     service = SERVICES[name]
     tag = service["image"].rpartition(":")[2]
-    assert re.fullmatch(r"v?\d+\.\d+(\.\d+)?(-\w+)?", tag)
+    assert re.fullmatch(r"(v|pg)?\d+\.\d+(\.\d+)?(-[\w.]+)?", tag)
     user = service["user"].split(":")[0]
     assert int(user) > 0
     assert service["read_only"] is True
@@ -246,7 +246,10 @@ def test_the_broker_and_database_are_those_of_the_tests() -> None:
     assert SERVICES["kafka"]["image"] == f"apache/kafka:{KAFKA_VERSION}"
     images = {SERVICES[name]["image"] for name in ("timescaledb", "logins")}
     assert len(images) == 1
-    assert images.pop().endswith("-pg17")
+    assert re.search(":pg17[.]", images.pop())
+    told = SERVICES["timescaledb"]["command"]
+    assert "-cshared_preload_libraries=timescaledb,pgaudit" in told
+    assert any("jsonlog" in word for word in told)
 
 
 def test_every_file_that_is_mounted_is_there_and_readable_by_all() -> None:

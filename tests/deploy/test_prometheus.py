@@ -25,7 +25,18 @@ TIMELINES = [
     for test in timeline["alert_rule_test"]
 ]
 OF_PROMETHEUS = {"up", "process_start_time_seconds", "process_cpu_seconds_total"}
-FUNCTIONS = {"sum", "count", "max", "rate", "increase", "deriv", "changes", "absent", "histogram_quantile"}
+FUNCTIONS = {
+    "sum",
+    "count",
+    "max",
+    "rate",
+    "increase",
+    "deriv",
+    "changes",
+    "absent",
+    "histogram_quantile",
+    "time",
+}
 WORDS = {"by", "on", "and", "or"}
 
 

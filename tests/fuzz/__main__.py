@@ -20,6 +20,7 @@ from io import StringIO
 from pathlib import Path
 
 from tests.fuzz.target import NAMES, Target, load
+from tests.fuzz.weigh import weigh
 
 OFFENDERS = Path(".fuzz")
 
@@ -31,6 +32,10 @@ def main(arguments: list[str]) -> int:
     if options.try_:
         for name in names:
             load([name])[name].run(options.try_.read_bytes())
+        return 0
+    if options.weigh:
+        taken = weigh(load(names)[names[0]], sorted(options.weigh.iterdir()), options.frames)
+        print(taken)  # noqa: T201 - what was asked for
         return 0
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is there: a fork has one thread
     if find_spec("atheris") is None:
@@ -65,6 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--frames", type=int, default=0, help="so many inputs of each, however long it takes")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at once")
     parser.add_argument("--offenders", type=Path, default=OFFENDERS, help=f"a folder ({OFFENDERS})")
+    parser.add_argument(
+        "--weigh", type=Path, metavar="FOLDER", help="say how much memory one target takes with these inputs"
+    )
     parser.add_argument("--try", type=Path, dest="try_", metavar="FILE", help="try one input")
     return parser
 

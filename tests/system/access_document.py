@@ -16,7 +16,7 @@ LETTERS = dict(zip("ckxaos", Kind, strict=True))
 NOBODY, NO_SUCH_ROW = "–", "·"  # noqa: RUF001 - as the document writes them
 
 INFRASTRUCTURE = ("ecg_views", "ecg_sink", "ecg_registry", "ecg_housekeeping", "ecg_web")
-OF_AUDIT = ("ecg_sealer", "ecg_evidence")
+OF_AUDIT = ("ecg_sealer", "ecg_evidence", "ecg_witness")
 """What they may has a table of its own."""
 
 Table = dict[str, dict[str, str]]

@@ -24,6 +24,7 @@ from psycopg.conninfo import conninfo_to_dict
 from ecgstream.embedded.kafka import EmbeddedKafka, Security
 from ecgstream.embedded.process import end, spawn
 from tests.deploy.composed import DEPLOY, compose, secret_targets
+from tests.system.timescale import log_folder
 from tests.system.tools import tool
 
 CONTAINERFILE = DEPLOY / "images" / "Containerfile"
@@ -111,6 +112,7 @@ class Composed:
             "/run/secrets": str(self._here(name)),
             "/var/lib/ecgstream": str(own),
             "/disks/kafka:/disks/timescaledb": str(self.folder),
+            "/var/log/postgresql": str(log_folder(self.database)),
             _KAFKA: _NOBODY if self.kafka is None else self.kafka.bootstrap,
         }
         for was, becomes in replaced.items():

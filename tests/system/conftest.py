@@ -26,6 +26,12 @@ class _Service(Protocol):
     def start(self) -> str: ...
 
 
+class ServerForAll(EmbeddedPostgres):
+    """A plain PostgreSQL as somebody runs it: people log in to it, too."""
+
+    _entry = "local all all trust\nlocal replication all trust\n"
+
+
 HANGS_S = 900
 """No test is timed: what takes so long hangs, on the slowest machine too."""
 
@@ -110,7 +116,7 @@ def timescale_url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def plain_postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The embedded PostgreSQL's superuser's URL."""
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
+    server = ServerForAll(tmp_path_factory.mktemp("postgres"))
     yield started(server)
     server.stop()
 

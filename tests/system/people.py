@@ -40,7 +40,7 @@ def person(url: str, kind: str, facility: str = ROOT, account: str = "") -> str:
             (account, kind, facility),
         )
         if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is None:
-            connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
+            connection.execute(sql.SQL("CREATE ROLE {} ROLE ecg_web").format(sql.Identifier(role)))
         connection.execute(
             sql.SQL("GRANT {} TO {}").format(sql.Identifier(f"ecg_{kind}"), sql.Identifier(role))
         )

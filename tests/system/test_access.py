@@ -137,6 +137,8 @@ def test_views_are_barriers_and_read_as_their_owner(owner: psycopg.Connection) -
         "people",
         "positions",
         "changes",
+        "audit",
+        "audit_state",
         "credentials",
         "walls",
         "consultations",

@@ -8,7 +8,6 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from ecgstream.embedded.postgres import EmbeddedPostgres
 from ecgstream.registry import people, roles
 from ecgstream.registry.errors import RegistryError
 from ecgstream.registry.people import Person, Position
@@ -16,7 +15,7 @@ from ecgstream.registry.roles import Kind
 from ecgstream.store.connection import connect
 from ecgstream.store.migrate import migrate
 from tests.system.access_document import statements
-from tests.system.conftest import started
+from tests.system.conftest import ServerForAll, started
 
 PASSWORD = "correct horse battery"  # noqa: S105
 
@@ -26,7 +25,7 @@ As = Callable[[str], str]
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[As]:
     """A server of its own, where our roles are the owner's and not another database's; login to URL."""
-    postgres = EmbeddedPostgres(tmp_path_factory.mktemp("owned"))
+    postgres = ServerForAll(tmp_path_factory.mktemp("owned"))
     url = started(postgres)
     with connect(url, autocommit=True) as superuser:
         superuser.execute("CREATE ROLE ecg_owner LOGIN CREATEROLE")

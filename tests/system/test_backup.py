@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from ecgstream.embedded.postgres import EmbeddedPostgres, _programs
+from ecgstream.embedded.postgres import _programs
 from ecgstream.registry.roles import Kind
 from ecgstream.settings import Settings
 from ecgstream.store import rows
@@ -26,7 +26,7 @@ from schemas import topics
 from tests.system import made
 from tests.system.access_document import statements
 from tests.system.access_world import World, insert
-from tests.system.conftest import in_database, started
+from tests.system.conftest import ServerForAll, in_database, started
 from tests.system.contents import Content, content, relations, structure, visible
 from tests.system.test_access import differences
 from tests.system.timescale import Timescale, client_programs
@@ -127,7 +127,7 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shell]:
     (tmp_path / "backup").mkdir()
     with ExitStack() as stack:
         if request.param == "plain":
-            servers = [EmbeddedPostgres(tmp_path / name) for name in ("source", "target")]
+            servers = [ServerForAll(tmp_path / name) for name in ("source", "target")]
             urls = [in_database(started(server), "postgres") for server in servers]
             programs = _programs()
         else:
@@ -168,7 +168,7 @@ def test_a_dump_is_restored_into_a_new_server(shell: Shell) -> None:
 
 def test_a_base_backup_is_started(tmp_path: Path) -> None:
     """Of the server's files: all its databases, roles and logins."""
-    source = EmbeddedPostgres(tmp_path / "source")
+    source = ServerForAll(tmp_path / "source")
     (tmp_path / "backup").mkdir()
     url = started(source)
     try:
@@ -182,7 +182,7 @@ def test_a_base_backup_is_started(tmp_path: Path) -> None:
         source.stop()
     (tmp_path / "target").mkdir()
     (tmp_path / "backup" / "base").rename(tmp_path / "target" / "data")
-    with EmbeddedPostgres(tmp_path / "target") as target:
+    with ServerForAll(tmp_path / "target") as target:
         assert looked_at(world, target.url) == was
         goes_on(world, target.url)
 

@@ -20,7 +20,7 @@ from tests.system.composed_centre import PAGES, Composed
 from tests.system.conftest import lacking
 from tests.system.tools import tool
 
-STAY = ("registry", "worker-1", "pager", "web", "monitor", "sink", "watch")
+STAY = ("registry", "worker-1", "pager", "web", "monitor", "sink", "witness", "watch")
 PATIENCE_S = 180.0
 
 
@@ -70,7 +70,7 @@ def centre(tmp_path: Path, timescale_url: str, new_database: Callable[[str], str
     finally:
         found.stop()
         with psycopg.connect(url, autocommit=True) as connection:
-            for login in ("sink_1", "registry_1", "watch_1", "housekeeping_1", "monitor_1"):
+            for login in ("sink_1", "registry_1", "watch_1", "housekeeping_1", "monitor_1", "witness_1"):
                 if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [login]).rowcount:
                     connection.execute(f"DROP OWNED BY {login}; DROP ROLE {login}")  # type: ignore[arg-type]
 

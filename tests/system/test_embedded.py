@@ -145,6 +145,19 @@ def test_a_database_keeps_its_rows_wherever_it_lies(tmp_path: Path, name: str) -
     assert children_of(str(tmp_path)) == []
 
 
+def test_nobody_logs_in_as_a_person_to_a_server_that_has_no_pgaudit(tmp_path: Path) -> None:
+    """Also to a folder that an older version made, and with a login that it let somebody have."""
+    with EmbeddedPostgres(tmp_path / "pg") as server, psycopg.connect(server.url, autocommit=True) as owner:
+        owner.execute("CREATE ROLE person_li LOGIN")
+        owner.execute("CREATE ROLE sink_1 LOGIN")
+    (tmp_path / "pg" / "pg_hba.conf").unlink()
+    (tmp_path / "pg" / "data" / "pg_hba.conf").write_text("local all all trust\n")
+    with EmbeddedPostgres(tmp_path / "pg") as server:
+        psycopg.connect(server.url, user="sink_1").close()
+        with pytest.raises(psycopg.OperationalError, match=r"pg_hba\.conf rejects connection"):
+            psycopg.connect(server.url, user="person_li")
+
+
 def test_databases_side_by_side(tmp_path: Path) -> None:
     with EmbeddedPostgres(tmp_path / "one") as one, EmbeddedPostgres(tmp_path / "other") as other:
         assert one.url != other.url

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from devices.files.read import read
 from ecgstream.commands.export import export
@@ -30,10 +30,12 @@ from tests.ecgstream.exchange.readers import annotations, dicom_samples, parsed
 from tests.system.access_world import insert
 from tests.system.people import ROOT, person
 from tests.system.sink_stream import Stream, take_all
+from tests.system.sql_reads import read_by
 
 BEGIN = datetime(2026, 9, 21, 15, 0, 0, 250_000, tzinfo=UTC)
 NS = 10**9
 BEGIN_NS = int(BEGIN.timestamp() * 1000) * 10**6
+ACCOUNT = "test_exporter"
 PASSWORD = "only-for-tests"  # noqa: S105
 LEADS = ("II", "V1")
 RATE, PLETH_RATE = 250, 125
@@ -61,8 +63,10 @@ def stored(channel: int) -> np.ndarray:
 
 
 @pytest.fixture
-def login(kafka: str, timescale_url: str, new_database: Callable[[str], str]) -> Iterator[tuple[str, str]]:
-    """The address of a clinic's login, and the device: two sessions through the real sink."""
+def login(
+    kafka: str, timescale_url: str, new_database: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[str, str]]:
+    """The address of the monitor's login, and the device: two sessions through the real sink."""
     stream = Stream(kafka, new_database(timescale_url))
     device = stream.device()
     for second in range(SECONDS):
@@ -89,10 +93,14 @@ def login(kafka: str, timescale_url: str, new_database: Callable[[str], str]) ->
     with stream.sink(idle_s=0.5) as sink:
         take_all(sink, stream)
         sink.finish()
-    role = worn(stream.url, device)
+    worn(stream.url, device)
+    monkeypatch.setenv("ECGSTREAM_ACCOUNT", ACCOUNT)
+    web = f"web_{stream.name}"
     with connect(stream.url, autocommit=True) as owner:
-        owner.execute(f"ALTER ROLE {role} LOGIN PASSWORD '{PASSWORD}'")
-    yield make_conninfo(stream.url, user=role, password=PASSWORD), device
+        owner.execute(f"CREATE ROLE {web} LOGIN PASSWORD '{PASSWORD}' IN ROLE ecg_web")
+    yield make_conninfo(stream.url, user=web, password=PASSWORD), device
+    with connect(stream.url, autocommit=True) as owner:
+        owner.execute(f"DROP ROLE {web}")
     stream.producer.close()
 
 
@@ -110,9 +118,9 @@ def bundle(device: str, session: int, second: int, channels: list[Channel], begi
     return Bundle.of("g", 0, at, [Packet(device, session, second, second * RATE, at, at + NS, channels)], [])
 
 
-def worn(url: str, device: str) -> str:
-    """Let one patient wear the device, then another; return a clinic's role."""
-    role = person(url, "clinic")
+def worn(url: str, device: str) -> None:
+    """Let one patient wear the device, then another."""
+    person(url, "clinic", account=ACCOUNT)
     handover = BEGIN + timedelta(seconds=HANDOVER_S)
     with connect(url, role="ecg_registry") as registry:
         what = {"kind": "holter", "shard": 0, "key_digest": bytes(32), "changed_by": "test"}
@@ -122,7 +130,6 @@ def worn(url: str, device: str) -> str:
             insert(registry, "patient", patient=patient, facility=ROOT, changed_by="test")
             place = {"place_kind": "bed", "place": "1", "said_by": "test"}
             insert(registry, "association", device=device, patient=patient, since=begin, until=end, **place)
-    return role
 
 
 def exported(
@@ -206,8 +213,10 @@ def test_aecg_of_a_stretch_without_gaps_and_why_not_of_another(
     assert "written: ten.xml; 10 s of signal" in capsys.readouterr().err
 
 
-def test_of_a_patient_what_they_wore_to_the_sample(login: tuple[str, str], tmp_path: Path) -> None:
-    url, _ = login
+def test_of_a_patient_what_they_wore_to_the_sample(
+    login: tuple[str, str], tmp_path: Path, timescale_url: str
+) -> None:
+    url, device = login
     (path,) = exported(url, tmp_path / "a", "wfdb", first=70, patient="p-1")
     assert path.name == "ecg.hea"
     assert "# subject: p-1\n" in path.read_text()
@@ -223,6 +232,10 @@ def test_of_a_patient_what_they_wore_to_the_sample(login: tuple[str, str], tmp_p
     # The rhythm in force as it began was of another patient: it is not told.
     marks = annotations(tmp_path / "b" / "ecg-1.det")
     assert not [a for a in marks if a.symbol == "+"]
+    exported(url, tmp_path / "c", "wfdb", device=device)
+    read = [("patient", "p-1"), ("patient", "p-2"), ("device", device)]
+    owner = make_conninfo(timescale_url, dbname=conninfo_to_dict(url)["dbname"])
+    assert read_by(owner, "export") == [(ACCOUNT, *what) for what in read]
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from ecgstream.store.connection import connect
 from tests.ecgstream.web.served import served
 from tests.system.access_world import insert
 from tests.system.monitor_house import DEVICES, NOW, PASSWORD, House, csrf_of, log_in, made_house
+from tests.system.sql_reads import read_by
 
 
 @pytest.fixture(scope="module", params=["plain", "timescale"])
@@ -186,7 +187,9 @@ def test_verdicts_are_counted_beside_the_budget(house: House, client: httpx.Clie
         assert client.get("/alarms/statistics").status_code == 403, name
 
 
-def test_the_command_counts_what_the_person_sees(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_counts_what_the_person_sees(
+    house: House, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     account = house.account("clinic_a")
     with connect(house.url, role="ecg_registry") as registry:
         people.open_sql(registry, account, PASSWORD, "test")
@@ -195,13 +198,20 @@ def test_the_command_counts_what_the_person_sees(house: House, capsys: pytest.Ca
         person.execute("SET default_transaction_read_only = off")
         person.execute("SELECT api.judge(%s, 'true')", (alert_of(house, "A"),))
     assert kept(house) == [(alert_of(house, "A"), "true", account)]
-    alert_budget.budget(days=7, json=True, settings=Settings(database=SecretStr(login)))
+    monkeypatch.setenv("ECGSTREAM_ACCOUNT", account)
+    web = Settings(monitor_database=SecretStr(house.login))
+    alert_budget.budget(days=7, json=True, settings=web)
     told = json.loads(capsys.readouterr().out)
     assert {one["of"]: one["paged_true"] for one in told["conditions"]} == {
         "VENTRICULAR_TACHYCARDIA": 1,
         "VENTRICULAR_COUPLET": 0,
     }
-    alert_budget.budget(days=7, settings=Settings(database=SecretStr(login)))
+    alert_budget.budget(days=7, settings=web)
     assert "0.0 % (0.0 to 97.5 %), aim" in capsys.readouterr().out
-    with pytest.raises(SystemExit, match="of a person's own login"):
-        alert_budget.budget(settings=Settings(database=SecretStr(house.url)))
+    assert read_by(house.url, "alert budget") == [(account, "list", "")] * 2
+    with pytest.raises(SystemExit, match="nothing would be in the audit log"):
+        alert_budget.budget(settings=Settings(database=SecretStr(login)))
+    monkeypatch.setenv("ECGSTREAM_ACCOUNT", "nobody")
+    with pytest.raises(SystemExit, match="no account"):
+        alert_budget.budget(settings=web)
+    assert len(read_by(house.url, "alert budget")) == 2

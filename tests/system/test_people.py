@@ -92,7 +92,8 @@ def test_an_account_from_its_first_day_to_its_last(person: Command, file: Path) 
     person("position", "add", "wang", "expert", "S")
     person("set", "wang", "--name", "王大伟", "--oidc-issuer", "https://l.example", "--oidc-subject", "7")
     person("password", "wang", "--file", file)
-    person("sql-login", "wang", "--file", file)
+    with connect(person.url, role="ecg_registry") as registry:  # the command: test_witness.py
+        people.open_sql(registry, "wang", PASSWORD, "test")
     positions = [{"kind": "cardiologist", "facility": "H"}, {"kind": "expert", "facility": "S"}]
     shown = {"account": "wang", "name": "王大伟", "positions": positions, "disabled": False}
     assert person.json("show", "wang") == [{**shown, "login": ["password", "oidc", "sql"]}]

@@ -11,15 +11,15 @@ from pathlib import Path
 import psycopg
 import pytest
 from cyclopts import App
-from psycopg.conninfo import make_conninfo
 
 import detectors
 from alerts.pipeline import Pipeline, Rules
 from alerts.state import Event, State
 from ecgstream.commands.replay import app as command
 from ecgstream.replay.compare import CHANGED, MISSING, NEW
-from ecgstream.replay.device import Replayed, Stretch, replay
+from ecgstream.replay.device import Replayed, replay
 from ecgstream.replay.errors import ReplayError
+from ecgstream.replay.source import Stretch
 from ecgstream.store.connection import connect
 from schemas import codec, topics
 from schemas.records import Condition
@@ -29,9 +29,9 @@ from tests.system.command import Command
 from tests.system.conftest import fresh_database
 from tests.system.people import ROOT, person
 from tests.system.sink_stream import Stream, take_all
+from tests.system.sql_reads import read_by
 
 WHOLE = Stretch(START_NS - 10**9, START_NS + (SECONDS - 70) * 10**9)
-PASSWORD = "of-a-test"  # noqa: S105 - of a database that is dropped
 
 
 @pytest.fixture(scope="module")
@@ -66,19 +66,12 @@ def auditor(stored: Stream) -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture
-def login(stored: Stream) -> str:
-    """The address of a database that an auditor logs in to."""
-    role = person(stored.url, "auditor")
-    with connect(stored.url, autocommit=True) as owner:
-        owner.execute(f"ALTER ROLE {role} LOGIN PASSWORD '{PASSWORD}'")
-    return make_conninfo(stored.url, user=role, password=PASSWORD)
-
-
-@pytest.fixture
-def run(login: str, capsys: pytest.CaptureFixture[str]) -> Command:
+def run(stored: Stream, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The command as an auditor's, by a login that may become anybody."""
+    monkeypatch.setenv("ECGSTREAM_ACCOUNT", person(stored.url, "auditor").removeprefix("person_"))
     app = App(name="ecgstream")
     app.command(command)
-    return Command(app, login, capsys)
+    return Command(app, stored.url, capsys)
 
 
 def again(stored: Stream, auditor: psycopg.Connection, stretch: Stretch = WHOLE) -> Replayed:
@@ -157,6 +150,7 @@ def test_the_command(stored: Stream, run: Command, tmp_path: Path) -> None:
     assert found["x_realtime"] > 1
     assert all(segment["identical"] for segment in found["devices"][0]["segments"])
     assert list(tmp_path.iterdir()) == [file]
+    assert read_by(stored.url, "replay") == [("test_auditor", "device", stored.device())]
     # Whatever of one device cannot be done stops no other.
     _, said = run(*words, "--device", f"nobody,{stored.device()}", status=1)
     assert "nobody: nothing that you may see was analysed" in said
@@ -196,11 +190,14 @@ def test_how_many_alerts_there_would_be_with_other_limits(
     assert found["bed_days"] * 86400 == pytest.approx(255, abs=16)
     assert "bed-days of ECG" in said
     assert out.startswith("alerts of")
+    assert read_by(stored.url, "replay what-if") == [("test_auditor", "facility", ROOT)]
     assert "cannot be meant" in run.refused(*words, "--limit", "hr=1:2")
     assert "is none, as spo2=86:off is" in run.refused(*words, "--limit", "beer=1:2")
 
 
-def test_what_cannot_be_replayed_is_said(stored: Stream, run: Command, auditor: psycopg.Connection) -> None:
+def test_what_cannot_be_replayed_is_said(
+    stored: Stream, run: Command, auditor: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = ("replay", "--from", iso(WHOLE.since_ns), "--to", iso(WHOLE.until_ns))
     assert "which devices" in run.refused(*words)
     assert "run its image" in run.refused(*words, "--device", "x", "--detectors", "0.1")
@@ -208,8 +205,8 @@ def test_what_cannot_be_replayed_is_said(stored: Stream, run: Command, auditor: 
     assert "behind --from" in run.refused("replay", "--from", iso(1), "--to", iso(0), "--device", "x")
     with pytest.raises(ReplayError, match="nothing that you may see"):
         again(stored, auditor, Stretch(START_NS - 10**12, START_NS - 10**11))
-    run.url = stored.url
-    assert "person's own login" in run.refused(*words, "--device", "x")
+    monkeypatch.setenv("ECGSTREAM_ACCOUNT", "nobody'; --")
+    assert "no account" in run.refused(*words, "--device", "x")
     of_one = f"device = '{stored.device()}' AND channel = 0 AND first_sample = 2500"
     do(
         stored,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import secrets
 import uuid
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ from schemas.bundle import Bundle
 from schemas.records import Channel, Packet
 from tests.system.access_world import insert
 from tests.system.people import ROOT, person
+from tests.system.sql_reads import read_by
 
 BEGIN = datetime(2026, 9, 21, 15, tzinfo=UTC)
 NS = 10**9
@@ -44,19 +46,21 @@ BY = {"generation": 1, "source_offset": 1, "version": "7"}
 
 
 @pytest.fixture
-def reader_url(database_url: str) -> Iterator[str]:
-    """A login of a clinic, over a store with twelve minutes of a device at 60 a minute.
+def reader_url(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The monitor's login, somebody of a clinic, and twelve minutes of a device at 60 a minute.
 
     The fifth minute has a pause of 3 s and a ventricular beat, the seventh and eighth are AF; at 8:30 the
     device goes to another patient, whose first beat is ventricular too.
     """
     migrate(database_url)
-    person(database_url, "clinic", account=(account := f"holter_{secrets.token_hex(3)}"))
-    password = secrets.token_urlsafe()
-    role = sql.Identifier(roles.role_of(account))
+    mark, password = secrets.token_hex(3), secrets.token_urlsafe()
+    person(database_url, "clinic", account=(account := f"holter_{mark}"))
+    monkeypatch.setenv("ECGSTREAM_ACCOUNT", account)
+    role, login = sql.Identifier(roles.role_of(account)), sql.Identifier(f"web_{mark}")
     with connect(database_url) as owner:
         owner.execute("UPDATE ecg.facility SET name_zh = %s, time_zone = 'Asia/Shanghai'", (NAME_ZH,))
-        owner.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(role, sql.Literal(password)))
+        web = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {} IN ROLE ecg_web")
+        owner.execute(web.format(login, sql.Literal(password)))
     with connect(database_url, role="ecg_registry") as registry:
         what = {"kind": "holter", "shard": 0, "key_digest": bytes(32), "changed_by": "test"}
         insert(registry, "enrolment", device="h-1", facility=ROOT, disabled=False, **what)
@@ -69,12 +73,12 @@ def reader_url(database_url: str) -> Iterator[str]:
     with connect(database_url, role="ecg_sink") as sink:
         _findings(sink)
     _signal(database_url)
-    parts = conninfo_to_dict(database_url) | {"user": roles.role_of(account), "password": password}
+    parts = conninfo_to_dict(database_url) | {"user": f"web_{mark}", "password": password}
     yield make_conninfo(**parts)
     with connect(database_url, autocommit=True) as owner:
         owner.execute("DELETE FROM ecg.position WHERE account = %s", (account,))
         owner.execute("DELETE FROM ecg.person WHERE account = %s", (account,))
-        owner.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(role))
+        owner.execute(sql.SQL("DROP ROLE IF EXISTS {}, {}").format(role, login))
 
 
 def _findings(sink: psycopg.Connection) -> None:
@@ -121,7 +125,7 @@ def made(url: str, file: Path, *, minutes: int = MINUTES, **whose: str) -> bytes
     return file.read_bytes()
 
 
-def test_a_report_of_a_device_and_of_who_wore_it(reader_url: str, tmp_path: Path) -> None:
+def test_a_report_of_a_device_and_of_who_wore_it(reader_url: str, database_url: str, tmp_path: Path) -> None:
     whole = json.loads(made(reader_url, tmp_path / "h.json", device="h-1"))
     assert whole["beats"] == {"N": MINUTES * 60 - 4, "V": 2}
     assert whole["coverage"]["analysable_share_of_asked"] == 1.0
@@ -148,6 +152,9 @@ def test_a_report_of_a_device_and_of_who_wore_it(reader_url: str, tmp_path: Path
     assert theirs["beats"] == {"N": 3 * 60}
     # The rhythm in force as it began was of another patient: it is not told.
     assert theirs["rhythms"] == []
+    who = os.environ["ECGSTREAM_ACCOUNT"]
+    read = [("device", "h-1")] * 4 + [("patient", "p-1"), ("patient", "p-2")]
+    assert read_by(database_url, "report") == [(who, *what) for what in read]
 
 
 def test_a_report_that_is_kept_is_had_as_it_stands(
@@ -156,12 +163,11 @@ def test_a_report_that_is_kept_is_had_as_it_stands(
     content = made(reader_url, tmp_path / "p.json", patient="p-1")
     id_ = str(uuid.uuid4())
     until = BEGIN + timedelta(minutes=MINUTES)
-    account = conninfo_to_dict(reader_url)["user"]
     with connect(database_url, role="ecg_web") as web, connect(database_url) as owner:
         query = "SELECT id FROM ecg.association WHERE patient = 'p-1'"
         worn = [one for (one,) in owner.execute(query)]
         kept = (
-            str(account).removeprefix("person_"),
+            os.environ["ECGSTREAM_ACCOUNT"],
             id_,
             "p-1",
             BEGIN,
@@ -181,6 +187,7 @@ def test_a_report_that_is_kept_is_had_as_it_stands(
     text = "".join(page.extract_text() for page in PdfReader(tmp_path / "k.pdf").pages)
     assert hashlib.sha256(content).hexdigest() in text
     assert "k.pdf, preliminary" in "".join(capsys.readouterr())
+    assert read_by(database_url, "report")[-1] == (os.environ["ECGSTREAM_ACCOUNT"], "report", id_)
     for wrong in ("x", str(uuid.uuid4())):
         with pytest.raises(SystemExit, match="no such report"):
             report(tmp_path / "x.pdf", stored=wrong, settings=settings)

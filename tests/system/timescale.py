@@ -1,4 +1,4 @@
-"""TimescaleDB (Apache edition) for the tests: Debian 13's package.
+"""TimescaleDB (Apache edition) with pgaudit for the tests: Debian 13's packages.
 
 On an older Debian it lives in a Debian 13 root of its own in the user's cache directory, since the
 package needs a newer C library than the machine has.
@@ -19,15 +19,19 @@ import tempfile
 import time
 from pathlib import Path
 
+import psycopg
+
 from ecgstream.embedded.errors import ServiceUnavailableError
 from ecgstream.embedded.jars import cache_directory
 from ecgstream.embedded.process import end, lock_directory, spawn, tail
 
 INSTALL = "python -m tests.system.services install"
 
-_PACKAGES = ("postgresql-17", "postgresql-17-timescaledb", "python3", "python3-venv", "ca-certificates")
+_PACKAGES = (
+    *("postgresql-17", "postgresql-17-timescaledb", "postgresql-17-pgaudit"),
+    *("python3", "python3-venv", "ca-certificates"),
+)
 _PROGRAMS = "/usr/lib/postgresql/17/bin"
-_CONTROL = "usr/share/postgresql/17/extension/timescaledb.control"
 _START_PATIENCE_S = 180.0
 _PORT_TRIES = 5
 
@@ -57,10 +61,20 @@ def debian13_root() -> Path:
 def timescale_is_here() -> bool:
     """Say whether TimescaleDB can be started."""
     root = debian13_root()
-    if root == Path("/"):
-        return (root / _CONTROL).exists()
-    mark = root / "ecgstream-packages"
-    return os.geteuid() == 0 and mark.exists() and mark.read_text() == " ".join(_PACKAGES)
+    return (root == Path("/") or os.geteuid() == 0) and not _lacking(root)
+
+
+def _lacking(root: Path) -> list[str]:
+    """Return the packages that a Debian has not."""
+    known = root / "var/lib/dpkg/info"
+    return [name for name in _PACKAGES if not (known / f"{name}.list").exists()]
+
+
+def log_folder(url: str) -> Path:
+    """Return where such a server writes its log; the URL is the superuser's."""
+    with psycopg.connect(url) as connection:
+        (data,) = connection.execute("SHOW data_directory").fetchone() or ("",)
+    return debian13_root() / str(data).removeprefix("/") / "log"
 
 
 def client_programs(folder: Path) -> Path:
@@ -90,15 +104,21 @@ def install_timescale() -> None:
     root.parent.mkdir(parents=True, exist_ok=True)
     with root.with_name("trixie.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not timescale_is_here():
+        if not root.exists():
             _debootstrap(root)
+        elif lacking := _lacking(root):  # of an older version: servers may run in it, so it stays
+            apt(*lacking, root=root)
 
 
-def apt(*packages: str) -> None:
+def apt(*packages: str, root: Path = Path("/")) -> None:
     """Install Debian packages, as root."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for words in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
-        _show(["apt-get", "-q", *words], environment)
+        _show([*_within(root), "apt-get", "-q", *words], environment)
+
+
+def _within(root: Path) -> list[str]:
+    return [] if root == Path("/") else ["chroot", str(root)]
 
 
 def _debootstrap(root: Path) -> None:
@@ -109,8 +129,6 @@ def _debootstrap(root: Path) -> None:
     say(f"installing a Debian 13 with TimescaleDB in {root} (once, about a minute, 750 MB)")
     _show(["debootstrap", "--variant=minbase", f"--include={','.join(_PACKAGES)}", "trixie", str(part)])
     shutil.rmtree(part / "var/cache/apt/archives", ignore_errors=True)
-    (part / "ecgstream-packages").write_text(" ".join(_PACKAGES))
-    shutil.rmtree(root, ignore_errors=True)
     part.rename(root)
 
 
@@ -188,7 +206,11 @@ class Timescale:
                 "listen_addresses": "127.0.0.1",
                 "port": str(port),
                 "unix_socket_directories": "",
-                "shared_preload_libraries": "timescaledb",
+                "shared_preload_libraries": "timescaledb,pgaudit",
+                "logging_collector": "on",
+                "log_destination": "jsonlog",
+                "log_filename": "postgresql-%Y-%m-%d_%H%M%S.log",
+                "log_timezone": "UTC",
                 "timescaledb.telemetry_level": "off",
                 "timezone": "UTC",
                 "fsync": "off",  # the data goes with the server
@@ -198,12 +220,13 @@ class Timescale:
             if self._serves(self._process, directory / "data" / "postmaster.pid"):
                 return f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres"
             end(self._process, 0.0)
-            if "in use" not in tail(log):
+            said = "\n".join(map(tail, [log, *(directory / "data" / "log").glob("*")]))
+            if "in use" not in said:
                 break
-        raise ServiceUnavailableError(f"TimescaleDB does not start:\n{tail(log)}")
+        raise ServiceUnavailableError(f"TimescaleDB does not start:\n{said}")
 
     def _chroot(self) -> list[str]:
-        return [] if self._root == Path("/") else ["chroot", str(self._root)]
+        return _within(self._root)
 
     def _inside(self, path: Path) -> str:
         return f"/{path.relative_to(self._root)}"

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 from ecgstream import __version__
 from ecgstream.monitor.guard import Asked
 from ecgstream.monitor.progress import Seen
-from ecgstream.monitor.read import centre
+from ecgstream.monitor.read import audit, centre
 from ecgstream.monitor.shell import Shell
 from ecgstream.monitor.stored import Stored
 
@@ -40,6 +40,7 @@ class State:
         with self._stored.as_person(asked.viewer.account) as connection:
             known = centre.gateways(connection, asked.viewer.account)
             database = centre.database(connection)
+            is_auditor = audit.is_auditor(connection)
         seen = self._seen()
         gateways = [one for one in seen.gateways if known is None or one.gateway in known]
         return self._shell.draw(
@@ -50,5 +51,6 @@ class State:
             database=database,
             version=__version__,
             silent_s=SILENT_S,
+            is_auditor=is_auditor,
             now=datetime.now(UTC),
         )

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ecgstream.audit.chain import Entry, hash_of
@@ -189,7 +189,8 @@ def test_no_change_of_one_entry_goes_unseen(data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(made.entries) - 1))
     one = made.entries[at]
     position = data.draw(st.integers(0, len(one.content) - 1))
-    other = data.draw(st.characters(exclude_characters=one.content[position], exclude_categories=["Cs"]))
+    other = data.draw(st.characters(exclude_categories=["Cs"]))  # keys are others each time: so no narrower
+    assume(other != one.content[position])
     changed = one._replace(content=one.content[:position] + other + one.content[position + 1 :])
     if data.draw(st.booleans()):
         before = made.entries[at - 1].hash if at else bytes(32)

@@ -7,8 +7,8 @@ from base64 import b64encode
 from hashlib import sha256
 from typing import Any
 
-from ecgstream.replay.device import Stretch
 from ecgstream.replay.report import OfDevice, Told, page
+from ecgstream.replay.source import Stretch
 
 TOLD = Told(Stretch(0, 60 * 10**9), "2.0", "limits as they were")
 EVIL = "<script>alert(1)</script>"
