@@ -26,6 +26,7 @@ from pydantic_settings import (
 PREFIX = "ECGSTREAM_"
 SHORTEST_KEY = 32
 """Characters of a key that signs."""
+Minutes = Annotated[int, Field(ge=1, le=43_200)]
 
 
 def settings_file() -> Path:
@@ -231,18 +232,11 @@ class Settings(BaseSettings):
     database_volume_gb: Annotated[float, Field(ge=0)] = Field(
         default=0.0, description="size of the database's disk, which it cannot tell itself; 0: not looked at"
     )
-    consult_emergency_min: Annotated[int, Field(ge=1, le=1440)] = Field(
-        default=10, description="minutes within which an emergency's case of consultation is to be answered"
-    )
-    consult_urgent_min: Annotated[int, Field(ge=1, le=10080)] = Field(
-        default=120, description="minutes within which an urgent case is to be answered"
-    )
-    consult_routine_min: Annotated[int, Field(ge=1, le=43200)] = Field(
-        default=1440, description="minutes within which a routine case is to be answered"
-    )
+    consult_emergency_min: Minutes = Field(default=10, description="minutes to answer an emergency's case in")
+    consult_urgent_min: Minutes = Field(default=120, description="minutes to answer an urgent case in")
+    consult_routine_min: Minutes = Field(default=1440, description="minutes to answer a routine case in")
     consult_open_days: Annotated[int, Field(ge=1, le=90)] = Field(
-        default=7,
-        description="days from its due time, after which a case closes by itself, and what it opened",
+        default=7, description="days from its due time, after which a case of consultation closes by itself"
     )
     spool: Path = Field(
         default=Path("var/spool"), description="folder in which a gateway keeps what Kafka has not taken"

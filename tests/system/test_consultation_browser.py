@@ -145,6 +145,7 @@ def test_a_case_is_asked_sent_back_answered_and_closed_by_keyboard(
         (clinic, "asked"),
         (doctor, "taken"),
         (doctor, "answered"),
+        (doctor, "taught"),
         (clinic, "closed"),
     ]
     assert {(clinic, "read"), (doctor, "read")} <= {*told}
@@ -165,7 +166,7 @@ def is_of_nobody(house: House, packed: Path, folder: Path) -> None:
     record = wfdb.rdrecord(str(folder / "wfdb" / "case"))
     assert (record.sig_name, record.base_date) == (["II", "V1"], date(2000, 1, 1))
     assert record.sig_len >= 59 * 60 * 250
-    beats = wfdb.rdann(str(folder / "wfdb" / "case"), "atr")
+    beats = wfdb.rdann(str(folder / "wfdb" / "case"), "det")
     assert beats.symbol.count("N") > 3400
     with connect(house.url) as owner:
         (kept,) = owner.execute("SELECT teaching FROM ecg.teaching_case").fetchone() or ()

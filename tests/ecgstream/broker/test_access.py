@@ -20,7 +20,8 @@ def test_only_the_pager_writes_pages_and_only_the_registry_enrols() -> None:
     assert writers[topics.ALERTS.name] == {Service.PAGER}
     assert writers[topics.ENROLMENT.name] == {Service.REGISTRY}
     assert writers[topics.NOTIFICATIONS.name] == {Service.PAGER}
-    assert writers[topics.ACKNOWLEDGEMENTS.name] == {Service.DESK, Service.WEB, Service.MONITOR}
+    desks = {Service.DESK, Service.WEB, Service.MONITOR}
+    assert writers[topics.ACKNOWLEDGEMENTS.name] == {*desks, Service.REGISTRY}
     assert writers[topics.ROSTER.name] == {Service.DESK, Service.WEB}
     assert writers[topics.INGEST.name] == {Service.GATEWAY, Service.REGISTRY}
     assert writers[topics.BACKFILL.name] == writers[topics.GATEWAYS.name] == {Service.GATEWAY}
