@@ -32,15 +32,16 @@ def install(pdf: FPDF, words: str) -> None:
     """
     import matplotlib as mpl
 
+    is_chinese = any(low <= c <= high for c in words for low, high in _CHINESE)
+    found = next((file for file in _CJK if file.exists()), None)
+    if is_chinese and found is None:  # before a font is opened, which only the document's output closes
+        raise RegistryError(
+            "there is no font with Chinese characters: install Noto Sans CJK (Debian: fonts-noto-cjk)"
+        )
     folder = Path(mpl.get_data_path()) / "fonts" / "ttf"
     pdf.add_font(FAMILY, "", folder / "DejaVuSans.ttf")
     pdf.add_font(FAMILY, "B", folder / "DejaVuSans-Bold.ttf")
-    if any(low <= c <= high for c in words for low, high in _CHINESE):
-        found = next((file for file in _CJK if file.exists()), None)
-        if found is None:
-            raise RegistryError(
-                "there is no font with Chinese characters: install Noto Sans CJK (Debian: fonts-noto-cjk)"
-            )
+    if is_chinese and found is not None:
         pdf.add_font(CJK, "", found, collection_font_number=_SIMPLIFIED)
     pdf.set_text_shaping(use_shaping_engine=True)  # joins Arabic letters, from right to left
 
