@@ -59,12 +59,15 @@ def test_what_is_changed_is_in_it_and_nobodys_words(site: Site) -> None:
     assert site.faults() == []
 
 
-EDIT: LiteralString = "UPDATE ecg.audit SET content = replace(content, 'li_', 'xu_') WHERE seq = 9"
+EDIT: LiteralString = """
+UPDATE ecg.audit SET content = jsonb_set(content::jsonb, '{object}', '"P-x"')::text WHERE seq = 9
+"""
 EDIT_SHOWN: LiteralString = "UPDATE ecg.audit SET who = 'nobody' WHERE seq = 9"
 REHASH: LiteralString = """
 UPDATE ecg.audit AS a SET content = c.content, hash = sha256(
     'ecgstream audit 1'::bytea || b.hash || int8send(a.seq) || convert_to(c.content, 'UTF8'))
-FROM ecg.audit AS b, (SELECT replace(content, 'P-', 'Q-') AS content FROM ecg.audit WHERE seq = 9) AS c
+FROM ecg.audit AS b,
+    (SELECT jsonb_set(content::jsonb, '{object}', '"P-x"')::text AS content FROM ecg.audit WHERE seq = 9) AS c
 WHERE a.seq = 9 AND b.seq = 8
 """
 REMOVE: LiteralString = "DELETE FROM ecg.audit WHERE seq BETWEEN 8 AND 9"
