@@ -71,7 +71,8 @@ def log_in(context: BrowserContext, account: str, to: str = "/clinic") -> Page:
 
 
 def faults(page: Page) -> list[str]:
-    """What axe-core finds that is serious."""
+    """What axe-core finds that is serious, of the page with its styles: words may be there before these."""
+    page.wait_for_load_state("load")
     found = Axe().run(page).response["violations"]
     return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in SERIOUS]
 
