@@ -83,8 +83,8 @@ def replay(
 
     Beats, rhythms, minutes, conditions, segments and alerts are compared, to the last bit. It reads as one
     person (ECGSTREAM_ACCOUNT; docs/access.md has how), writes to no topic but that of --publish, and calls
-    nobody. Ended in between, the same command goes on where it was, if it has --json and no --html. The exit status is 0
-    where all is the same, 2 where something differs, 1 where something cannot be replayed.
+    nobody. Ended in between, the same command goes on where it was, if it has --json and no --html. The
+    exit status is 0 where all is the same, 2 where something differs, 1 where something cannot be replayed.
 
     For instance:
 
