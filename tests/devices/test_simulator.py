@@ -1,7 +1,6 @@
 """The simulated ward: the same every time, and each trouble really there."""
 
 import math
-import time
 
 import numpy as np
 import pytest
@@ -69,11 +68,8 @@ def test_each_trouble_is_expected_and_all_kinds_are_there(beds: dict[str, Source
     }
 
 
-def test_it_is_the_same_every_time_and_quick(beds: dict[str, Source]) -> None:
-    begun = time.process_time()  # whatever else is at work
-    again = ward()
-    assert time.process_time() - begun < 15
-    for source in again:
+def test_it_is_the_same_every_time(beds: dict[str, Source]) -> None:
+    for source in ward():
         for a, b in zip(source.sessions, beds[source.device].sessions, strict=True):
             np.testing.assert_array_equal([n.value for n in a.numbers], [n.value for n in b.numbers])
             for x, y in zip(a.waves, b.waves, strict=True):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import socket
-import time
 import traceback
 from dataclasses import replace
 
@@ -114,10 +113,8 @@ def test_every_other_end_says_why_and_whether_a_retry_helps(
     answer: Answer, reason: Reason, retryable: bool
 ) -> None:
     with Receiver(answer) as receiver:
-        began = time.monotonic()
         error = failure(Webhook(receiver.url, timeout_s=0.5))
         assert (error.reason, error.retryable) == (reason, retryable)
-        assert time.monotonic() - began < 5.0
         Webhook(receiver.url).send(PAGE)  # the next attempt is another
 
 
