@@ -63,6 +63,9 @@ bench: venv ## how fast the parts and the whole pipeline are
 	$(PY) -m ecgstream bench narrow --json docs/measured/narrow.json --document docs/performance.md
 	$(PY) -m ecgstream bench receive --json docs/measured/receive.json --document docs/performance.md
 	$(PY) -m ecgstream bench restore --json docs/measured/restore.json --document docs/performance.md
+	for what in monitor replay report export; do \
+		$(PY) -m ecgstream bench $$what --json docs/measured/$$what.json --document docs/performance.md; \
+	done
 
 soak: venv ## a wall of 64 sectors in a browser for 15 minutes: does its memory stay flat?
 	$(PY) -m tests.system.services install

@@ -137,6 +137,17 @@ def of_restore(found: Mapping[str, Any]) -> str:
     return "\n".join([_of_run(found["run"]), table(["", ""], rows)])
 
 
+def of_figures(
+    run: Mapping[str, Any], found: Mapping[str, Any], bars: Sequence[tuple[str, str, str, bool]]
+) -> str:
+    """Return figures that need no form of their own, a row each, behind their bars."""
+    rows = [
+        [name.replace("_", " "), value if isinstance(value, str) else f"{value:,}"]
+        for name, value in found.items()
+    ]
+    return "\n".join([_of_run(run), _of_bars(bars), table(["", ""], rows)])
+
+
 def _of_bars(bars: Sequence[tuple[str, str, str, bool]]) -> str:
     rows = [[*told, "" if met else "**missed**"] for *told, met in bars]
     return table(["bar", "wanted", "found", ""], rows)

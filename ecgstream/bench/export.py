@@ -8,6 +8,7 @@ import multiprocessing
 import re
 import tempfile
 import time
+from collections.abc import Mapping
 from datetime import timedelta
 from importlib import import_module
 from multiprocessing.connection import Connection
@@ -45,7 +46,13 @@ def run(server: str) -> dict[str, Any]:
         with readers(url) as roles:
             for name, hours in HOURS.items():
                 figures |= _measured(url, roles["clinic"], name, hours)
-    return figures | {"bar_mb": BAR_MB}
+    return figures
+
+
+def bars(found: Mapping[str, Any]) -> list[tuple[str, str, str, bool]]:
+    """Return what is wanted, what was found, and whether that will do."""
+    most = max(value for name, value in found.items() if name.endswith("_most_mb"))
+    return [("MB of memory at most", f"< {BAR_MB}", f"{most}", most < BAR_MB)]
 
 
 def _measured(url: str, role: str, name: str, hours: float) -> dict[str, Any]:

@@ -17,7 +17,9 @@ from rich.table import Table
 
 from ecgstream import __version__
 from ecgstream.bench import bundles, detectors, registry, sink, spool
+from ecgstream.bench.document import of_figures
 from ecgstream.bench.measure import CannotMeasureError
+from ecgstream.documents import put
 from ecgstream.lifecycle import set_up_logging
 from ecgstream.settings import Settings
 
@@ -111,6 +113,21 @@ def show_beside(found: Mapping[str, Mapping[str, float]]) -> None:
     for way, figures in found.items():
         table.add_row(way, *(f"{value:,}" for value in figures.values()))
     Console().print(table)
+
+
+def tell(
+    name: str,
+    found: Mapping[str, Any],
+    bars: Sequence[tuple[str, str, str, bool]],
+    json_file: Path | None,
+    document_file: Path | None,
+) -> None:
+    """Show what a bench found beside its bars; write it to files, if there are to be such."""
+    show(found)
+    show_bars(bars)
+    write(json_file, {"run": machine(), **found})
+    if document_file is not None:
+        put(document_file, name, of_figures(machine(), found, bars))
 
 
 def write(json_file: Path | None, figures: Mapping[str, Any]) -> None:

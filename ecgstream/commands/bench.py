@@ -66,6 +66,7 @@ def replay(
     devices: int = 200,
     minutes: float = 30.0,
     json: JsonFile = None,
+    document: Document = None,
     settings: SettingsFlags = None,
 ) -> None:
     """Measure how many times faster than real time a replay is, of one device and of many, on one core.
@@ -76,46 +77,50 @@ def replay(
         devices: how many.
         minutes: of signal of each.
         json: also write the figures to this file.
+        document: also write them into this document, between `<!-- replay -->` and its end.
         settings: see `ecgstream settings`.
     """
     from ecgstream.bench import replay as bench
-    from ecgstream.bench.run import found_by, machine, say, show, show_bars, write
+    from ecgstream.bench.run import found_by, say, tell
 
     found = found_by(lambda: bench.run(_database(settings), devices, minutes, say))
-    show(found)
-    show_bars(bench.bars(found))
-    write(json, {"run": machine(), **found})
+    tell("replay", found, bench.bars(found), json, document)
 
 
 @app.command
-def report(*, json: JsonFile = None, settings: SettingsFlags = None) -> None:
+def report(*, json: JsonFile = None, document: Document = None, settings: SettingsFlags = None) -> None:
     """Measure how long a report of 24 hours with two leads takes, from the named or the embedded PostgreSQL.
 
     It goes into a database of the bench's own, which is removed again.
+
+    Args:
+        json: also write the figures to this file.
+        document: also write them into this document, between `<!-- report -->` and its end.
+        settings: see `ecgstream settings`.
     """
     from ecgstream.bench import report as bench
-    from ecgstream.bench.run import found_by, machine, show, show_bars, write
+    from ecgstream.bench.run import found_by, tell
 
     found = found_by(lambda: bench.run(_database(settings)))
-    show(found)
-    show_bars([("s for the PDF", f"< {bench.BAR_S:g}", f"{found['pdf_s']}", found["pdf_s"] < bench.BAR_S)])
-    write(json, {"run": machine(), **found})
+    tell("report", found, bench.bars(found), json, document)
 
 
 @app.command
-def export(*, json: JsonFile = None, settings: SettingsFlags = None) -> None:
+def export(*, json: JsonFile = None, document: Document = None, settings: SettingsFlags = None) -> None:
     """Measure how long an export of 24 hours with twelve leads takes, and how much memory, in each format.
 
     It reads from the named or the embedded PostgreSQL, from a database of the bench's own, which is removed.
+
+    Args:
+        json: also write the figures to this file.
+        document: also write them into this document, between `<!-- export -->` and its end.
+        settings: see `ecgstream settings`.
     """
     from ecgstream.bench import export as bench
-    from ecgstream.bench.run import found_by, machine, show, show_bars, write
+    from ecgstream.bench.run import found_by, tell
 
     found = found_by(lambda: bench.run(_database(settings)))
-    show(found)
-    most = max(value for name, value in found.items() if name.endswith("_most_mb"))
-    show_bars([("MB of memory at most", f"< {bench.BAR_MB}", f"{most}", most < bench.BAR_MB)])
-    write(json, {"run": machine(), **found})
+    tell("export", found, bench.bars(found), json, document)
 
 
 @app.command
@@ -317,6 +322,7 @@ def monitor(
     viewers: int = 294,
     sectors: int = 16,
     json: JsonFile = None,
+    document: Document = None,
     settings: SettingsFlags = None,
 ) -> None:
     """Measure the live wall: its socket beside a bare echo, alarms on their way to screens, frames drawn.
@@ -328,15 +334,14 @@ def monitor(
         viewers: screens that are open while alarms are looked at.
         sectors: devices that each of them shows.
         json: also write the figures to this file.
+        document: also write them into this document, between `<!-- monitor -->` and its end.
         settings: see `ecgstream settings`.
     """
     from ecgstream.bench import monitor as bench
-    from ecgstream.bench.run import found_by, machine, show, show_bars, write
+    from ecgstream.bench.run import found_by, tell
 
     found = found_by(lambda: bench.run(settings or Settings(), devices, viewers, sectors))
-    show(found)
-    show_bars(bench.bars(found))
-    write(json, {"run": machine(), **found})
+    tell("monitor", found, bench.bars(found), json, document)
 
 
 @app.command

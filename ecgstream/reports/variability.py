@@ -4,10 +4,13 @@ Source: Task Force of the European Society of Cardiology and the North American 
 Electrophysiology, "Heart rate variability: standards of measurement, physiological interpretation, and
 clinical use", Circulation 93 (1996) 1043-1065.
 
-NeuroKit2 gives the same figures, and tests compare with it; it is not what computes here, since to import it
-and to ask it for each segment of a day takes longer than a report may.
+NeuroKit2 computes: ``hrv_time`` once, ``hrv_frequency`` of each segment (D. Makowski et al., "NeuroKit2: A
+Python toolbox for neurophysiological signal processing", Behav. Res. Methods 53 (2021) 1689-1696). It is told
+of each interval, with NaN where one is not NN: of NN intervals alone it would guess by their times which are
+neighbours, and where none are, as in bigeminy, it would take all for such.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +22,8 @@ SEGMENT_S = 300
 """Segments of five minutes of the clock."""
 LEAST_SHARE = 0.8
 """Of a segment that must be NN intervals; another one is left out."""
-NN50_MS = 50.0
-LF_HZ, HF_HZ = (0.04, 0.15), (0.15, 0.40)
-_RESAMPLED_HZ = 4.0
-_WINDOW_S = 120.0  # of Welch's periodograms: one cycle of 0.0083 Hz, twelve of the slowest of LF
+_FEWEST = 3  # intervals of a segment, and of a stretch that NeuroKit2 can say something of
+_RESAMPLED_HZ = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Variability:
         sdann_ms: standard deviation of the means of segments.
         sdnn_index_ms: mean of the standard deviations of segments.
         rmssd_ms: root mean square of successive differences.
-        pnn50_percent: share of successive differences beyond 50 ms.
+        pnn50_percent: successive differences beyond 50 ms, of ``successive`` and one.
         lf_ms2, hf_ms2: mean power of segments, 0.04 to 0.15 Hz and 0.15 to 0.40 Hz.
         lf_hf: their ratio.
         segments: those that were counted.
@@ -73,21 +74,20 @@ class Variability:
 
 def variability(beats: Beats, known: NDArray[np.bool_], nn: NDArray[np.bool_]) -> Variability:
     """Return the HRV; ``known`` and ``nn`` as ``intervals`` gives them."""
-    ms = beats.rr_s * 1000
-    pairs = nn[1:] & nn[:-1]
-    steps = np.diff(ms)[pairs]
+    successive = int((nn[1:] & nn[:-1]).sum())
+    sdnn, rmssd, pnn50 = times(beats, nn)
     segments, left_out = _segments(beats, nn)
     means = np.array([one.mean_nn_ms for one in segments])
     lf, hf = (_mean([getattr(one, band) for one in segments]) for band in ("lf_ms2", "hf_ms2"))
     return Variability(
         int(nn.sum()),
         int(known.sum()),
-        steps.size,
-        _deviation(ms[nn]),
-        _deviation(means),
+        successive,
+        sdnn,
+        float(means.std(ddof=1)) if means.size > 1 else None,
         _mean([one.sdnn_ms for one in segments]),
-        float(np.sqrt(np.mean(steps**2))) if steps.size else None,
-        float(100 * np.mean(np.abs(steps) > NN50_MS)) if steps.size else None,
+        rmssd if successive else None,
+        pnn50 if successive else None,
         lf,
         hf,
         lf / hf if lf is not None and hf else None,
@@ -104,38 +104,50 @@ def _segments(beats: Beats, nn: NDArray[np.bool_]) -> tuple[list[Segment], int]:
         first, end = np.searchsorted(numbers, (number, number + 1))
         inside = nn[first:end]
         nn_ms = beats.rr_s[first:end][inside] * 1000
-        if nn_ms.size < 3 or nn_ms.sum() < LEAST_SHARE * SEGMENT_S * 1000:
+        if nn_ms.size < _FEWEST or nn_ms.sum() < LEAST_SHARE * SEGMENT_S * 1000:
             left_out += 1
             continue
-        at_s = (beats.time_ns[first:end][inside] - number * length) / NS
-        lf, hf = powers(at_s, nn_ms)
+        lf, hf = powers(beats.time_ns[first:end], beats.rr_s[first:end], inside)
         found.append(
             Segment(int(number * length), nn_ms.size, float(nn_ms.mean()), float(nn_ms.std(ddof=1)), lf, hf)
         )
     return found, left_out
 
 
-def powers(at_s: NDArray[np.float64], nn_ms: NDArray[np.float64]) -> tuple[float, float]:
-    """Return LF and HF power of NN intervals, ms²: a cubic spline sampled at 4 Hz, Welch's method.
+def times(beats: Beats, nn: NDArray[np.bool_]) -> tuple[float | None, float | None, float | None]:
+    """Return SDNN and RMSSD, ms, and pNN50, %, of all NN intervals."""
+    from neurokit2 import hrv_time
 
-    ``at_s``: when each interval ended, s, rising; shape (n,), as ``nn_ms``. Where intervals are missing the
-    spline bridges them.
+    if nn.sum() < _FEWEST:
+        return None, None, None
+    with warnings.catch_warnings(action="ignore"):  # of what it can not compute: it is NaN
+        found = hrv_time(_told(beats.time_ns, beats.rr_s, nn))
+    sdnn, rmssd, pnn50 = (float(found[f"HRV_{name}"].iloc[0]) for name in ("SDNN", "RMSSD", "pNN50"))
+    return sdnn, rmssd, pnn50
+
+
+def powers(
+    time_ns: NDArray[np.int64], rr_s: NDArray[np.float64], nn: NDArray[np.bool_]
+) -> tuple[float, float]:
+    """Return LF and HF power, ms², of a segment's NN intervals, by Welch's method.
+
+    Args:
+        time_ns: when each interval ended; shape (n,), as of the others.
+        rr_s: the intervals, of any kind.
+        nn: which are NN. The spline that resamples them, at 4 Hz, bridges the others.
     """
-    from scipy.interpolate import CubicSpline
-    from scipy.signal import welch
+    from neurokit2 import hrv_frequency
 
-    even_s = np.arange(at_s[0], at_s[-1], 1 / _RESAMPLED_HZ)
-    even = CubicSpline(at_s, nn_ms)(even_s)
-    length = min(even.size, round(_WINDOW_S * _RESAMPLED_HZ))
-    hz, density = welch(even - even.mean(), _RESAMPLED_HZ, nperseg=length, detrend="linear")
-    step = hz[1] - hz[0]
-    lf, hf = (float(density[(hz >= low) & (hz < high)].sum() * step) for low, high in (LF_HZ, HF_HZ))
-    return lf, hf
+    told = _told(time_ns, rr_s, nn)
+    found = hrv_frequency(told, normalize=False, interpolation_rate=_RESAMPLED_HZ)
+    return float(found["HRV_LF"].iloc[0]), float(found["HRV_HF"].iloc[0])
+
+
+def _told(
+    time_ns: NDArray[np.int64], rr_s: NDArray[np.float64], nn: NDArray[np.bool_]
+) -> dict[str, NDArray[np.float64]]:
+    return {"RRI": np.where(nn, rr_s * 1000, np.nan), "RRI_Time": (time_ns - time_ns[0]) / NS}
 
 
 def _mean(values: list[float]) -> float | None:
     return float(np.mean(values)) if values else None
-
-
-def _deviation(values: NDArray[np.float64]) -> float | None:
-    return float(values.std(ddof=1)) if values.size > 1 else None
