@@ -1,8 +1,8 @@
 """HL7 aECG by ecgdatakit's own parser, which reads the first sequence set of a series: here all of them.
 
 A rhythm series has several where leads were recorded one after the other, or samples are missing: each is a
-table of leads over a time (HL7 aECG Implementation Guide, 2005, "SequenceSet"). What is in none of them was not
-measured.
+table of leads over a time (HL7 aECG Implementation Guide, 2005, "SequenceSet"). What is in none of them was
+not measured.
 """
 
 from collections.abc import Iterator

@@ -1,10 +1,10 @@
 """Recordings as HL7 annotated ECGs: ANSI/HL7 V3 ECG, R1-2004 (PORT_MT020001), of ECG leads alone.
 
-A list of digits (SLIST_PQ) has no sign for a missing sample. A rhythm series has: each of its sequence sets is
-a table, of which one column is the time (GLIST_TS), the others are leads, and every row is complete (Brown and
-Badilini, HL7 aECG Implementation Guide, 2005, "SequenceSet": where a cart takes twelve leads three at a time,
-there are four). So one begins wherever a lead falls away or comes back, and what is in none was not measured.
-Leads of a series are comparable ("Series"): others, or another scale, are another document.
+A list of digits (SLIST_PQ) has no sign for a missing sample. A rhythm series has: each of its sequence sets
+is a table, of which one column is the time (GLIST_TS), the others are leads, and every row is complete (Brown
+and Badilini, HL7 aECG Implementation Guide, 2005, "SequenceSet": where a cart takes twelve leads three at a
+time, there are four). So one begins wherever a lead falls away or comes back, and what is in none was not
+measured. Leads of a series are comparable ("Series"): others, or another scale, are another document.
 
 Samples are text, so that there may not be very many.
 """
