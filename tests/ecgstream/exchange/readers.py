@@ -1,8 +1,8 @@
 """Files of standard formats, read by other code than wrote them: what a test compares.
 
 WFDB and EDF by ecgdatakit's own readers, which know neither wfdb nor edfio; aECG by the same, a sequence set
-at a time, and its annotations by the standard library; DICOM, of which the repository has one library alone, by
-the bytes of its waveform as PS3.5 has them. WFDB's annotations are read by annot(5), here.
+at a time, and its annotations by the standard library; DICOM, of which the repository has one library alone,
+by the bytes of its waveform as PS3.5 has them. WFDB's annotations are read by annot(5), here.
 """
 
 from __future__ import annotations
