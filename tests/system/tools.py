@@ -1,4 +1,4 @@
-"""Programs that check what deploy/ says, and exports: installed once, by tests.system.services, into the user's cache.
+"""Programs that check deploy/ and exports: installed once, by tests.system.services, into the user's cache.
 
 promtool            Prometheus' own, of Debian's package, which is unpacked rather than installed: it would
                     start a server

@@ -78,6 +78,15 @@ def test_twelve_leads_of_a_cart_that_takes_three_at_a_time(tmp_path: Path) -> No
         assert samples == expected.tolist()
 
 
+def test_what_was_lost_in_the_midst_is_missing(tmp_path: Path) -> None:
+    ecg = twelve_leads(seconds=1.0)
+    path = tmp_path / "gap.xml"
+    path.write_bytes(markup.aecg(ecg, lost=100))
+    found = waves(read(path, device="cart-1", shard=0))
+    for name, samples in ecg.leads.items():
+        assert found[name] == [*samples[:250], *[MISSING] * 100, *samples[350:]]
+
+
 def test_sequence_sets_need_not_be_in_order_of_time(tmp_path: Path) -> None:
     at = "20260329093015.{}+0200"
     tables = [
