@@ -51,16 +51,17 @@ class AnnotatedECGParser(HL7aECGParser):
         self, series: Element, kind: str, file_path: Path
     ) -> tuple[list[Any], dict[str, Any]]:
         sets = series.findall("component/sequenceSet")
-        timed: list[_Piece] = []
+        pieces: list[_Piece] = []
         if kind == "rhythm" and len(sets) > 1:
             pieces = [piece for one in sets for piece in self._pieces(one, file_path)]
-            timed = sorted((p for p in pieces if p.clock is not None), key=lambda piece: piece.begin_s)
-        if not timed:
+        first = next((piece for piece in pieces if piece.clock is not None), None)
+        if first is None:
             return super()._read_sequence_set(series, kind, file_path)
-        leads, left = _joined(timed)
-        if left or len(timed) < len(pieces):
+        fit = [piece for piece in pieces if (piece.clock, piece.rate) == (first.clock, first.rate)]
+        leads, taken = _joined(sorted(fit, key=lambda piece: piece.begin_s))
+        if taken < len(pieces):
             self._warnings.append("sequence sets in the rhythm series do not fit the first")
-        return leads, timed[0].time
+        return leads, min(fit, key=lambda piece: piece.begin_s).time
 
     def _pieces(self, sequence_set: Element, file_path: Path) -> Iterator[_Piece]:
         """Yield each lead of a set, read as if it were alone there with the time."""
@@ -95,33 +96,30 @@ def _begin(time: dict[str, Any]) -> tuple[float, str | None]:
 
 
 def _joined(pieces: list[_Piece]) -> tuple[list[Any], int]:
-    """Return leads of pieces in order of time, and how many do not fit: the clock, rate, scale, or overlaps.
+    """Return the leads of pieces, which are in order of time, and how many of these are taken.
+
+    Those of a lead are of one scale, each behind the one before.
 
     Raises:
         RecordingError: from the first to the last, that would be more than ``MAX_SAMPLES``.
     """
-    first = pieces[0]
     kept: dict[tuple[str, ...], list[tuple[int, _Piece]]] = {}
-    size = left = 0
+    size = taken = 0
     for piece in pieces:
-        of_lead = kept.get(piece.name)
-        at = round((piece.begin_s - first.begin_s) * first.rate)
-        fits = (piece.clock, piece.rate) == (first.clock, first.rate)
-        if of_lead:
-            begin, before = of_lead[-1]
-            fits = fits and piece.scale == before.scale and at >= begin + before.lead.samples.size
-        if fits:
-            kept.setdefault(piece.name, []).append((at, piece))
+        at = round((piece.begin_s - pieces[0].begin_s) * piece.rate)
+        of_lead = kept.setdefault(piece.name, [])
+        begin, before = of_lead[-1] if of_lead else (at, None)
+        if before is None or (piece.scale == before.scale and at >= begin + before.lead.samples.size):
+            of_lead.append((at, piece))
             size = max(size, at + piece.lead.samples.size)
-        else:
-            left += 1
+            taken += 1
     if size * len(kept) > MAX_SAMPLES:
         raise RecordingError(f"more than {MAX_SAMPLES} samples")
     labels = unique_labels([of_lead[0][1].lead.label for of_lead in kept.values()])
     return [
         replace(of_lead[0][1].lead, label=label, samples=_filled(of_lead, size))
         for label, of_lead in zip(labels, kept.values(), strict=True)
-    ], left
+    ], taken
 
 
 def _filled(pieces: list[tuple[int, _Piece]], size: int) -> NDArray[np.float64]:

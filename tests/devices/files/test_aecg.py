@@ -116,6 +116,13 @@ def test_what_does_not_fit_the_first_is_left_out_and_said(other: Table, tmp_path
     assert source.left_out == (LEFT_OUT,)
 
 
+def test_the_first_decides_which_clock_counts(tmp_path: Path) -> None:
+    absolute = Table({"II": [1, 2]}, "20260329093015.000+0200", "TIME_ABSOLUTE")
+    source = got(tmp_path, [absolute, Table({"II": [4, 5]}, "0")])
+    assert waves(source) == {"II": [1, 2]}
+    assert source.left_out == (LEFT_OUT,)
+
+
 def test_where_no_time_is_told_the_first_is_read(tmp_path: Path) -> None:
     source = got(tmp_path, [Table({"II": [1, 2]}, "?"), Table({"II": [3, 4]}, "?")])
     assert waves(source) == {"II": [1, 2]}
