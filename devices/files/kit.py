@@ -18,14 +18,15 @@ from devices.source import Wave
 from schemas.checks import MAX_CHANNELS
 from schemas.records import MISSING
 
-# Name -> its parser in ecgdatakit, in the order in which they are asked: MFER, which has no magic, is last.
+_THEIRS = "ecgdatakit.parsing.parsers"
+# Name -> module and parser, in the order in which they are asked: MFER, which has no magic, is last.
 _PARSERS = {
-    "ISHNE Holter": ("ishne_holter", "ISHNEHolterParser"),
-    "HL7 aECG": ("hl7_aecg", "HL7aECGParser"),
-    "Philips Sierra XML": ("sierra_xml", "SierraXMLParser"),
-    "GE MUSE XML": ("ge_muse_xml", "GEMuseXMLParser"),
-    "SCP-ECG": ("scp_ecg", "SCPECGParser"),
-    "MFER": ("mfer", "MFERParser"),
+    "ISHNE Holter": (f"{_THEIRS}.ishne_holter", "ISHNEHolterParser"),
+    "HL7 aECG": ("devices.files.aecg", "AnnotatedECGParser"),
+    "Philips Sierra XML": (f"{_THEIRS}.sierra_xml", "SierraXMLParser"),
+    "GE MUSE XML": (f"{_THEIRS}.ge_muse_xml", "GEMuseXMLParser"),
+    "SCP-ECG": (f"{_THEIRS}.scp_ecg", "SCPECGParser"),
+    "MFER": (f"{_THEIRS}.mfer", "MFERParser"),
 }
 _DOMINANT_BEAT = 9  # MFER's type of a waveform that is a median beat
 _FAULTS_MARKED = "ishne_holter"  # its specification has the lowest sample stand for a lead's fault
@@ -40,7 +41,7 @@ _WARNINGS = (
         "",
     ),  # each lead says so
     (re.compile(r"rhythm series found"), "rhythm series behind the first"),
-    (re.compile(r"sequence sets in the rhythm"), "sequence sets behind the first"),
+    (re.compile(r"sequence sets in the rhythm"), "sequence sets that do not fit the first"),
     (re.compile(r"Additional rhythm waveform"), "rhythm waveforms behind the first"),
     (re.compile(r"Unrecognised sequences"), "sequences that are no lead"),
     (re.compile(r"redefine the channels"), "frames that redefine the channels"),
@@ -65,7 +66,7 @@ def reader(name: str) -> Callable[[Path], Content]:
 
 def _parser(name: str) -> Any:
     module, parser = _PARSERS[name]
-    return getattr(import_module(f"ecgdatakit.parsing.parsers.{module}"), parser)
+    return getattr(import_module(module), parser)
 
 
 def _read(name: str, path: Path) -> Content:

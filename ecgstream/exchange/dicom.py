@@ -1,11 +1,19 @@
-"""Recordings as DICOM ECG waveforms (PS3.3, A.34 and C.10.9; codes of PS3.16), by pydicom.
+"""Recordings as DICOM ECG waveforms by pydicom: PS3.3, A.34 (classes), C.10.8 to C.10.10 (modules).
 
-A file a segment, all of one series. Missing samples are the Waveform Padding Value rather than further
-multiplex groups: an Ambulatory ECG has one group only (A.34.5). Which class a segment is of:
+A file a segment, all of one series, of one multiplex group. What the classes hold, as PS3.3 has it:
 
-* 12-lead ECG: the twelve leads of a resting ECG, and no more samples than that class holds;
-* General ECG: up to ten minutes, up to 24 leads, 200 to 1000 Hz;
-* Ambulatory ECG: whatever is longer or slower, up to twelve leads, 50 to 1000 Hz.
+=============== ========================== ========== ========== =================== =======
+class           clauses                    groups     channels   samples             Hz
+=============== ========================== ========== ========== =================== =======
+12-lead ECG     A.34.3.4.3, .4, .5, .6     1 to 5     13 in all  16384 of a channel  200-1000
+General ECG     A.34.4.4.2, .3, .4         1 to 4     24 a group any number          200-1000
+Ambulatory ECG  A.34.5.4.2, .3, .5         1          12         any number          50-1000
+=============== ========================== ========== ========== =================== =======
+
+All hold signed 16 bits (SS), and name leads by CID 3001 (PS3.16). A segment is a 12-lead ECG if it can be one
+and has the leads of a resting ECG. Beyond ten minutes it is an Ambulatory ECG if it can be one, which the
+standard leaves to us. Missing samples are the Waveform Padding Value (C.10.9) rather than further groups, of
+which an Ambulatory ECG has none.
 
 A subject's code is the PatientID; there is no name.
 """
@@ -31,9 +39,11 @@ _SLOWEST_HZ, _FASTEST_HZ = 50, 1000
 _SLOWEST_RESTING_HZ = 200
 _MOST_RESTING = 16384
 """Samples of a channel of a 12-lead ECG."""
-_GENERAL_S = 600
+_LONG_S = 600
+"""What is longer is called ambulatory where it can be."""
 _MOST_GENERAL, _MOST_AMBULATORY = 24, 12
 _MOST_BYTES = 2**32 - 2
+"""The length of Waveform Data has 32 bits, and is even (PS3.5, 7.1)."""
 _MOST_POSITIONS = 16_000
 """Of one annotation: the length of its value has 16 bits."""
 _LONGEST_TEXT = 1024
@@ -92,20 +102,24 @@ def _kind(segment: Segment) -> str:
     """
     rate, count = segment.rate_hz, len(segment.leads)
     if not _SLOWEST_HZ <= rate <= _FASTEST_HZ:
-        raise ExchangeError(f"DICOM has ECGs of {_SLOWEST_HZ} to {_FASTEST_HZ} Hz, this is of {rate:g} Hz")
+        raise ExchangeError(
+            f"DICOM has ECGs of {_SLOWEST_HZ} to {_FASTEST_HZ} Hz, this is of {rate:g} Hz: use wfdb or edf"
+        )
     if 2 * segment.samples.size > _MOST_BYTES:
         raise ExchangeError("more than 4 GB, which a DICOM waveform does not hold: export a shorter stretch")
     is_resting = rate >= _SLOWEST_RESTING_HZ
     names = {lead.name for lead in segment.leads}
     if is_resting and names == TWELVE and segment.frames <= _MOST_RESTING:
         return _TWELVE_LEAD
-    if is_resting and segment.frames <= _GENERAL_S * rate and count <= _MOST_GENERAL:
+    is_long = segment.frames > _LONG_S * rate
+    if count <= _MOST_AMBULATORY and (is_long or not is_resting):
+        return _AMBULATORY
+    if count <= _MOST_GENERAL and is_resting:
         return _GENERAL
-    if count > _MOST_AMBULATORY:
-        raise ExchangeError(
-            f"{count} leads: of more than {_MOST_AMBULATORY}, DICOM holds {_GENERAL_S // 60} minutes"
-        )
-    return _AMBULATORY
+    raise ExchangeError(
+        f"{count} leads at {rate:g} Hz: DICOM has ECGs of up to {_MOST_GENERAL} leads from"
+        f" {_SLOWEST_RESTING_HZ} Hz on, else of up to {_MOST_AMBULATORY}: use wfdb or edf"
+    )
 
 
 def _instance(recording: Recording, segment: Segment, number: int) -> Any:
@@ -131,7 +145,8 @@ def _instance(recording: Recording, segment: Segment, number: int) -> Any:
     made.SeriesInstanceUID = uid("series", made.StudyInstanceUID)
     study = moment(first.start_ns)
     made.StudyDate, made.StudyTime = study.strftime("%Y%m%d"), study.strftime("%H%M%S.%f")
-    made.StudyID = made.AccessionNumber = made.ReferringPhysicianName = ""
+    made.AccessionNumber = made.ReferringPhysicianName = ""
+    made.StudyID = "1"  # a DICOMDIR wants one
     made.Modality, made.SeriesNumber, made.InstanceNumber = "ECG", 1, number
     made.Manufacturer = "ecgstream"
     made.ManufacturerModelName = recording.software
@@ -150,7 +165,6 @@ def _group(segment: Segment) -> Any:
     from pydicom.valuerep import DSfloat
 
     group = Dataset()
-    group.MultiplexGroupTimeOffset = "0"
     group.WaveformOriginality = "ORIGINAL"
     group.NumberOfWaveformChannels = len(segment.leads)
     group.NumberOfWaveformSamples = segment.frames

@@ -35,14 +35,15 @@ def ecg_only(segment: Segment, folder: Path) -> Segment:
     if count == 1 and numbers == list(range(len(numbers))):
         return replace(segment, leads=leads, samples=segment.samples[:, : len(numbers)])
     ratio = leads[0].rate / segment.leads[0].rate
+    last = segment.frames * count - 1
     return replace(
         segment,
         rate_hz=leads[0].rate,
         leads=leads,
         samples=_gathered(segment, numbers, count, folder),
-        beat_sample=np.rint(segment.beat_sample * ratio).astype(np.int64),
-        rhythms=_scaled(segment.rhythms, ratio),
-        conditions=_scaled(segment.conditions, ratio),
+        beat_sample=np.minimum(np.rint(segment.beat_sample * ratio), last).astype(np.int64),
+        rhythms=_scaled(segment.rhythms, ratio, last),
+        conditions=_scaled(segment.conditions, ratio, last),
     )
 
 
@@ -57,8 +58,13 @@ def _gathered(segment: Segment, numbers: list[int], count: int, folder: Path) ->
         return np.memmap(file, np.int16, "r", shape=(segment.frames * count, len(numbers)))
 
 
-def _scaled(marks: tuple[Mark, ...], ratio: float) -> tuple[Mark, ...]:
+def _scaled(marks: tuple[Mark, ...], ratio: float, last: int) -> tuple[Mark, ...]:
+    """Return marks at samples of another rate, of which there are none behind ``last``."""
     return tuple(
-        Mark(round(mark.sample * ratio), mark.text, None if mark.end is None else round(mark.end * ratio))
+        Mark(
+            min(round(mark.sample * ratio), last),
+            mark.text,
+            None if mark.end is None else round(mark.end * ratio),
+        )
         for mark in marks
     )

@@ -47,7 +47,7 @@ MODULES = {
     "avro": ("avro-body", "avro-records", "enrolments"),
     "spool": ("spool",),
     "files": (
-        *("edf", "edf-gaps", "dicom", "aecg", "muse", "sierra"),
+        *("edf", "edf-gaps", "dicom", "aecg", "aecg-gap", "muse", "sierra"),
         *("ishne", "scp", "scp-huffman", "mfer", "wfdb"),
         "file-answer",
     ),

@@ -2,7 +2,7 @@
 
     python -m tests.system.services install               Kafka's jars, TimescaleDB (and a Python 3.13),
                                                           buildah, Chromium, Mosquitto, what checks
-                                                          deploy/ (tools)
+                                                          deploy/ and exports (tools)
     python -m tests.system.services run -- pytest …       start them, run the command, stop them
     python -m tests.system.services start | stop | status the same by hand
     python -m tests.system.services python313 -- ARGS     pytest ARGS under Debian 13's Python 3.13

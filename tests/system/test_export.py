@@ -26,7 +26,7 @@ from schemas.batches import Beats, Rhythms
 from schemas.bundle import Bundle
 from schemas.records import ECG_KIND, MISSING, PLETH_KIND, Channel, Packet
 from schemas.wfdb import AFIB, SINUS
-from tests.ecgstream.exchange.readers import annotations, dicom_samples, parsed
+from tests.ecgstream.exchange.readers import aecg_samples, annotations, dicom_samples, parsed
 from tests.system.access_world import insert
 from tests.system.people import ROOT, person
 from tests.system.sink_stream import Stream, take_all
@@ -149,13 +149,13 @@ def imported(path: Path) -> tuple[int, list[np.ndarray]]:
     return source.start_ns, [wave.samples for wave in source.sessions[0].waves]
 
 
-@pytest.mark.parametrize("name", ["wfdb", "edf"])
+@pytest.mark.parametrize("name", ["wfdb", "edf", "aecg"])
 def test_all_of_a_stretch_in_formats_with_gaps(login: tuple[str, str], name: str, tmp_path: Path) -> None:
     url, device = login
     first, second = exported(url, tmp_path / "out", name, device=device)
     start_ns, leads = imported(first)
     assert start_ns == BEGIN_NS
-    assert len(leads) == 3
+    assert len(leads) == (2 if name == "aecg" else 3)  # that has ECG alone
     for channel, samples in enumerate(leads):
         whole = stored(channel)
         assert np.array_equal(samples[: whole.size], whole)
@@ -164,6 +164,10 @@ def test_all_of_a_stretch_in_formats_with_gaps(login: tuple[str, str], name: str
     assert start_ns == BEGIN_NS + RESTART_S * NS
     assert np.array_equal(lead, signal(20, 0))
     assert np.array_equal(parsed(second).leads[0].samples, lead)
+    if name == "aecg":
+        _, other = aecg_samples(first, RATE)
+        for channel, samples in enumerate(other.values()):
+            assert np.array_equal(np.nan_to_num(samples, nan=MISSING), stored(channel))
     folder = tmp_path / "out"
     assert {stat.S_IMODE(f.stat().st_mode) for f in folder.iterdir()} == {0o600}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -194,13 +198,10 @@ def test_dicom_is_a_file_a_stretch(login: tuple[str, str], tmp_path: Path) -> No
             assert np.array_equal(dicom_samples(path, len(channels))[:, channel], leads[channel])
 
 
-def test_aecg_of_a_stretch_without_gaps_and_why_not_of_another(
+def test_a_stretch_is_one_file_where_it_is_one(
     login: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url, device = login
-    with pytest.raises(SystemExit, match="The longest stretch that has all is from 2026-09-21T15:00:00"):
-        exported(url, tmp_path / "out", "aecg", last=35, device=device)
-    assert not list(tmp_path.iterdir())
     target = tmp_path / "ten.xml"
     target.write_text("what is there is replaced")
     (path,) = exported(url, target, "aecg", first=2.104, last=12.104, device=device)

@@ -1,7 +1,8 @@
-"""Programs that check what deploy/ says: installed once, by tests.system.services, into the user's cache.
+"""Programs that check deploy/ and exports: installed once, by tests.system.services, into the user's cache.
 
 promtool            Prometheus' own, of Debian's package, which is unpacked rather than installed: it would
                     start a server
+dciodvfy, dcdump    of Debian's package dicom3tools, unpacked too: it brings libraries that these do not need
 compose             the loader of Docker Compose (compose-go), built from its Go module
 helm                Helm itself, built from its Go module
 psql, systemd-analyze, mosquitto, mosquitto_pub
@@ -27,6 +28,8 @@ HELM = "helm.sh/helm/v3/cmd/helm@v3.22.0"
 COMPOSE = "github.com/compose-spec/compose-go/v2/cmd@v2.16.2"
 MIRROR = ("org.apache.kafka:connect-mirror:4.3.0", "org.slf4j:slf4j-simple:1.7.36")
 """The newest that the registry has; it speaks with brokers of any version since 2.1."""
+_UNPACKED = {"promtool": "prometheus", "dciodvfy": "dicom3tools", "dcdump": "dicom3tools"}
+"""Programs and their Debian packages."""
 _OF_DEBIAN = {
     "psql": "postgresql-client",
     "systemd-analyze": "systemd",
@@ -55,7 +58,7 @@ def tool(name: str) -> str:
         ServiceUnavailableError: it is not installed.
     """
     places = {
-        "promtool": _folder() / "prometheus" / "usr" / "bin" / "promtool",
+        **{program: _unpacked(package) / "usr" / "bin" / program for program, package in _UNPACKED.items()},
         "compose": _built(COMPOSE),
         "helm": _built(HELM),
     }
@@ -70,7 +73,8 @@ def install_tools() -> None:
     for module in (COMPOSE, HELM):
         if not _built(module).exists():
             _build(module)
-    _unpack_prometheus()
+    for package in set(_UNPACKED.values()):
+        _unpack(package)
     _fetch_mirror()
     lacking = [package for program, package in _OF_DEBIAN.items() if _which(program) is None]
     if lacking and os.geteuid() != 0:
@@ -131,17 +135,21 @@ def _fetch_mirror() -> None:
     (target / "classpath").write_text(os.pathsep.join(paths))
 
 
-def _unpack_prometheus() -> None:
-    target = _folder() / "prometheus"
+def _unpacked(package: str) -> Path:
+    return _folder() / package
+
+
+def _unpack(package: str) -> None:
+    target = _unpacked(package)
     if target.exists():
         return
     with tempfile.TemporaryDirectory(prefix="ecgstream-apt-") as folder:
         Path(folder).chmod(0o755)
         if os.geteuid() == 0:
             subprocess.run(["apt-get", "-q", "update"], check=False, capture_output=True)
-        argv = ["apt-get", "-q", "download", "prometheus"]
+        argv = ["apt-get", "-q", "download", package]
         done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False)
-        packages = list(Path(folder).glob("prometheus_*.deb"))
+        packages = list(Path(folder).glob(f"{package}_*.deb"))
         if done.returncode != 0 or not packages:
             raise ServiceUnavailableError(f"{' '.join(argv)} failed:\n{done.stderr[-2000:]}")
         part = target.with_suffix(".part")

@@ -2,6 +2,7 @@
 
 import base64
 import zlib
+from datetime import timedelta
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
@@ -10,15 +11,14 @@ from numpy.typing import NDArray
 from tests.devices.files.ecg import FAMILY, GIVEN, PATIENT_ID, Ecg
 
 
-def aecg(ecg: Ecg, *, zone: str = "+0200") -> bytes:
-    """ANSI/HL7 V3 ECG, R1-2004 (PORT_MT020001): a rhythm series whose time is absolute."""
+def aecg(ecg: Ecg, *, zone: str = "+0200", lost: int = 0) -> bytes:
+    """ANSI/HL7 V3 ECG, R1-2004 (PORT_MT020001): a rhythm series whose time is absolute.
+
+    Where samples in its midst are ``lost``, there is a sequence set on either side.
+    """
     start = ecg.start.strftime("%Y%m%d%H%M%S.000") + zone
-    leads = "".join(
-        f'<component><sequence><code code="MDC_ECG_LEAD_{name.upper()}" codeSystem="2.16.840.1.113883.6.24"/>'
-        f'<value xsi:type="SLIST_PQ"><origin value="0" unit="uV"/><scale value="{ecg.step_uv}" unit="uV"/>'
-        f"<digits>{' '.join(map(str, samples))}</digits></value></sequence></component>\n"
-        for name, samples in ecg.leads.items()
-    )
+    edges = (0, ecg.size // 2, ecg.size // 2 + lost, ecg.size) if lost else (0, ecg.size)
+    sets = "".join(_sequence_set(ecg, *edge, zone) for edge in zip(edges[::2], edges[1::2], strict=True))
     filters = "".join(
         f'<controlVariable><controlVariable><code code="MDC_ECG_CTL_VBL_ATTR_FILTER_{kind}"/><component>'
         f'<controlVariable><code code="MDC_ECG_CTL_VBL_ATTR_FILTER_{what}"/>'
@@ -42,13 +42,25 @@ def aecg(ecg: Ecg, *, zone: str = "+0200") -> bytes:
 </trialSubject></subject></subjectAssignment></componentOf></timepointEvent></componentOf>
 <component><series><code code="RHYTHM" codeSystem="2.16.840.1.113883.5.4"/>
 <effectiveTime><low value="{start}"/></effectiveTime>
-{filters}<component><sequenceSet>
-<component><sequence><code code="TIME_ABSOLUTE" codeSystem="2.16.840.1.113883.5.4"/>
-<value xsi:type="GLIST_TS"><head value="{start}"/><increment value="{1 / ecg.rate}" unit="s"/></value>
-</sequence></component>
-{leads}</sequenceSet></component></series></component>
+{filters}{sets}</series></component>
 </AnnotatedECG>
 """.encode()
+
+
+def _sequence_set(ecg: Ecg, first: int, end: int, zone: str) -> str:
+    at = ecg.start + timedelta(seconds=first / ecg.rate)
+    head = f"{at:%Y%m%d%H%M%S}.{at.microsecond // 1000:03d}{zone}"
+    leads = "".join(
+        f'<component><sequence><code code="MDC_ECG_LEAD_{name.upper()}" codeSystem="2.16.840.1.113883.6.24"/>'
+        f'<value xsi:type="SLIST_PQ"><origin value="0" unit="uV"/><scale value="{ecg.step_uv}" unit="uV"/>'
+        f"<digits>{' '.join(map(str, samples[first:end]))}</digits></value></sequence></component>\n"
+        for name, samples in ecg.leads.items()
+    )
+    return f"""<component><sequenceSet>
+<component><sequence><code code="TIME_ABSOLUTE" codeSystem="2.16.840.1.113883.5.4"/>
+<value xsi:type="GLIST_TS"><head value="{head}"/><increment value="{1 / ecg.rate}" unit="s"/></value>
+</sequence></component>
+{leads}</sequenceSet></component>"""
 
 
 def muse(ecg: Ecg) -> bytes:

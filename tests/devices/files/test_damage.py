@@ -67,6 +67,7 @@ FILES = {
     "edf-gaps": edf_with_gaps(small()),
     "dicom": binary.dicom(small()),
     "aecg": markup.aecg(small()),
+    "aecg-gap": markup.aecg(small(), lost=20),
     "muse": markup.muse(small()),
     "sierra": markup.sierra(small()),
     "ishne": binary.ishne(small()),

@@ -61,6 +61,7 @@ _MADE: dict[str, tuple[Callable[[Ecg], bytes], Sequence[object]]] = {
     "edf-gaps": (edf_with_gaps, BINARY),
     "dicom": (binary.dicom, BINARY),
     "aecg": (markup.aecg, XML),
+    "aecg-gap": (partial(markup.aecg, lost=20), XML),
     "muse": (markup.muse, XML),
     "sierra": (markup.sierra, XML),
     "ishne": (binary.ishne, BINARY),
