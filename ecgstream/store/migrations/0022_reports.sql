@@ -1,4 +1,5 @@
--- Which kind of report one is, as who has it made says it: of a stretch, or of ten seconds of a resting ECG.
+-- Which kind of report one is, as who has it made says it: of a stretch, or of ten seconds of a resting ECG. And those that
+-- nobody has signed need not be kept for ever (docs/reports.md).
 
 ALTER TABLE ecg.report ADD COLUMN kind text NOT NULL DEFAULT 'stretch' CHECK (kind IN ('stretch', 'resting'));
 ALTER TABLE ecg.report ALTER COLUMN kind DROP DEFAULT;
@@ -53,3 +54,57 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION api.keep_report FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION api.keep_report TO ecg_web;
+
+
+-- What was made before a time and nobody has signed or withdrawn, nor would answer an open case. What is signed, amended or
+-- an answer is not among them, and foreign keys hold it.
+CREATE FUNCTION ecg.unsigned_reports(before timestamptz) RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT r.report FROM ecg.report AS r
+    WHERE r.made_at < before
+        AND NOT EXISTS (SELECT FROM ecg.report_signature AS s WHERE s.report = r.report)
+        AND NOT EXISTS (SELECT FROM ecg.report_withdrawal AS w WHERE w.report = r.report)
+        AND NOT EXISTS (SELECT FROM ecg.consultation AS c WHERE c.patient = r.patient AND c.since = r.since
+                        AND c.until = r.until AND c.state NOT IN ('closed', 'withdrawn'));
+$$;
+
+-- For housekeeping: delete so many of them; how many these were. What somebody is about to sign is passed over, and looked
+-- at once more when nobody else can.
+CREATE FUNCTION ecg.forget_reports(before timestamptz, most integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    held uuid[];
+    gone integer;
+BEGIN
+    SELECT array_agg(l.report) INTO held
+    FROM (SELECT r.report FROM ecg.report AS r WHERE r.report IN (SELECT ecg.unsigned_reports(before))
+          LIMIT most FOR UPDATE SKIP LOCKED) AS l;
+    DELETE FROM ecg.report AS r WHERE r.report = ANY(held) AND r.report IN (SELECT ecg.unsigned_reports(before));
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    RETURN gone;
+END $$;
+
+-- Rows are only added, but that housekeeping deletes reports: by the function alone, since it may not by itself.
+CREATE OR REPLACE FUNCTION ecg.keep_report() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'DELETE' AND TG_TABLE_NAME = 'report' AND ecg.caller() = 'ecg_housekeeping' THEN
+        RETURN NULL;
+    END IF;
+    RAISE EXCEPTION 'reports are only added to' USING ERRCODE = 'integrity_constraint_violation';
+END $$;
+
+-- The audit log: what is gone, by its digest. Before it is, so that its place in the tree is known.
+CREATE FUNCTION ecg.audit_report_gone() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    PERFORM ecg.note(CASE ecg.caller() WHEN 'ecg_housekeeping' THEN 'housekeeping' ELSE ecg.caller() END, 'delete', 'report',
+        OLD.report::text, jsonb_strip_nulls(jsonb_build_object(
+            'patient', OLD.patient, 'kind', OLD.kind, 'since', OLD.since, 'until', OLD.until, 'amends', OLD.amends,
+            'made_by', OLD.made_by, 'made_at', OLD.made_at, 'sha256', encode(OLD.sha256, 'hex'))));
+    RETURN OLD;
+END $$;
+CREATE TRIGGER audit_report_gone BEFORE DELETE ON ecg.report FOR EACH ROW EXECUTE FUNCTION ecg.audit_report_gone();
+
+REVOKE ALL ON FUNCTION ecg.unsigned_reports, ecg.forget_reports, ecg.audit_report_gone FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ecg.unsigned_reports, ecg.forget_reports TO ecg_housekeeping;
