@@ -7,8 +7,6 @@ acknowledges it, or after ten minutes (``trial.end``), and the database keeps no
 name is ever part of it.
 """
 
-from collections.abc import Sequence
-
 from alerts.history import noted
 from alerts.priority import priority_of
 from alerts.roster.model import Roster
@@ -53,12 +51,13 @@ def made(state: State, said: Acknowledgement, partition: int, now_ns: int) -> Ev
 def called(roster: Roster, alert: Alert, now_ns: int) -> tuple[str, ...]:
     """Return whom a call goes to: who is on duty for the facility; their back-up; the whole team and above.
 
+    The third call goes to who is on duty a level above, too, and each that follows to a level more.
+
     ``alert``: of a facility. One that names an account calls that alone (``route``).
     """
     path = tuple(alert.facility.split("."))
-    call = min(max(int(alert.evidence.get("call", 1.0)), 1), 3)
-    found = steps(roster, Where(path), Priority.LOW, now_ns)[call - 1].accounts
-    if call < 3 or len(path) == 1:
-        return found
-    above: Sequence[str] = steps(roster, Where(path[:-1]), Priority.LOW, now_ns)[0].accounts
-    return tuple(dict.fromkeys([*found, *above]))
+    call = max(int(alert.evidence.get("call", 1.0)), 1)
+    found = list(steps(roster, Where(path), Priority.LOW, now_ns)[min(call, 3) - 1].accounts)
+    for levels in range(1, min(call - 1, len(path))):
+        found += steps(roster, Where(path[:-levels]), Priority.LOW, now_ns)[0].accounts
+    return tuple(dict.fromkeys(found))

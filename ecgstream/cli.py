@@ -261,7 +261,8 @@ def housekeeping(*, dry_run: bool = False, settings: SettingsFlags = None) -> No
     """Make hourly trends, and delete what is kept no longer: from a timer, every hour.
 
     Nothing is deleted unless settings say how long it is kept (keep_traces_days and others); what an open
-    alert points at stays.
+    alert points at stays. Of reports only those go that nobody has signed (keep_unsigned_days), each noted
+    in the audit log.
 
     Args:
         dry_run: only tell what would be done.

@@ -269,6 +269,9 @@ class Settings(BaseSettings):
         description="days that alerts, conditions, rhythms and segments are kept; 0: for ever; "
         "what is still open stays",
     )
+    keep_unsigned_days: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="days that reports are kept that nobody has signed; 0: for ever"
+    )
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = Field(
         default=0, description="port of /metrics, /health and /ready; 0: none"
     )

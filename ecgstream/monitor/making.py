@@ -22,8 +22,8 @@ from devices.files.child import limit_memory
 from ecgstream.monitor.stored import AS_WEB, GoneError, become
 from ecgstream.registry.errors import RegistryError
 from ecgstream.reports import make, stored
+from ecgstream.reports.kind import Kind
 from ecgstream.reports.make import Wanted
-from ecgstream.reports.resting.leads import STRETCH
 from ecgstream.reports.standing import Standing
 from ecgstream.reports.words import Language
 from ecgstream.store.connection import connect
@@ -34,7 +34,7 @@ MEMORY_BYTES = 2**31
 """Beside the libraries."""
 _READING = 0.9
 """Of the work, until all but the strips is read."""
-_KEEP: LiteralString = "SELECT api.keep_report(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+_KEEP: LiteralString = "SELECT api.keep_report(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
 _done: list[Any] = []
 """How much of each order is done, 0 to 1: memory that is shared with the monitor."""
@@ -45,6 +45,7 @@ class Order(NamedTuple):
 
     id: UUID
     account: str
+    kind: Kind
     patient: str
     since: datetime
     until: datetime
@@ -90,14 +91,14 @@ def made(url: str, order: Order, slot: int) -> str:
             content = make.drawn(found, ".json", "en")
             with connection.transaction():
                 connection.execute(AS_WEB)
-                what = (order.account, order.id, order.patient, order.since, order.until, worn, content)
+                whose = (order.account, order.id, str(order.kind), order.patient, order.since, order.until)
                 how = (found.software, list(found.report.detectors), order.amends)
-                row = connection.execute(_KEEP, (*what, *how)).fetchone()
+                row = connection.execute(_KEEP, (*whose, worn, content, *how)).fetchone()
             return str(row[0]) if row else ""
         except GoneError:
             return "gone"
         except RegistryError:
-            return "resting" if _is_resting(order) else "none"
+            return "resting" if order.kind is Kind.RESTING else "none"
         except psycopg.errors.InsufficientPrivilege:
             return "part"
         except psycopg.errors.CheckViolation:
@@ -114,15 +115,10 @@ def drawn(content: bytes, kind: str, language: Language, standing: Standing) -> 
     return make.drawn(make.read(content), kind, language, standing)
 
 
-def _is_resting(order: Order) -> bool:
-    """Return whether a resting ECG is asked for: no other report is of less than a minute."""
-    return order.until - order.since == STRETCH
-
-
 def _read(connection: psycopg.Connection, order: Order, slot: int) -> tuple[make.Made, list[UUID]]:
     stretch = (order.since, order.until)
     worn = stored.associations(connection, order.patient, *stretch)
-    if _is_resting(order):
+    if order.kind is Kind.RESTING:
         return make.resting(connection, "", order.patient, order.since), worn
     parts = stored.patient_parts(connection, order.patient, *stretch)
 

@@ -1,7 +1,7 @@
 """Housekeeping: what the database does not do by itself, the same in all its editions.
 
 1. hourly trends are made of the minutes that have come since (``hours``);
-2. what is kept no longer is deleted (``retention``).
+2. what is kept no longer is deleted (``retention``), and reports that nobody has signed (``unsigned``).
 
 In this order, so that hours outlive their minutes. It may end anywhere and be run again, and from a timer;
 one at a time works, by an advisory lock, and another one leaves.
@@ -15,7 +15,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from ecgstream.settings import PREFIX, Settings
-from ecgstream.store import hours, retention
+from ecgstream.store import hours, retention, unsigned
 
 ROLE = "ecg_housekeeping"
 _LOCK = 0x65636703  # whoever holds this advisory lock does it
@@ -52,6 +52,7 @@ def keep_house(
         _make_hours(connection, now, say, dry_run=dry_run)
         for table in retention.TABLES:
             _clear(connection, table, settings, now, say, dry_run=dry_run, progress=progress)
+        _forget_reports(connection, settings, now, say, dry_run=dry_run)
     finally:
         connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
     return True
@@ -79,7 +80,7 @@ def _clear(
     began = time.monotonic()
     before = retention.cut(connection, table, settings, now)
     if before is None:
-        say(f"{table.name:<12} kept for ever ({PREFIX}{table.kept.upper()} is 0)")
+        _say_kept(say, table.name, table.kept)
         return
     if dry_run:
         gone = retention.would_delete(connection, table, before)
@@ -94,6 +95,28 @@ def _clear(
         what = f"{gone.chunks:,} chunks, {gone.bytes / 1e6:,.1f} MB"
     verb = "to delete" if dry_run else "deleted"
     _say(say, table.name, f"{what} {verb}, older than {before:%Y-%m-%d}", began)
+
+
+def _forget_reports(
+    connection: psycopg.Connection,
+    settings: Settings,
+    now: datetime,
+    say: Callable[[str], object],
+    *,
+    dry_run: bool,
+) -> None:
+    began = time.monotonic()
+    before = retention.before(settings.keep_unsigned_days, now)
+    if before is None:
+        _say_kept(say, "report", "keep_unsigned_days")
+        return
+    n = unsigned.due(connection, before) if dry_run else unsigned.forget(connection, before)
+    verb = "to delete" if dry_run else "deleted"
+    _say(say, "report", f"{n:,} that nobody has signed {verb}, older than {before:%Y-%m-%d}", began)
+
+
+def _say_kept(say: Callable[[str], object], name: str, setting: str) -> None:
+    say(f"{name:<12} kept for ever ({PREFIX}{setting.upper()} is 0)")
 
 
 def _say(say: Callable[[str], object], name: str, what: str, began: float) -> None:

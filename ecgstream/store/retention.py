@@ -77,13 +77,15 @@ class Deleted:
     bytes: int = 0
 
 
+def before(days: int, now: datetime) -> datetime | None:
+    """Return the time before which goes what is kept for so many days: whole UTC days; ``None``: nothing."""
+    return (now - days * DAY).replace(hour=0, minute=0, second=0, microsecond=0) if days else None
+
+
 def cut(connection: psycopg.Connection, table: Table, settings: Settings, now: datetime) -> datetime | None:
-    """Return the time before which a table's rows go: whole UTC days; ``None``: nothing goes."""
-    days: int = getattr(settings, table.kept)
-    if not days:
-        return None
-    found = (now - days * DAY).replace(hour=0, minute=0, second=0, microsecond=0)
-    if table.name == "trend":
+    """Return the time before which a table's rows go; ``None``: nothing goes."""
+    found = before(getattr(settings, table.kept), now)
+    if found is not None and table.name == "trend":
         row = connection.execute("SELECT min(time) FROM ecg.hour_due").fetchone()
         found = min(found, (row and row[0]) or found)
     return found

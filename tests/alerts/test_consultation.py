@@ -25,7 +25,7 @@ from tests.alerts.timeline import LATE_S, SECOND, SESSION, Timeline
 ROSTER = parse(
     tables_of("""
 version = 1
-fallback = "county"
+fallback = "province"
 [[person]]
 account = "sun"
 [[person]]
@@ -34,6 +34,13 @@ account = "wang"
 account = "zhao"
 [[person]]
 account = "zhou"
+[[person]]
+account = "qian"
+[[team]]
+name = "province"
+region = "p"
+zone = "Asia/Shanghai"
+members = ["qian"]
 [[team]]
 name = "county"
 region = "c"
@@ -45,6 +52,12 @@ region = "t"
 zone = "Asia/Shanghai"
 members = ["wang", "zhao", "zhou"]
 backup = ["zhao"]
+[[weekly]]
+team = "province"
+person = "qian"
+days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+from = "00:00"
+to = "00:00"
 [[weekly]]
 team = "county"
 person = "sun"
@@ -68,7 +81,7 @@ def timeline() -> Timeline:
 
 
 def ask(t: Timeline, at_s: float = 0, *, now_s: float | None = None, **more: object) -> list[Alert]:
-    given = {"facility": "c.t", "patient": "p-1", "call": 1} | more
+    given = {"facility": "p.c.t", "patient": "p-1", "call": 1} | more
     said = Acknowledgement(
         "x", "c-1", "consultation", "urgent; case 9", SESSION + round(at_s * SECOND), Act.CONSULT, **given
     )
@@ -79,12 +92,14 @@ def called(alert: Alert) -> list[str]:
     return [one.account for one in alert.called]
 
 
-def test_first_who_is_on_duty_then_the_back_up_then_the_whole_team_and_the_level_above() -> None:
+def test_first_who_is_on_duty_then_the_back_up_then_the_whole_team_and_level_by_level_above() -> None:
     assert called(ask(timeline())[0]) == ["wang"]
     assert called(ask(timeline(), call=2)[0]) == ["zhao"]
     assert called(ask(timeline(), call=3)[0]) == ["wang", "zhao", "zhou", "sun"]
-    assert called(ask(timeline(), call=99)[0]) == ["wang", "zhao", "zhou", "sun"]
-    assert called(ask(timeline(), call=3, facility="c")[0]) == ["sun"]
+    for call in (4, 5, 99):
+        assert called(ask(timeline(), call=call)[0]) == ["wang", "zhao", "zhou", "sun", "qian"]
+    assert called(ask(timeline(), call=3, facility="p.c")[0]) == ["sun", "qian"]
+    assert called(ask(timeline(), call=5, facility="p")[0]) == ["qian"]
 
 
 def test_who_has_asked_is_called_by_name() -> None:
@@ -132,7 +147,7 @@ def test_its_page_says_that_it_is_no_alarm_and_waits_behind_what_is_one() -> Non
     page = page_of(alert, entry)
     assert (page.what, page.condition, page.patient) == ("CONSULTATION", "CONSULTATION", "p-1")
     assert page.text.splitlines()[0] == "CONSULTATION, no alarm"
-    assert "patient p-1 at c.t: urgent; case 9" in page.text
+    assert "patient p-1 at p.c.t: urgent; case 9" in page.text
     assert "不是报警" in page.text
     assert "/min" not in page.text
     assert urgency(what, Priority.MEDIUM) is Priority.LOW

@@ -278,9 +278,9 @@ class World:
                 continue
             id_, until = uuid.uuid4(), moment + MINUTE
             worn = Jsonb([[s.device, moment.timestamp(), until.timestamp()]])
-            what = {"document": b"{}", "sha256": bytes(32), "software": "1", "detectors": ["1"]}
+            what = {"kind": "stretch", "document": b"{}", "sha256": bytes(32), "software": "1"}
             of = {"patient": s.patient, "since": moment, "until": until, "worn": worn, "made_by": "test"}
-            insert(owner, "report", report=id_, **of, **what)
+            insert(owner, "report", report=id_, **of, **what, detectors=["1"])
         signed = {"sha256": bytes(32), "conclusion": "c", "signed_by": "test", "signer": "One"}
         insert(owner, "report_signature", report=id_, **signed)
         insert(owner, "report_withdrawal", report=id_, reason="test", said_by="test")

@@ -19,7 +19,8 @@ from ecgstream.consulting import store
 from ecgstream.consulting.store import Asking, Kept, Terms, Urgency
 from ecgstream.registry import people, roles
 from ecgstream.registry.people import Person, Position
-from ecgstream.registry.roles import Kind
+from ecgstream.registry.roles import Kind as At
+from ecgstream.reports.kind import Kind
 from ecgstream.store.connection import connect
 from tests.system.access_world import insert
 
@@ -27,16 +28,16 @@ NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 SINCE, UNTIL = NOW - timedelta(hours=2), NOW - timedelta(hours=1)
 WAY = {"P": None, "C": "P", "T": "C", "V": "T"}
 STAND = {
-    "li": (Kind.CLINIC, "V"),
-    "hu": (Kind.CLINIC, "V"),
-    "wang": (Kind.EXPERT, "T"),
-    "zhao": (Kind.CLINIC, "T"),
-    "sun": (Kind.EXPERT, "C"),
-    "gu": (Kind.EXPERT, "C"),
-    "qian": (Kind.CARDIOLOGIST, "P"),
-    "auditor": (Kind.AUDITOR, "P"),
+    "li": (At.CLINIC, "V"),
+    "hu": (At.CLINIC, "V"),
+    "wang": (At.EXPERT, "T"),
+    "zhao": (At.CLINIC, "T"),
+    "sun": (At.EXPERT, "C"),
+    "gu": (At.EXPERT, "C"),
+    "qian": (At.CARDIOLOGIST, "P"),
+    "auditor": (At.AUDITOR, "P"),
 }
-KEEP = "SELECT api.keep_report(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+KEEP = "SELECT api.keep_report(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 QUESTION = "停搏? Pauses at night: a pacemaker?"
 
 
@@ -107,14 +108,21 @@ class Village:
             return found
 
     def report(
-        self, name: str, *, signed: bool = True, since: datetime = SINCE, until: datetime = UNTIL
+        self,
+        name: str,
+        *,
+        signed: bool = True,
+        since: datetime = SINCE,
+        until: datetime = UNTIL,
+        kind: Kind = Kind.STRETCH,
+        amends: UUID | None = None,
     ) -> UUID:
         """Make a report of the stretch by somebody who sees it, and sign it."""
         id_, document = uuid.uuid4(), json.dumps({"of": "test", "n": secrets.token_hex(4)}).encode()
         with connect(self.url, role="ecg_web") as web:
-            given = (self.account(name), id_, "P-1", since, until, [self.worn], document, "0", ["d"], None)
-            row = web.execute(KEEP, given).fetchone()
-            assert row == ("",)
+            of = (self.account(name), id_, str(kind), "P-1", since, until, [self.worn])
+            row = web.execute(KEEP, (*of, document, "0", ["d"], amends)).fetchone()
+            assert row == ("",), row
             if signed:
                 query = "SELECT api.sign_report(%s, %s, sha256(%s::bytea), 'sinus rhythm, pauses')"
                 assert web.execute(query, (self.account(name), id_, document)).fetchone() == ("",)

@@ -6,6 +6,7 @@ import html
 import io
 import re
 import time
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -38,8 +39,8 @@ def typed(at: datetime) -> str:
     return at.astimezone(ZoneInfo(ZONE)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def measure(url: str, device: str) -> None:
-    """A beat a second until now, with a pause of 3 s and a ventricular beat; two leads."""
+def measure(url: str, device: str, lost: Collection[int] = ()) -> None:
+    """A beat a second until now, with a pause of 3 s and a ventricular beat; two leads, less lost seconds."""
     begin = NOW - timedelta(minutes=MINUTES)
     begin_ns = int(begin.timestamp()) * NS
     seconds = [s for s in range(MINUTES * 60) if s not in (1901, 1902)]
@@ -62,6 +63,8 @@ def measure(url: str, device: str) -> None:
     one = np.round(200 * wave).astype(np.int16)
     builder = TraceBuilder()
     for s in range(MINUTES * 60):
+        if s in lost:
+            continue
         leads = [
             Channel(mdc.LEADS[lead], 0, 0, RATE_HZ, 200.0, one, high_pass=0.05, low_pass=40.0)
             for lead in ("II", "V1")

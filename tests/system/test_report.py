@@ -178,7 +178,7 @@ def test_a_report_that_is_kept_is_had_as_it_stands(
             ["7"],
             None,
         )
-        keep = "SELECT api.keep_report(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        keep = "SELECT api.keep_report(%s, %s, 'stretch', %s, %s, %s, %s, %s, %s, %s, %s)"
         assert web.execute(keep, kept).fetchone() == ("",)
     settings = Settings(database=reader_url)
     report(tmp_path / "k.json", stored=id_, settings=settings)

@@ -351,7 +351,10 @@ def test_what_was_read_of_an_older_registry_is_not_kept(house: House, client: ht
     """As where who wore the device is corrected while the report is being made."""
     account, since, until = house.account("clinic_a"), NOW - timedelta(hours=1), NOW
     with connect(house.url, role="ecg_web") as web:
-        keep = "SELECT api.keep_report(%s, gen_random_uuid(), %s, %s, %s, %s::uuid[], '{}', '1', '{}', NULL)"
+        keep = (
+            "SELECT api.keep_report(%s, gen_random_uuid(), 'stretch', %s, %s, %s, %s::uuid[], '{}', '1',"
+            " '{}', NULL)"
+        )
         for read in ([], ["00000000-0000-0000-0000-000000000000"]):
             assert web.execute(keep, (account, PATIENTS["A"], since, until, read)).fetchone() == ("moved",)
 

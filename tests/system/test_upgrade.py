@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import timedelta
+from uuid import uuid4
 
+import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from ecgstream.registry.roles import Kind
 from ecgstream.store import rows
@@ -18,6 +22,7 @@ from tests.system.access_world import DAY0, World, insert
 from tests.system.contents import content, relations, visible
 
 BEFORE = [m for m in migrations() if m.number < 5]
+UNKINDED = [m for m in migrations() if m.number < 22]
 SINCE = [m for m in migrations() if m.number >= 5]
 NEW = {"segment", "trend_hour", "hour_due", "read_position", "judgement", "wall"}
 NEW |= {"report", "report_signature", "report_withdrawal"}
@@ -93,3 +98,26 @@ def test_what_comes_again_finds_the_rows_of_the_version_before(upgrade: Upgrade)
     with connect(upgrade.url, role=upgrade.world.role(Kind.CLINIC)) as reader:
         hourly = reader.execute("SELECT device, n FROM api.trends_hourly WHERE n = 9").fetchall()
     assert hourly == [("d-own", 9)]
+
+
+def test_a_report_of_the_version_before_is_of_the_kind_that_its_length_told(
+    plain_postgres_url: str, new_database: Callable[[str], str]
+) -> None:
+    """And the rows are held again afterwards."""
+    url = new_database(plain_postgres_url)
+    migrate(url, [m for m in UNKINDED if m.needs is Edition.PLAIN])
+    with connect(url) as owner:
+        of = {"name_en": "Q", "name_zh": "", "time_zone": "UTC", "kind": "hospital", "changed_by": "test"}
+        insert(owner, "facility", code="Q", path="Q", level=1, **of)
+        insert(owner, "patient", patient="p", facility="Q", changed_by="test")
+        for lasting in (10, 11, 60):
+            times = {"since": DAY0, "until": DAY0 + timedelta(seconds=lasting)}
+            what = {"worn": Jsonb([]), "document": b"{}", "sha256": bytes(32), "software": "1"}
+            by = {"detectors": ["1"], "made_by": "test"}
+            insert(owner, "report", report=uuid4(), patient="p", **times, **what, **by)
+    migrate(url)
+    with connect(url) as owner:
+        found = owner.execute("SELECT kind FROM ecg.report ORDER BY until").fetchall()
+        assert found == [("stretch",), ("resting",), ("stretch",)]
+        with pytest.raises(psycopg.errors.IntegrityConstraintViolation, match="only added to"):
+            owner.execute("UPDATE ecg.report SET kind = 'stretch'")

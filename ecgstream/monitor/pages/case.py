@@ -1,10 +1,12 @@
-"""One case of consultation: the question, what was done with it, and what may be done."""
+"""One case of consultation: the question, its ECG, what was done with it, and what may be done."""
 
+import json
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
+import psycopg
 import structlog
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
@@ -12,16 +14,34 @@ from starlette.routing import BaseRoute
 from ecgstream.consulting import store
 from ecgstream.consulting.case import Act, State
 from ecgstream.consulting.level import above
-from ecgstream.consulting.store import LONGEST_WORDS, Step
+from ecgstream.consulting.store import LONGEST_WORDS, Kept, Step
 from ecgstream.monitor.guard import Asked, RefusedError
+from ecgstream.monitor.live.words import words_of
 from ecgstream.monitor.pages.duty import Newest, roster_of
 from ecgstream.monitor.pages.report import LONGEST_FORM, conclusion_of
 from ecgstream.monitor.pages.reports import field, id_of
-from ecgstream.monitor.read import alerts, consultations
+from ecgstream.monitor.read import alerts, consultations, patient, signal
 from ecgstream.monitor.shell import Shell
 from ecgstream.monitor.stored import Stored
+from ecgstream.monitor.wording import WORDINGS
 
 log = structlog.get_logger()
+
+
+class Strip(NamedTuple):
+    """The ECG of a stretch in the page, which reads it by itself (``pages.ecg``), as far as one may.
+
+    Attributes:
+        device: whose signal it shows; ``others``: what else the patient wore in the stretch.
+        since_ms, until_ms: the stretch, ms since 1970.
+        words: of its script, as JSON.
+    """
+
+    device: str
+    others: list[str]
+    since_ms: int
+    until_ms: int
+    words: str
 
 
 class CasePage:
@@ -59,6 +79,7 @@ class CasePage:
             answers = consultations.answers(connection, one, account) if Act.ANSWERED in may else []
             way = self._above(one.case.at) if Act.PASSED_UP in may else ()
             higher = alerts.facility(connection, way[-1]) if way else None
+            strip = _strip(connection, asked, one)
         said = asked.query.get("done", "")
         zone = asked.viewer.zone
         told: dict[str, Any] = {
@@ -69,7 +90,7 @@ class CasePage:
             "names": names,
             "answers": answers,
             "higher": higher,
-            "at_ms": int(one.since.timestamp() * 1000),
+            "strip": strip,
             "since": field(one.since, zone),
             "until": field(one.until, zone),
             "may_teach": one.state == State.ANSWERED and _has_answered(done, account),
@@ -108,6 +129,24 @@ class CasePage:
         # What it had opened to them may be closed by now.
         where = "/consultations" if act in (Act.CLOSED, Act.WITHDRAWN) else f"/consultation/{id_}"
         return RedirectResponse(f"{where}?done={act}", HTTPStatus.SEE_OTHER)
+
+
+def _strip(connection: psycopg.Connection, asked: Asked, one: Kept) -> Strip | None:
+    """Return what the page needs to show the stretch; None: somebody sees nothing that was worn in it."""
+    known = patient.known(connection, one.patient)
+    if known is None:
+        return None
+    names = {worn.device for worn in known.worn}
+    found = {name: signal.worn(known, name, one.since, one.until) for name in names}
+    devices = sorted((name for name in names if found[name]), key=lambda name: (found[name], name))
+    if not devices:
+        return None
+    named = asked.query.get("device", "")
+    device = named if named in devices else devices[0]
+    told = words_of(asked.viewer.language, lambda language, code: WORDINGS[language].condition(code))
+    since_ms, until_ms = (int(time.timestamp() * 1000) for time in (one.since, one.until))
+    others = [name for name in devices if name != device]
+    return Strip(device, others, since_ms, until_ms, json.dumps(told, ensure_ascii=False))
 
 
 def _has_answered(steps: list[Step], account: str) -> bool:

@@ -20,7 +20,7 @@ from ecgstream.monitor.wording import LANGUAGES
 from ecgstream.monitor.workshop import BusyError, Workshop
 from ecgstream.registry.errors import RegistryError
 from ecgstream.reports import make
-from ecgstream.reports.resting.document import RestingDocument
+from ecgstream.reports.kind import Kind
 from ecgstream.reports.standing import AMENDED, FINAL, LONGEST_CONCLUSION, LONGEST_REASON, PRELIMINARY
 from ecgstream.reports.words import Language
 
@@ -68,7 +68,6 @@ class ReportPage:
         kept, signs = self._kept(asked)
         standing = kept.standing
         found = None if kept.is_altered else make.read(kept.document)
-        is_resting = isinstance(found, RestingDocument)
         can_be_signed = standing.status == PRELIMINARY and not standing.moved and not kept.is_altered
         done = asked.query.get("done", "")
         told: dict[str, Any] = {
@@ -76,7 +75,7 @@ class ReportPage:
             "standing": standing,
             "report": None if found is None else found.report,
             "software": "" if found is None else found.software,
-            "is_resting": is_resting,
+            "is_resting": kept.kind == Kind.RESTING,
             "figures": [] if found is None else figures(asked, found),
             "may_sign": signs and can_be_signed,
             "may_withdraw": signs and not standing.reason,
@@ -156,7 +155,7 @@ class ReportPage:
         standing = kept.standing
         amends = standing.status in (FINAL, AMENDED) and not standing.amended_by
         of = id_of(asked) if amends else None
-        return begun(self._workshop, asked, kept.patient, (kept.since, kept.until), of)
+        return begun(self._workshop, asked, kept.kind, kept.patient, (kept.since, kept.until), of)
 
     def _kept(self, asked: Asked) -> tuple[reports.Kept, bool]:
         account = asked.viewer.account

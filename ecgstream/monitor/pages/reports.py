@@ -15,12 +15,12 @@ from ecgstream.monitor.read import patient, reports
 from ecgstream.monitor.shell import Shell
 from ecgstream.monitor.stored import Stored
 from ecgstream.monitor.workshop import BusyError, Workshop
+from ecgstream.reports.kind import Kind
 from ecgstream.reports.resting.leads import STRETCH
 
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(days=14)
 LAST = {"day": timedelta(days=1), "hour": timedelta(hours=1)}
 """Stretches that end now; another one is given by its two times."""
-RESTING = "resting"
 _UNSTORED = timedelta(minutes=1)
 """The newest of the signal, which may not be stored yet."""
 _MINUTE = timedelta(minutes=1)
@@ -64,7 +64,6 @@ class Reports:
             "one": one,
             "reports": found,
             "most": reports.MOST,
-            "resting": STRETCH,
             "fault": fault,
             "typed": typed,
             "now": now,
@@ -72,14 +71,15 @@ class Reports:
         return self._shell.page(asked.request, "reports.html", shown, status)
 
     def _ask(self, asked: Asked) -> Response:
-        stretch = stretch_of(asked, datetime.now(UTC), may_rest=True)
+        kind = Kind.RESTING if asked.form.get("stretch") == Kind.RESTING else Kind.STRETCH
+        stretch = stretch_of(asked, datetime.now(UTC), kind)
         if stretch is None:
             return self._list(asked, "report.fault.times", HTTPStatus.UNPROCESSABLE_ENTITY)
         with self._stored.as_person(asked.viewer.account) as connection:
             one = patient.known(connection, asked.path["patient"])
         if one is None:
             raise RefusedError(HTTPStatus.NOT_FOUND, "refused.unknown")
-        return begun(self._workshop, asked, one.patient, stretch, None)
+        return begun(self._workshop, asked, kind, one.patient, stretch, None)
 
     def _making(self, asked: Asked) -> Response:
         id_ = str(id_of(asked))
@@ -103,12 +103,13 @@ class Reports:
 def begun(
     workshop: Workshop,
     asked: Asked,
+    kind: Kind,
     whom: str,
     stretch: tuple[datetime, datetime],
     amends: UUID | None,
 ) -> Response:
     """Begin to make a report, and lead to the page that says how far it is."""
-    order = Order(uuid4(), asked.viewer.account, whom, *stretch, amends)
+    order = Order(uuid4(), asked.viewer.account, kind, whom, *stretch, amends)
     try:
         workshop.make(order)
     except BusyError:
@@ -136,16 +137,16 @@ def typed_stretch(asked: Asked, now: datetime, first: str = "day") -> dict[str, 
     }
 
 
-def stretch_of(asked: Asked, now: datetime, *, may_rest: bool = False) -> tuple[datetime, datetime] | None:
+def stretch_of(asked: Asked, now: datetime, kind: Kind = Kind.STRETCH) -> tuple[datetime, datetime] | None:
     """Return what a form asks for; None: it is no stretch, not over, too short or too long.
 
-    It is in whole minutes, but of a resting ECG, where ``may_rest`` says that one may be asked for.
+    It is in whole minutes, but of a resting ECG.
     """
     form, newest = asked.form, _floor(now - _UNSTORED)
     if (last := LAST.get(form.get("stretch", ""))) is not None:
         return newest - last, newest
     zone = ZoneInfo(asked.viewer.zone)
-    is_resting = may_rest and form.get("stretch") == RESTING
+    is_resting = kind is Kind.RESTING
     try:
         since, until = (
             datetime.fromisoformat(form.get(name, "")).replace(tzinfo=zone).astimezone(UTC)

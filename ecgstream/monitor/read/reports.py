@@ -9,13 +9,14 @@ import psycopg
 from psycopg.rows import class_row
 
 from ecgstream.monitor.read.alerts import may_read
+from ecgstream.reports.kind import Kind
 from ecgstream.reports.standing import Signature, Standing
 
 MOST = 200
 """Of a list, the newest."""
 
 _OF_PATIENT: LiteralString = """
-SELECT report, since, until, status, made_by, made_at, signer, signed_at, amended_by, moved
+SELECT report, kind, since, until, status, made_by, made_at, signer, signed_at, amended_by, moved
 FROM api.reports WHERE patient = %s ORDER BY made_at DESC LIMIT %s
 """
 _ONE: LiteralString = """
@@ -23,7 +24,7 @@ WITH RECURSIVE before (report, amends) AS (
     SELECT r.report, r.amends FROM api.reports AS r WHERE r.report = %(id)s
     UNION SELECT r.report, r.amends FROM before AS b JOIN api.reports AS r ON r.report = b.amends
 )
-SELECT r.patient, r.since, r.until, r.document, r.sha256, r.signed_sha256, r.status,
+SELECT r.kind, r.patient, r.since, r.until, r.document, r.sha256, r.signed_sha256, r.status,
     (SELECT count(*) FROM before), r.made_by, r.made_at, r.conclusion, r.signed_by, r.signer, r.signed_at,
     r.amends, r.amended_by, r.reason, r.moved
 FROM api.reports AS r WHERE r.report = %(id)s
@@ -37,6 +38,7 @@ class Row(NamedTuple):
     """A report in a list; ``status`` as FHIR's DiagnosticReport has it."""
 
     report: UUID
+    kind: str
     since: datetime
     until: datetime
     status: str
@@ -51,6 +53,7 @@ class Row(NamedTuple):
 class Kept(NamedTuple):
     """A report; ``is_altered``: its document is not the one that was made, or that was signed."""
 
+    kind: Kind
     patient: str
     since: datetime
     until: datetime
@@ -76,7 +79,7 @@ def kept(connection: psycopg.Connection, id_: UUID) -> Kept | None:
     row = connection.execute(_ONE, {"id": id_}).fetchone()
     if row is None:
         return None
-    patient, since, until, document, sha256, signed_sha256, status, version, *rest = row
+    kind, patient, since, until, document, sha256, signed_sha256, status, version, *rest = row
     made_by, made_at, conclusion, signed_by, signer, signed_at, amends, amended_by, reason, moved = rest
     signature = None if signed_by is None else Signature(conclusion, signed_by, signer, signed_at)
     standing = Standing(
@@ -93,7 +96,7 @@ def kept(connection: psycopg.Connection, id_: UUID) -> Kept | None:
         moved=moved,
     )
     is_altered = hashlib.sha256(document).digest() != sha256 or signed_sha256 not in (None, sha256)
-    return Kept(patient, since, until, bytes(document), standing, is_altered)
+    return Kept(Kind(kind), patient, since, until, bytes(document), standing, is_altered)
 
 
 def signs(connection: psycopg.Connection, account: str) -> bool:

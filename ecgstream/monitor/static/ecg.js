@@ -2,10 +2,11 @@
 // signal live, sweeping behind an erase bar, or a stretch that stands still: frozen, or scrolled back to.
 
 import {Calipers} from "./calipers.js";
+import {filters} from "./filters.js";
 import {read} from "./frames.js";
 import {Line} from "./line.js";
 import {isOpen, MARKS, sorted} from "./order.js";
-import {clock, LEFT, Paper} from "./paper.js";
+import {clock, day, LEFT, Paper} from "./paper.js";
 import {Past} from "./past.js";
 import {Head} from "./sweep.js";
 import {Tape} from "./tape.js";
@@ -17,7 +18,6 @@ const told = at("ecg").dataset, zone = told.zone, device = told.device;
 const newestMs = Number(told.newest) || Date.now(), oldestMs = Number(told.oldest) || newestMs;
 const BAR_MS = 160, NO_SIGNAL_MS = 4000, TICK_MS = 250, PRINTED_MS = 10_000;
 const LARGE_MS = 1000, HOLE_MS = 1000, LATE_MS = 10_000;
-const DIAGNOSTIC = [0.0501, 150];
 
 export const tape = new Tape();
 export const paper = new Paper(at("paper"));
@@ -261,8 +261,8 @@ function write(from, to) {
   at("veil").hidden = mode !== "live" || !veil;
   put(at("off"), isLive || line.state === "connecting" ? "" : say(key));
   at("off").hidden = !at("off").textContent;
-  const shown = tape.timeAt(mode === "still" ? place : to), day = new Date(shown);
-  const when = Number.isFinite(shown) ? {date: date(day), clock: clock(day, zone)} : {date: "", clock: "–"};
+  const shown = tape.timeAt(mode === "still" ? place : to);
+  const when = Number.isFinite(shown) ? {date: day(shown, zone), clock: clock(shown, zone)} : {date: "", clock: "–"};
   put(at("mode"), mode === "still" ? say("still", when) : veil ? say("not_live") : say("connected"));
   at("freeze").textContent = say(mode === "live" ? "freeze" : "go_live");
   at("freeze").disabled = mode === "still" && number < 0;
@@ -276,7 +276,7 @@ function write(from, to) {
   const isEmpty = mode === "still" && !tape.leads(from, to).length;
   put(at("none"), isEmpty ? say(isRead ? (past.has(from, to, "isWhole") ? "nothing" : "not_here") : past.isDenied || past.fails ? "not_read" : "reading") : "");
   at("none").hidden = !at("none").textContent;
-  put(at("filters"), Number.isFinite(to) ? filters(to) : "");
+  put(at("filters"), Number.isFinite(to) ? filters(tape, paper.leads, to) : "");
   print(isLive && !isSilent);
 }
 
@@ -288,27 +288,6 @@ function print(isSending) {
   const asked = new URLSearchParams({device, at: Math.round(tape.timeAt(place)), layout: at("layout").value});
   if (isReady) link.href = `${told.strip}?${asked}`;
   else link.removeAttribute("href");
-}
-
-function filters(placeMs) {
-  const found = new Set(paper.leads.map(({key}) => tape.pieceAt(key, placeMs)).filter(Boolean).map(bandwidth));
-  return [...found].join("; ");
-}
-
-function bandwidth({highPass, lowPass, notch}) {
-  const mains = notch > 0 ? ` · ${say("notch", {n: round(notch)})}` : "";
-  if (!(highPass >= 0 && lowPass > 0)) return say("filters_unknown") + mains;
-  const use = highPass <= DIAGNOSTIC[0] && lowPass >= DIAGNOSTIC[1] ? "diagnostic" : "monitoring";
-  return `${round(highPass)}–${round(lowPass)} Hz${mains} · ${say(use)}`;
-}
-
-function round(hz) {
-  return Number(hz.toPrecision(3));
-}
-
-function date(day) {
-  const language = document.documentElement.lang;
-  return day.toLocaleDateString(language === "en" ? "en-GB" : language, {dateStyle: "medium", timeZone: zone});
 }
 
 function put(element, text) {

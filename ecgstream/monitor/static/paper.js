@@ -264,3 +264,9 @@ export function clock(timeMs, zone) {
   if (!clocks.has(zone)) clocks.set(zone, new Intl.DateTimeFormat("en-GB", {timeStyle: "medium", timeZone: zone}));
   return clocks.get(zone).format(timeMs);
 }
+
+// The day in a zone, as one writes it in the page's language.
+export function day(timeMs, zone) {
+  const language = document.documentElement.lang;
+  return new Date(timeMs).toLocaleDateString(language === "en" ? "en-GB" : language, {dateStyle: "medium", timeZone: zone});
+}

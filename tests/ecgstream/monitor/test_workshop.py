@@ -17,6 +17,7 @@ from ecgstream.monitor.making import NICENESS, Order
 from ecgstream.monitor.workshop import MOST_OF_ACCOUNT, BusyError, Workshop
 from ecgstream.reports import document
 from ecgstream.reports.document import Document
+from ecgstream.reports.kind import Kind
 from ecgstream.reports.standing import UNSIGNED
 from tests.ecgstream.reports.made import SIGNED
 from tests.ecgstream.reports.test_sheet import a_day, strips_of
@@ -26,7 +27,7 @@ WRITTEN = document.written(Document(a_day(30), strips_of(a_day(30))))
 
 
 def order(account: str = "li") -> Order:
-    return Order(uuid4(), account, "p-1", NOW - timedelta(hours=1), NOW, None)
+    return Order(uuid4(), account, Kind.STRETCH, "p-1", NOW - timedelta(hours=1), NOW, None)
 
 
 @pytest.fixture(scope="module")
