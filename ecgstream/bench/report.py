@@ -1,7 +1,8 @@
 """How long a report of 24 hours takes, read from a real database by a clinic that sees the device.
 
-Two leads at 250 Hz with ST levels of each minute, and a beat every 0.75 s or so. One process with one thread makes it, the database server
-works beside it. The PDF is made first, so that its seconds have all imports in them.
+Two leads at 250 Hz with an ST level each minute, and a beat every 0.75 s or so. One process with one thread
+makes it, the database server works beside it. The PDF is made first, so that its seconds have all imports in
+them.
 """
 
 import time
