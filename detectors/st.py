@@ -6,8 +6,8 @@ patient's mean beat has fallen to a small share of its steepest. Ten seconds of 
 minute of values is the baseline; a change from it beyond the limits that lasts a minute is a condition. It is
 over when no lead has been beyond for half a minute.
 
-A lead is assessable only where its high-pass is stated and at most 0.05 Hz: a higher one bends ST. The values of
-a minute are its trend (``trends``).
+A lead is assessable only where its high-pass is stated and at most 0.05 Hz: a higher one bends ST. The values
+of a minute make its trend (``trends``).
 
 References: R. K. Sandau et al., "Update to practice standards for electrocardiographic monitoring in hospital
 settings", Circulation 136 (2017) e273-e344 (J + 60 or 80 ms, change from the patient's baseline, one minute);

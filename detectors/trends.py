@@ -2,7 +2,8 @@
 
 A minute is a UTC minute by the anchor of the session (device time of a sample). A minute in which a
 session begins or ends is written with what it had. An ST level is that of ten seconds (``st``), in the minute
-in which they end; each lead with a name of MDC's has a number of its own (``mdc.ST_LEADS``), others have none.
+in which they end; each lead with a name of MDC's has a number of its own (``mdc.ST_LEADS``), others have
+none.
 """
 
 from typing import Any

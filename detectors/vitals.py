@@ -321,7 +321,7 @@ def _score(d: Any, s: Any, out: Any, session: int, at: int, t: int, code: int) -
 @jit
 def feed_vital(d: Any, s: Any, out: Any, session: int, t: int, code: int, value: float) -> None:
     """Take one vital."""
-    if not np.isfinite(value) or (_COMPUTED == code).any():
+    if not np.isfinite(value) or (code == _COMPUTED).any():
         return
     for old in d.seen:
         if old == session and session != d.session:

@@ -40,7 +40,7 @@ _LEAD_TERMS = {
 LEADS = {name: ECG + term for name, term in _LEAD_TERMS.items()}
 """Lead name to code: MDC_ECG_ELEC_POTL_I and so on."""
 ST_LEADS = {name: ST + term for name, term in _LEAD_TERMS.items()}
-"""Lead name to the code of its ST level, mV: MDC_ECG_AMPL_ST_I and so on, which differ from ``ST`` as leads do."""
+"""Lead name to the code of its ST level: MDC_ECG_AMPL_ST_I and so on, mV."""
 
 UNITS = {
     HEART_RATE: "/min",
