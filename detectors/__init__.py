@@ -11,7 +11,7 @@ What does not live here: Kafka, a database, a clock, a thread, a logger. Time is
 count samples. Nothing of ours is imported but ``schemas``.
 """
 
-VERSION = "1.6"
+VERSION = "1.7"
 """Version of the detectors: whatever changes a result changes it. It travels with every condition."""
 
 

@@ -22,7 +22,7 @@ __all__ = ["STATE_VERSION", "Bank", "StateError"]
 _FIRST_ROWS = 16
 _FIRST_OUTPUT = (1024, 512, 1024, 8192, 256, 64)  # rows of beats, rhythms, trends, conditions, segments, gaps
 _MOST_GAPS = 1024  # whose room is kept for the next call: 20 kB each
-_PACKET_COLUMNS = 8
+_PACKET_COLUMNS, _CHANNEL_COLUMNS = 8, 5
 _NOTHING = Bundle.of("", 0, 0, [], [])
 Columns = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 """Packets, and integers and floats of their channels, as the kernel reads them."""
@@ -86,7 +86,7 @@ class Bank:
         """
         packet = np.zeros((rows.size, _PACKET_COLUMNS), np.int64)
         packet[:, 0] = np.arange(rows.size)
-        nothing = (packet, np.zeros((0, 4), np.int64), np.zeros((0, 4), np.float64))
+        nothing = (packet, np.zeros((0, _CHANNEL_COLUMNS), np.int64), np.zeros((0, 4), np.float64))
         return self._run(
             _NOTHING, np.ascontiguousarray(rows, np.int64), np.zeros(rows.size, np.int64), nothing
         )
@@ -244,11 +244,12 @@ def _columns(bundle: Bundle) -> Columns:
         packet[:, at] = column
     packet[:, 6] = np.cumsum(packet[:, 4]) - packet[:, 4]
     packet[:, 7] = np.cumsum(packet[:, 5]) - packet[:, 5]
-    channel_i = np.empty((c.code.size, 4), np.int64)
+    channel_i = np.empty((c.code.size, _CHANNEL_COLUMNS), np.int64)
     channel_i[:, 0] = _use(c)
     channel_i[:, 1] = c.lead_off != 0
     channel_i[:, 2] = c.samples
     channel_i[:, 3] = np.cumsum(channel_i[:, 2]) - channel_i[:, 2]
+    channel_i[:, 4] = c.code
     channel_f = np.empty((c.code.size, 4), np.float64)
     channel_f[:, 0], channel_f[:, 1], channel_f[:, 2], channel_f[:, 3] = c.rate, c.gain, c.offset, c.high_pass
     return packet, channel_i, channel_f

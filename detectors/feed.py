@@ -11,6 +11,7 @@ import numpy as np
 
 from detectors.columns import (
     C_AT,
+    C_CODE,
     C_OFF,
     C_SAMPLES,
     C_USE,
@@ -46,10 +47,10 @@ from detectors.output import (
 from detectors.phases import begin, end, end_all
 from detectors.pulse_feed import WAVES, close_waves, follow_waves, open_waves
 from detectors.qrs import accept
-from detectors.st import is_assessable
+from detectors.st import st_lead
 from detectors.state import MAX_LEADS
 from detectors.step import end_block, look_around, take_block
-from detectors.trends import flush_minute
+from detectors.trends import MINUTE_ROWS, flush_minute
 from schemas import records
 from schemas.conditions import Code
 
@@ -64,6 +65,7 @@ _RESTARTED = int(Code.DEVICE_RESTARTED)
 PULSE_MV = 1.5  # second difference of samples: a QRS of EC13 of 5 mV and 70 ms has 1.14 at 250 Hz
 PULSE_RATE_HZ = 240.0  # below it a QRS complex has as much
 
+MINUTES = 4  # that a packet and the gap before it can end, besides one for each minute in them
 ROWS_A_SECOND = 120  # most condition rows that a second can bring: four a code
 
 
@@ -272,7 +274,7 @@ def _samples(
         s.gain[lead] = channel_f[c, F_GAIN]
         s.offset[lead] = channel_f[c, F_OFFSET]
         s.mask |= channel_i[c, C_OFF] << lead
-        s.assessable |= is_assessable(channel_f[c, F_HIGH_PASS]) << lead
+        st_lead(s, lead, channel_i[c, C_CODE], channel_f[c, F_HIGH_PASS])
     begun = s.position
     done = 0
     for j in range(p[P_PACE_AT], p[P_PACE_AT] + p[P_PACES]):
@@ -296,7 +298,7 @@ def room(out: Any, seconds: float) -> bool:
     return bool(
         out.n[N_BEATS] + 6 * n <= len(out.beats)
         and out.n[N_RHYTHMS] + 2 * n <= len(out.rhythms)
-        and out.n[N_TRENDS] + 40 + n <= len(out.trends)
+        and out.n[N_TRENDS] + MINUTES * MINUTE_ROWS + n <= len(out.trends)
         and out.n[N_CONDITIONS] + ROWS_A_SECOND * n <= len(out.conditions)
         and out.n[N_SEGMENTS] + 2 <= len(out.segments)
         and out.n[N_GAPS] + 1 <= len(out.gaps)

@@ -6,7 +6,8 @@ patient's mean beat has fallen to a small share of its steepest. Ten seconds of 
 minute of values is the baseline; a change from it beyond the limits that lasts a minute is a condition. It is
 over when no lead has been beyond for half a minute.
 
-A lead is assessable only where its high-pass is stated and at most 0.05 Hz: a higher one bends ST.
+A lead is assessable only where its high-pass is stated and at most 0.05 Hz: a higher one bends ST. The values
+of a minute make its trend (``trends``).
 
 References: R. K. Sandau et al., "Update to practice standards for electrocardiographic monitoring in hospital
 settings", Circulation 136 (2017) e273-e344 (J + 60 or 80 ms, change from the patient's baseline, one minute);
@@ -19,11 +20,14 @@ shows no change, and a new one is taken behind a gap of over a minute.
 
 from typing import Any
 
+import numpy as np
+
 from detectors.classes import NORMAL
 from detectors.compiled import jit
 from detectors.phases import follow, now_of
 from detectors.shapes import BEFORE, QRS, STEP_S, own_cluster
 from detectors.state import RING, SHAPE_LEADS
+from detectors.trends import trend_st
 from schemas import mdc
 from schemas.conditions import Code
 from schemas.limits import LIMITED_CODES
@@ -41,6 +45,7 @@ LASTING_VALUES = 6
 OVER_VALUES = 3
 _ELEVATION, _DEPRESSION = int(Code.ST_ELEVATION), int(Code.ST_DEPRESSION)
 _ST_LIMIT = LIMITED_CODES.index(mdc.ST)
+_LEADS = np.array(list(mdc.LEADS.values()))
 _WRAP = RING - 1
 
 
@@ -48,6 +53,37 @@ _WRAP = RING - 1
 def is_assessable(high_pass_hz: float) -> bool:
     """Return whether ST can be told from a lead with this high-pass; NaN: it is not known."""
     return 0.0 <= high_pass_hz <= HIGHEST_HIGH_PASS_HZ
+
+
+@jit
+def _place_of(code: int) -> int:
+    """Return the place of a lead's name in ``mdc.LEADS``, from 1 on; 0: it has none."""
+    for i in range(len(_LEADS)):
+        if _LEADS[i] == code:
+            return i + 1
+    return 0
+
+
+@jit
+def st_lead(s: Any, lead: int, code: int, high_pass_hz: float) -> None:
+    """Take what a packet says of a lead, after those before it; what is another lead now begins anew.
+
+    Of leads that bear one name the first has its trend.
+    """
+    place = _place_of(code)
+    for other in range(lead):
+        if s.st_place[other] == place:
+            place = 0
+    if place != s.st_place[lead]:
+        s.st_place[lead] = place
+        s.st_sum[lead] = 0.0
+        s.st_beats[lead] = 0
+        s.st_values[lead] = 0
+        s.st_mv[lead] = 0.0
+        s.st_base_mv[lead] = 0.0
+        s.st_above[lead] = 0
+        s.st_below[lead] = 0
+    s.assessable |= is_assessable(high_pass_hz) << lead
 
 
 @jit
@@ -110,11 +146,12 @@ def st_beat(s: Any, r: Any, at: float, code: int) -> None:
 
 
 @jit
-def _value(s: Any, lead: int, low: float, high: float) -> None:
+def _value(d: Any, s: Any, lead: int, low: float, high: float) -> None:
     """Take the value of ten seconds of a lead."""
     n = s.st_beats[lead]
     if n >= FEWEST_BEATS:
         s.st_mv[lead] = s.st_sum[lead] / n
+        trend_st(d, s.st_place[lead], s.st_mv[lead])
         if s.st_values[lead] < BASELINE_VALUES:
             s.st_values[lead] += 1
             s.st_base_mv[lead] += (s.st_mv[lead] - s.st_base_mv[lead]) / s.st_values[lead]
@@ -137,7 +174,7 @@ def st_second(d: Any, s: Any) -> None:
     above = False
     below = False
     for lead in range(s.leads):
-        _value(s, lead, d.low[_ST_LIMIT], d.high[_ST_LIMIT])
+        _value(d, s, lead, d.low[_ST_LIMIT], d.high[_ST_LIMIT])
         above |= s.st_above[lead] > 0
         below |= s.st_below[lead] > 0
     s.st_calm[0] = 0 if above else min(OVER_VALUES, s.st_calm[0] + 1)

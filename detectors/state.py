@@ -15,10 +15,12 @@ import zstandard
 from numpy.typing import NDArray
 
 from detectors.irregularity import FEATURES
+from schemas import mdc
 from schemas.records import MISSING
 
-STATE_VERSION = "8"
+STATE_VERSION = "9"
 MAX_LEADS = 12
+ST_LEADS = len(mdc.ST_LEADS)  # leads with a name, of whose ST minutes are kept
 RING = 128  # internal samples kept a lead: at least 0.64 s, what a beat needs until it is decided
 SEEN_SESSIONS = 4
 BEATS = 24  # beats kept: extreme tachycardia looks at 17
@@ -80,6 +82,10 @@ DEVICE = np.dtype(
         ("v_beats", np.int64),
         ("seconds", np.int64),
         ("analysed", np.int64),
+        ("st_n", np.int64, (ST_LEADS,)),  # ST levels, by lead in the order of mdc.ST_LEADS
+        ("st_total", np.float64, (ST_LEADS,)),
+        ("st_low", np.float64, (ST_LEADS,)),
+        ("st_high", np.float64, (ST_LEADS,)),
         # vitals
         ("vital_session", np.int64),
         ("vital_code", np.int64, (VITALS,)),
@@ -284,6 +290,7 @@ SIGNAL = np.dtype(
         ("paced_block", np.int64),  # of the last pacing pulse
         # st
         ("assessable", np.int64),  # bit a lead
+        ("st_place", np.int64, (MAX_LEADS,)),  # of its name in mdc.ST_LEADS, from 1 on; 0: it has none
         ("st_seconds", np.int64),
         ("j_s", np.float64),  # from the R peak to where ST is taken
         ("st_sum", np.float32, (MAX_LEADS,)),

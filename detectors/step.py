@@ -161,8 +161,8 @@ def look_around(d: Any, s: Any, r: Any, out: Any, over: int) -> None:
         look_at_run(s, r)
         atrial_second(d, s, r)
         ectopy_second(s)
-        st_second(d, s)
         trend_second(d, s, r, out)
+        st_second(d, s)
     assess(d, s, r)
     if s.decided > 0:
         tell(d, s, out)

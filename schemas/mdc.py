@@ -11,7 +11,7 @@ RESP = 151552  # MDC_RESP
 HEART_RATE = 147842  # MDC_ECG_HEART_RATE, /min
 VPC_RATE = 148066  # MDC_ECG_V_P_C_RATE, /min
 RR = 147240  # MDC_ECG_TIME_PD_RR_GL, s: from one beat to the next
-ST = 131840  # MDC_ECG_AMPL_ST, mV: of any lead
+ST = 131840  # MDC_ECG_AMPL_ST, mV: of a lead that is not named
 PULSE_RATE = 149530  # MDC_PULS_OXIM_PULS_RATE, /min
 SPO2 = 150456  # MDC_PULS_OXIM_SAT_O2, %
 RESP_RATE = 151562  # MDC_RESP_RATE, /min
@@ -33,6 +33,15 @@ OXYGEN_GIVEN = 2 * 65536 + 0xF011  # 0: breathes air, 1: is given oxygen, at wha
 NEWS2 = 2 * 65536 + 0xF012  # National Early Warning Score 2, 0 to 20, where all its inputs are fresh
 NEWS2_INPUTS = 2 * 65536 + 0xF013  # how many of its seven inputs are fresh
 
+_LEAD_TERMS = {
+    "I": 1, "II": 2, "V1": 3, "V2": 4, "V3": 5, "V4": 6, "V5": 7, "V6": 8,
+    "III": 61, "aVR": 62, "aVL": 63, "aVF": 64,
+}  # fmt: skip
+LEADS = {name: ECG + term for name, term in _LEAD_TERMS.items()}
+"""Lead name to code: MDC_ECG_ELEC_POTL_I and so on."""
+ST_LEADS = {name: ST + term for name, term in _LEAD_TERMS.items()}
+"""Lead name to the code of its ST level: MDC_ECG_AMPL_ST_I and so on, mV."""
+
 UNITS = {
     HEART_RATE: "/min",
     VPC_RATE: "/min",
@@ -51,8 +60,12 @@ UNITS = {
     OXYGEN_GIVEN: "{flag}",
     NEWS2: "{score}",
     NEWS2_INPUTS: "{inputs}",
+    **dict.fromkeys(ST_LEADS.values(), "mV"),
 }
 """UCUM unit of each number."""
+
+COMPUTED = frozenset({ECG_ANALYSED, NEWS2, NEWS2_INPUTS, *ST_LEADS.values()})
+"""Numbers that are made here: from a device none is taken."""
 
 EVENTS = {
     name: 3 * 65536 + term
@@ -64,12 +77,6 @@ EVENTS = {
 }
 """Event to code, partition 3: those that could be verified, since DICOM prints them (PS3.16, CID 3038)."""
 
-_LEAD_TERMS = {
-    "I": 1, "II": 2, "V1": 3, "V2": 4, "V3": 5, "V4": 6, "V5": 7, "V6": 8,
-    "III": 61, "aVR": 62, "aVL": 63, "aVF": 64,
-}  # fmt: skip
-LEADS = {name: ECG + term for name, term in _LEAD_TERMS.items()}
-"""Lead name to code: MDC_ECG_ELEC_POTL_I and so on."""
 _LEAD_NAMES = {code: name for name, code in LEADS.items()}
 
 

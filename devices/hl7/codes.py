@@ -10,9 +10,7 @@ from schemas.records import ECG_KIND, PLETH_KIND, PRESSURE_KIND, RESPIRATION_KIN
 TTHOR_RESP_RATE = 151578  # MDC_TTHOR_RESP_RATE: breaths as the ECG's electrodes see them
 IMPED_TTHOR = 151780  # MDC_IMPED_TTHOR: the wave that this is counted in
 
-_DERIVED = frozenset({mdc.ECG_ANALYSED, mdc.NEWS2, mdc.NEWS2_INPUTS})
-"""Numbers of ours that are made here: no device measures them."""
-NUMBERS = {code: code for code in mdc.UNITS if code not in _DERIVED} | {TTHOR_RESP_RATE: mdc.RESP_RATE}
+NUMBERS = {code: code for code in mdc.UNITS if code not in mdc.COMPUTED} | {TTHOR_RESP_RATE: mdc.RESP_RATE}
 """Code of a number to that of ours."""
 
 WAVES = {

@@ -31,8 +31,7 @@ _WAVES = {
     mdc.RESP: (RESPIRATION_KIND, {OHM, COUNTS, MILLIVOLT}),
 } | {code: (ECG_KIND, {MILLIVOLT}) for code in _ECG_CODES}
 
-_COMPUTED = {mdc.ECG_ANALYSED, mdc.NEWS2, mdc.NEWS2_INPUTS}
-NUMBERS = {code: unit for code, unit in mdc.UNITS.items() if code not in _COMPUTED}
+NUMBERS = {code: unit for code, unit in mdc.UNITS.items() if code not in mdc.COMPUTED}
 """MDC code of each number that a device may measure, to its UCUM unit; the others are computed here."""
 
 LOINC_NUMBERS = {

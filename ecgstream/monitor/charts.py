@@ -1,5 +1,6 @@
 """Trends as lines, computed here: no script draws them, and templates put them into the page as SVG."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +9,9 @@ from typing import NamedTuple
 
 _BREAK = 1.5
 """A line breaks where more than so many steps lie between two points: nothing is drawn where nothing was."""
-_STEPS = (1, 2, 5, 10, 20, 25, 50, 100)
+_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 25, 50, 100)
+_ALMOST = 9
+"""Places that count: 0.3 is no less than three times 0.1."""
 _LINES = 4
 """Of a scale, at most."""
 
@@ -69,9 +72,9 @@ class Frame:
         """Return the lines of the scale: round values."""
         wanted = (self.greatest - self.least) / _LINES
         step = next((one for one in _STEPS if one >= wanted), _STEPS[-1])
-        first = -(-self.least // step) * step
-        count = int((self.greatest - first) // step) + 1
-        return [Tick(self.y(first + n * step), first + n * step) for n in range(count)]
+        first = math.ceil(round(self.least / step, _ALMOST))
+        last = math.floor(round(self.greatest / step, _ALMOST))
+        return [Tick(self.y(n * step), n * step) for n in range(first, last + 1)]
 
     def moments(self, count: int = 6) -> list[Moment]:
         """Return times at even distances."""

@@ -21,17 +21,15 @@ from ecgstream.reports.material import (
     Minutes,
     RhythmSpan,
     Span,
-    StStored,
     Subject,
 )
+from ecgstream.reports.st import St, st
 from ecgstream.reports.variability import Variability, variability
 
 PAUSE_S = 2.0
 """An interval so long and longer is a pause (ACC/AHA 1999 and usual practice of Holter laboratories)."""
 LEAST_RATE_S = 30.0
 """Of a minute that intervals must fill, for the minute to have a rate."""
-ST_HIGH_PASS_HZ = 0.0501
-"""The highest for ST (IEC 60601-2-27, 201.12.1.101): 0.05, which no float32 holds."""
 HOUR_NS = 60 * MINUTE_NS
 
 
@@ -121,16 +119,6 @@ class Hour:
 
 
 @dataclass(frozen=True, slots=True)
-class St:
-    """ST: assessable or why not; findings of change where it is."""
-
-    assessable: bool
-    reason: str
-    elevations: int
-    depressions: int
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
     """All of a report but its strips."""
 
@@ -186,7 +174,7 @@ def compute(material: Material) -> Report:
         pauses,
         _rhythms(seen, seconds, covered.analysed_s),
         variability(beats, known, normal(beats, material.rhythms, known)),
-        _st(material.st),
+        st(material.st, covered.analysed_s),
         _hours(material, rates, pauses, seconds.get("AFIB")),
     )
 
@@ -272,17 +260,6 @@ def _rhythms(
         longest = max(spans, key=lambda span: span.to_ns - span.from_ns)
         found.append(RhythmTime(rhythm, len(spans), total, share, longest))
     return tuple(sorted(found, key=lambda one: -one.total_s))
-
-
-def _st(stored: StStored) -> St:
-    """Return whether ST can be told: only where a lead's high-pass is stated and low enough."""
-    stated = [hz for hz in stored.high_pass_hz if hz is not None]
-    if any(0 <= hz <= ST_HIGH_PASS_HZ for hz in stated):
-        return St(assessable=True, reason="", elevations=stored.elevations, depressions=stored.depressions)
-    reason = "no ECG is stored" if not stored.high_pass_hz else "the high-pass filter is not stated"
-    if stated:
-        reason = f"the high-pass filter is {min(stated):.3g} Hz, above 0.05 Hz"
-    return St(assessable=False, reason=reason, elevations=0, depressions=0)
 
 
 def _hours(

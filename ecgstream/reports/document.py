@@ -6,7 +6,7 @@ signed can be printed as it was, whatever has become of the store since.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import MISSING, asdict, fields, is_dataclass
 from datetime import UTC, datetime
 from types import UnionType
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
@@ -149,7 +149,9 @@ def made(kind: Any, value: Any) -> Any:
         return made(get_args(kind)[0], value)  # a kind or None
     if isinstance(kind, type) and is_dataclass(kind):
         hints = get_type_hints(kind)
-        return kind(**{field.name: _field(hints[field.name], field.name, value) for field in fields(kind)})
+        # What an earlier version has not said has a default.
+        said = [one for one in fields(kind) if one.name in value or one.default is MISSING]
+        return kind(**{one.name: _field(hints[one.name], one.name, value) for one in said})
     if get_origin(kind) is tuple:
         first, *others = get_args(kind)
         kinds = [first] * len(value) if others == [...] else [first, *others]

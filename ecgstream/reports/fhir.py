@@ -4,8 +4,8 @@ Resources are named by UUIDs that follow from what the report is of: the same re
 is named; the patient is the pseudonym.
 
 Codes: LOINC where one could be verified (8867-4 of FHIR's vital signs; 18754-2, ambulatory cardiac rhythm
-monitor study, as HL7 Belgium's guide of patient monitoring has it), MDC for heart rate; all else has a code
-of our own system (``SYSTEM``), with words. Units are UCUM's.
+monitor study, as HL7 Belgium's guide of patient monitoring has it), MDC for heart rate and ST by lead; all
+else has a code of our own system (``SYSTEM``), with words. Units are UCUM's.
 
 Who signed it is ``resultsInterpreter``, a Practitioner that has an account here; what it amends stands in
 ``supportingInfo``, since R5 has nothing of its own for that, and ``meta.versionId`` counts.
@@ -18,7 +18,8 @@ from uuid import NAMESPACE_URL, uuid5
 
 from ecgstream.reports.content import Report
 from ecgstream.reports.document import SOFTWARE, iso, lines
-from ecgstream.reports.material import Reported
+from ecgstream.reports.material import MINUTE_NS, Reported
+from ecgstream.reports.st import LeadSt, St
 from ecgstream.reports.standing import UNSIGNED, Standing, warning
 from schemas import mdc
 
@@ -161,25 +162,83 @@ def _observations(report: Report) -> Iterator[Named]:
         ("LF/HF", hrv.lf_hf, "1"),
     ):
         yield observed(name.lower().replace(" ", "-").replace("/", "-"), name, value, unit)
-    if report.st.assessable:
-        yield observed("st-elevations", "Findings of ST elevation", report.st.elevations, "1")
-        yield observed("st-depressions", "Findings of ST depression", report.st.depressions, "1")
+    yield from _st(report.st)
+
+
+def _st(found: St) -> Iterator[Named]:
+    if found.assessable:
+        yield observed("st-elevations", "Findings of ST elevation", found.elevations, "1")
+        yield observed("st-depressions", "Findings of ST depression", found.depressions, "1")
     else:
-        name, absent = observed("st", "ST", None, "1")
-        yield name, absent | {"note": [{"text": f"not assessable: {report.st.reason}"}]}
+        yield _unassessed("st", "ST", "1", found.reason)
+    for one in found.leads:
+        yield from _st_of(one)
+
+
+def _st_of(one: LeadSt) -> Iterator[Named]:
+    """Yield what is known of a lead: its levels (of a minute, with its time), and their trend."""
+    lead, coding = one.lead, []
+    if lead in mdc.ST_LEADS:
+        coding = [{"system": MDC, "code": str(mdc.ST_LEADS[lead])}]
+    if one.reason:
+        yield _unassessed(f"st-{lead}", f"ST level of lead {lead}", "mV", one.reason, coding)
+        return
+    share = None if one.share is None else one.share * 100
+    words = f"ST of lead {lead} was assessed, share of analysable time"
+    yield observed(f"st-share-{lead}", words, share, "%")
+    yield observed(f"st-mean-{lead}", f"Mean ST level of lead {lead}", one.mean_mv, "mV", coding)
+    for which, level in (("lowest", one.lowest), ("highest", one.highest)):
+        if level is not None:
+            words = f"ST level of lead {lead}, mean of the {which} minute"
+            name, found = observed(f"st-{which}-{lead}", words, level.mv, "mV", coding)
+            yield name, found | {"effectivePeriod": _minutes(level.from_ns, 1)}
+    if one.trend_from_ns is not None:
+        yield _trend(one, one.trend_from_ns, coding)
+
+
+def _trend(one: LeadSt, from_ns: int, coding: list[dict[str, str]]) -> Named:
+    """Return means of minutes as SampledData, whose text is that of the document."""
+    name = f"st-trend-{one.lead}"
+    sampled = {
+        "origin": {"value": 0, "unit": "mV", "system": _UCUM, "code": "mV"},
+        "interval": 60,
+        "intervalUnit": "s",
+        "factor": 0.001,
+        "dimensions": 1,
+        "data": one.trend_uv,
+    }
+    return name, {
+        "code": _code(name, f"ST level of lead {one.lead}, means of minutes", coding),
+        "effectivePeriod": _minutes(from_ns, len(one.trend_uv.split())),
+        "valueSampledData": sampled,
+    }
+
+
+def _minutes(from_ns: int, n: int) -> dict[str, str]:
+    return {"start": iso(from_ns), "end": iso(from_ns + n * MINUTE_NS)}
+
+
+def _unassessed(
+    name: str, words: str, unit: str, reason: str, coding: list[dict[str, str]] | None = None
+) -> Named:
+    _, absent = observed(name, words, None, unit, coding)
+    return name, absent | {"note": [{"text": f"not assessable: {reason}"}]}
 
 
 def observed(
     name: str, words: str, value: float | None, unit: str, coding: list[dict[str, str]] | None = None
 ) -> Named:
     """Return a name, and the code and value of an Observation; None: ``dataAbsentReason``."""
-    own = {"system": SYSTEM, "code": name, "display": words}
-    found: dict[str, Any] = {"code": {"coding": [*(coding or []), own], "text": words}}
+    found: dict[str, Any] = {"code": _code(name, words, coding or [])}
     if value is None:
         reason = {"system": "http://terminology.hl7.org/CodeSystem/data-absent-reason", "code": "unknown"}
         return name, found | {"dataAbsentReason": {"coding": [reason]}}
     quantity = {"value": round(value, 4), "unit": unit, "system": _UCUM, "code": unit}
     return name, found | {"valueQuantity": quantity}
+
+
+def _code(name: str, words: str, coding: list[dict[str, str]]) -> dict[str, Any]:
+    return {"coding": [*coding, {"system": SYSTEM, "code": name, "display": words}], "text": words}
 
 
 def _url(report: Reported, name: str) -> str:

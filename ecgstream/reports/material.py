@@ -55,10 +55,29 @@ class RhythmSpan:
 
 
 @dataclass(frozen=True, slots=True)
-class StStored:
-    """What is known of ST: the leads' high-pass filters in Hz (None: not stated), and findings of change."""
+class StoredLead:
+    """A lead that was recorded, and its ST levels: UTC minutes, each once and in order.
 
+    Attributes:
+        name: of ``mdc.LEADS``, ``ECG`` where it has none.
+        high_pass_hz: the filters that it was recorded with; None: not stated.
+        start_ns: int64, when each minute begins.
+        n: float64, how many values it has.
+        mv: float64, their mean.
+    """
+
+    name: str
     high_pass_hz: tuple[float | None, ...]
+    start_ns: NDArray[np.int64]
+    n: NDArray[np.float64]
+    mv: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class StStored:
+    """What is known of ST: the leads, and findings of change."""
+
+    leads: tuple[StoredLead, ...]
     elevations: int
     depressions: int
 

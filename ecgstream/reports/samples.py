@@ -19,6 +19,24 @@ _PLACES = 6
 """Of times in s and of Hz: microseconds."""
 
 
+def text(mv: Samples) -> str:
+    """Return values in mV as whole microvolts; NaN: none was measured.
+
+    >>> text(np.array([0.012, np.nan, -1.5]))
+    '12 E -1500'
+    """
+    return " ".join(f"{uv:.0f}" if np.isfinite(uv) else _MISSING for uv in np.round(mv * _UV) + 0.0)
+
+
+def of_text(said: str) -> Samples:
+    """Return what ``text`` was given, mV.
+
+    Raises:
+        ValueError: one is no number.
+    """
+    return np.array([np.nan if one == _MISSING else float(one) for one in said.split()]) / _UV
+
+
 def pieces(lead: "Lead") -> list[dict[str, Any]]:
     """Return a lead's pieces: ``begin_s`` from the strip's beginning, ``rate_hz`` and ``uv``.
 
@@ -36,9 +54,8 @@ def pieces(lead: "Lead") -> list[dict[str, Any]]:
         first, last = int(known[0]), int(known[-1])
         time_s, mv = time_s[first : last + 1], mv[first : last + 1]
         step_s = float(time_s[-1] - time_s[0]) / (time_s.size - 1) if time_s.size > 1 else 1.0
-        uv = [f"{value:.0f}" if np.isfinite(value) else _MISSING for value in np.round(mv * _UV) + 0.0]
         begin_s, rate_hz = round(float(time_s[0]), _PLACES), round(1 / step_s, _PLACES)
-        found.append({"begin_s": begin_s, "rate_hz": rate_hz, "uv": " ".join(uv)})
+        found.append({"begin_s": begin_s, "rate_hz": rate_hz, "uv": text(mv)})
     return found
 
 
@@ -53,7 +70,7 @@ def lead(name: str, said: list[dict[str, Any]]) -> "Lead":
     times: list[Samples] = []
     values: list[Samples] = []
     for piece in said:
-        mv = np.array([np.nan if one == _MISSING else float(one) for one in piece["uv"].split()]) / _UV
+        mv = of_text(piece["uv"])
         time_s = piece["begin_s"] + np.arange(mv.size) / piece["rate_hz"]
         if times:  # a break
             times.append(time_s[:1])

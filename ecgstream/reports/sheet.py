@@ -2,17 +2,18 @@
 
 import numpy as np
 
-from ecgstream.reports import ruled, shown
-from ecgstream.reports.content import Ectopy, Report
+from ecgstream.reports import plotted, ruled, shown
+from ecgstream.reports.content import Ectopy
 from ecgstream.reports.document import Document
-from ecgstream.reports.page import ACCENT, GREY, LEFT, RULE, WIDTH, Column, Sheet
+from ecgstream.reports.page import GREY, LEFT, WIDTH, Column, Sheet
+from ecgstream.reports.plotted import Plot
+from ecgstream.reports.sheet_st import Ambulatory, levels
 from ecgstream.reports.signed import conclusion, record, warned
 from ecgstream.reports.standing import UNSIGNED, Standing
 from ecgstream.reports.strips import SECONDS, Strip
 from ecgstream.reports.words import Language
 
 _LEAD_MM = 30.0
-Ambulatory = Sheet[Report]
 
 
 def written(document: Document, language: Language, standing: Standing = UNSIGNED) -> bytes:
@@ -25,6 +26,7 @@ def written(document: Document, language: Language, standing: Standing = UNSIGNE
     _top(sheet, document.software)
     _summary(sheet)
     _trend(sheet)
+    levels(sheet)
     conclusion(sheet)
     _rhythms(sheet)
     _variability(sheet)
@@ -104,41 +106,16 @@ def _early(sheet: Ambulatory, one: Ectopy) -> str:
 
 
 def _trend(sheet: Ambulatory) -> None:
-    """Draw the rates of minutes; a minute without a rate is a gap."""
+    """Draw the rates of minutes."""
     sheet.heading("Heart rate, means of minutes (/min)", 55)
-    begin, end = sheet.report.asked
-    top, height, left = sheet.get_y() + 2, 38.0, LEFT + 9
-    width = WIDTH - 9
     rates = sheet.report.rates.minutes
     low = min(40.0, *(one.bpm for one in rates)) if rates else 40.0
     high = max(120.0, *(one.bpm for one in rates)) if rates else 120.0
     low, high = np.floor(low / 20) * 20, np.ceil(high / 20) * 20
-    sheet.set_line_width(0.15)
-    sheet.set_draw_color(*RULE)
-    for bpm in np.arange(low, high + 1, 20 if high - low <= 160 else 40):
-        y = top + height * (high - bpm) / (high - low)
-        sheet.line(left, y, left + width, y)
-        sheet.set_xy(LEFT, y - 2)
-        sheet.put(f"{bpm:.0f}", 8.5, 7, colour=GREY, align="R", height=4)
-    for part in range(7):
-        sheet.set_xy(left + width * part / 6 - 11, top + height + 1)
-        align = "R" if part == 6 else "C"
-        at = begin + (end - begin) * part // 6
-        form = "%H:%M" if end - begin <= 86_400 * 10**9 else "%m-%d %H:%M"
-        sheet.put(sheet.when(at, form), 11 if part == 6 else 22, 7, colour=GREY, align=align, height=4)
-    sheet.set_draw_color(*ACCENT)
-    sheet.set_line_width(0.25)
-    points: list[tuple[float, float]] = []
-    last = None
-    for one in rates:
-        if last is not None and one.from_ns - last > 60 * 10**9:
-            ruled.line(sheet, points)
-            points = []
-        x = left + width * (one.from_ns + 30 * 10**9 - begin) / (end - begin)
-        points.append((x, top + height * (high - one.bpm) / (high - low)))
-        last = one.from_ns
-    ruled.line(sheet, points)
-    sheet.set_xy(LEFT, top + height + 6)
+    plot = Plot(sheet.get_y() + 2, 38.0, sheet.report.asked, low, high)
+    plotted.ruled_at(sheet, plot, np.arange(low, high + 1, 20 if high - low <= 160 else 40), "{:.0f}")
+    plotted.minutes(sheet, plot, [(one.from_ns, one.bpm) for one in rates])
+    plotted.times(sheet, plot)
 
 
 def _rhythms(sheet: Ambulatory) -> None:

@@ -19,6 +19,15 @@ def share(part: float | None) -> str:
     return f"{100 * part:.1f} %" if part >= 0.0005 else "<0.1 %"
 
 
+def level(mv: float | None) -> str:
+    """Return an ST level in mV, with its sign.
+
+    >>> level(0.123), level(-0.05), level(-0.001), level(None)
+    ('+0.12', '-0.05', '+0.00', '-')
+    """
+    return "-" if mv is None else f"{round(mv, 2) + 0.0:+.2f}"
+
+
 def lasting(seconds: float) -> str:
     """Return hours, minutes and seconds.
 

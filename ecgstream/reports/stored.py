@@ -19,6 +19,7 @@ from ecgstream.reports.material import (
     StStored,
     Subject,
 )
+from ecgstream.reports.stored_leads import StoredLeads
 from schemas import mdc
 
 _WORN: LiteralString = """
@@ -38,9 +39,9 @@ _BEATS: LiteralString = """
 SELECT session, time_ns, ascii(code), rr_s::float8, version FROM api.beats
 WHERE device = %s AND time >= %s AND time < %s ORDER BY time, session, sample
 """
-_MINUTES: LiteralString = """
-SELECT minute_ns, n, mean::float8 FROM api.trends
-WHERE device = %s AND time >= %s AND time < %s AND code = %s ORDER BY time
+_TRENDS: LiteralString = """
+SELECT code, minute_ns, n::float8, mean::float8 FROM api.trends
+WHERE device = %s AND time >= %s AND time < %s AND code = ANY(%s) ORDER BY time
 """
 # The mark of the rhythm in force as a part begins may be older, but not than the part may be seen from.
 _RHYTHMS: LiteralString = """
@@ -55,7 +56,7 @@ SELECT session, from_ns, to_ns FROM api.segments
 WHERE device = %(device)s AND time < %(until)s AND coalesce(ended, 'infinity') > %(since)s ORDER BY from_ns
 """
 _LEADS: LiteralString = """
-SELECT DISTINCT high_pass::float8 FROM api.trace_blocks
+SELECT DISTINCT code, high_pass::float8 FROM api.trace_blocks
 WHERE device = %s AND time >= %s AND time < %s AND kind = 0
 """
 _CONDITIONS: LiteralString = """
@@ -71,6 +72,7 @@ SELECT f.name_en, f.name_zh, f.time_zone
 FROM api.patients AS p JOIN api.facilities AS f ON f.code = p.facility
 WHERE p.patient = %s
 """
+_CODES = [mdc.ECG_ANALYSED, *mdc.ST_LEADS.values()]
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 _WORE_NOTHING = "the patient wore nothing then, or it is not for you to see"
 
@@ -167,7 +169,7 @@ def material(
     beats: list[tuple[Any, ...]] = []
     minutes: dict[int, tuple[float, float]] = {}
     rhythms: list[RhythmSpan] = []
-    high_pass: list[float | None] = []
+    leads = StoredLeads()
     st = {"ST_ELEVATION": 0, "ST_DEPRESSION": 0}
     sources: dict[tuple[int, int], int] = {}
     versions: set[str] = set()
@@ -177,9 +179,13 @@ def material(
         for session, at, code, rr_s, version in connection.execute(_BEATS, within, binary=True):
             beats.append((at, code, rr_s, sources.setdefault((number, session), len(sources))))
             versions.add(version)
-        for at, n, mean in connection.execute(_MINUTES, (*within, mdc.ECG_ANALYSED)):
-            _add(minutes, at, float(n), (mean or 0.0) / 100)
-        high_pass += [hz for (hz,) in connection.execute(_LEADS, within)]
+        for code, at, n, mean in connection.execute(_TRENDS, (*within, _CODES), binary=True):
+            if code == mdc.ECG_ANALYSED:
+                _add(minutes, at, n, (mean or 0.0) / 100)
+            elif mean is not None:
+                leads.level(code, at, n, mean)
+        for code, hz in connection.execute(_LEADS, within):
+            leads.recorded(code, hz)
         for code, n in connection.execute(_CONDITIONS, within):
             st[code] += n
     return Material(
@@ -189,7 +195,7 @@ def material(
         _beats(beats),
         _minutes(minutes),
         tuple(rhythms),
-        StStored(tuple(high_pass), st["ST_ELEVATION"], st["ST_DEPRESSION"]),
+        StStored(leads.found(), st["ST_ELEVATION"], st["ST_DEPRESSION"]),
         tuple(sorted(versions)),
     )
 

@@ -1,5 +1,6 @@
 """The words of a printed report, in English and Chinese; English is the key."""
 
+import re
 from typing import Literal
 
 Language = Literal["en", "zh"]
@@ -46,6 +47,12 @@ _ZH = {
     "not assessable": "不可评估",
     "elevations, depressions": "抬高、压低",
     "Heart rate, means of minutes (/min)": "心率，分钟均值（/min）",
+    "ST by lead, means of minutes (mV)": "各导联 ST 段，分钟均值（mV）",
+    "Assessed": "可评估",
+    "Lowest minute": "最低一分钟",
+    "Highest minute": "最高一分钟",
+    "the lead has no name": "导联未命名",
+    "no level was measured": "未测得 ST 值",
     "Rhythms": "节律",
     "Rhythm": "节律",
     "Episodes": "次数",
@@ -153,12 +160,15 @@ _ZH = {
     "the high-pass filter is not stated": "未说明高通滤波",
     "page": "页",
 }
+_HIGH_PASS = re.compile("the high-pass filter is ([0-9.e+]+) Hz, above 0.05 Hz")
 
 
 def said(words: str, language: Language) -> str:
     """Return words in a language; what has no translation, as it is.
 
-    >>> said("Beats", "zh"), said("Beats", "en")
-    ('心搏', 'Beats')
+    >>> said("Beats", "zh"), said("Beats", "en"), said("the high-pass filter is 0.5 Hz, above 0.05 Hz", "zh")
+    ('心搏', 'Beats', '高通滤波为 0.5 Hz，高于 0.05 Hz')
     """
-    return _ZH.get(words, words) if language == "zh" else words
+    if language != "zh":
+        return words
+    return _ZH.get(words) or _HIGH_PASS.sub(r"高通滤波为 \1 Hz，高于 0.05 Hz", words)

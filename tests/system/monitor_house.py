@@ -250,12 +250,14 @@ class House:
         for n in range(MINUTES):
             time = NOW - timedelta(minutes=MINUTES - n)
             at = {"time": time, "minute_ns": int(time.timestamp()) * SECOND_NS, "version": "1"}
-            for code, count, mean in (
-                (mdc.HEART_RATE, 60, 60.0),
-                (mdc.VPC_RATE, 60, 6.0),
-                (mdc.ECG_ANALYSED, 60, 100.0),
+            for code, count, mean, reach in (
+                (mdc.HEART_RATE, 60, 60.0, 5.0),
+                (mdc.VPC_RATE, 60, 6.0, 5.0),
+                (mdc.ECG_ANALYSED, 60, 100.0, 5.0),
+                (mdc.ST_LEADS["II"], 6, -0.12, 0.03),
             ):
-                insert(sink, "trend", **by, **at, code=code, n=count, mean=mean, low=mean - 5, high=mean + 5)
+                row = {"code": code, "n": count, "mean": mean, "low": mean - reach, "high": mean + reach}
+                insert(sink, "trend", **by, **at, **row)
         sink.execute(  # as the sink notes which hours are to be made
             "INSERT INTO ecg.hour_due SELECT DISTINCT device, date_trunc('hour', time, 'UTC') FROM ecg.trend"
             " WHERE device = %s",

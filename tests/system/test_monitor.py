@@ -146,7 +146,9 @@ def test_numbers_have_limits_and_an_age(house: House, client: httpx.Client) -> N
     assert "limits 65 to 111" in words
     assert "beyond limit" in words  # SpO2 88 %, and a heart rate of 60
     assert re.search(r"SpO2 % 88 beyond limit .*? ago limit: at least 90", words)
-    assert page.text.count('class="chart"') == 2
+    assert page.text.count('class="chart"') == 3
+    assert re.search(r"ST, lead II mV -0\.12 .*? ago", words)
+    assert "ST, lead V1" not in words
 
 
 def test_an_alert_is_answered_once_with_a_reason(house: House, client: httpx.Client) -> None:

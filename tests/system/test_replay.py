@@ -21,7 +21,7 @@ from ecgstream.replay.device import Replayed, replay
 from ecgstream.replay.errors import ReplayError
 from ecgstream.replay.source import Stretch
 from ecgstream.store.connection import connect
-from schemas import codec, topics
+from schemas import codec, mdc, topics
 from schemas.records import Condition
 from tests.ecgstream.replay.recorded import SECONDS, START_NS, Worker, log
 from tests.system.access_world import insert
@@ -95,6 +95,7 @@ def test_what_is_stored_is_found_again(stored: Stream, auditor: psycopg.Connecti
     counts = {kind: len(of) for kind, of in found.then.kinds().items()}
     assert counts["beat"] > 250
     assert all(counts.values()), counts
+    assert {code for *_, code in found.then.trends} & set(mdc.ST_LEADS.values())
     assert {a["patient"] for a in found.then.alerts.values()} == {"P-ONE", "P-TWO"}
     assert any(page.called_ns is not None for page in found.pages)
 

@@ -50,7 +50,8 @@ def reader_url(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[s
     """The monitor's login, somebody of a clinic, and twelve minutes of a device at 60 a minute.
 
     The fifth minute has a pause of 3 s and a ventricular beat, the seventh and eighth are AF; at 8:30 the
-    device goes to another patient, whose first beat is ventricular too.
+    device goes to another patient, whose first beat is ventricular too. Three of each four minutes have an ST
+    level in lead II, from the ninth minute on another one.
     """
     migrate(database_url)
     mark, password = secrets.token_hex(3), secrets.token_urlsafe()
@@ -100,6 +101,10 @@ def _findings(sink: psycopg.Connection) -> None:
         at = {"time": BEGIN + timedelta(minutes=minute), "minute_ns": BEGIN_NS + minute * 60 * NS}
         values = {"code": mdc.ECG_ANALYSED, "n": 60, "mean": 100, "low": 100, "high": 100}
         insert(sink, "trend", **known, **at, **values, **BY)
+        if minute % 4:
+            mv = 0.1 if minute < 8 else -0.2
+            level = {"code": mdc.ST_LEADS["II"], "n": 6, "mean": mv, "low": mv - 0.01, "high": mv + 0.01}
+            insert(sink, "trend", **known, **at, **level, **BY)
 
 
 def _signal(url: str) -> None:
@@ -132,7 +137,12 @@ def test_a_report_of_a_device_and_of_who_wore_it(reader_url: str, database_url: 
     assert (whole["longest_pause"]["length_s"], len(whole["pauses"])) == (3.0, 1)
     af = next(one for one in whole["rhythms"] if one["rhythm"] == "AFIB")
     assert (af["total_s"], af["episodes"]) == (120.0, 1)
+    two, v1 = whole["st"]["leads"]
     assert whole["st"]["assessable"]
+    assert (two["lead"], two["assessed_s"], two["share"]) == ("II", 540.0, 0.75)
+    assert two["trend_uv"] == "100 100 100 E 100 100 100 E -200 -200 -200"
+    assert two["lowest"] == {"from": "2026-09-21T15:09:00.000Z", "mv": -0.2}
+    assert (v1["lead"], v1["reason"]) == ("V1", "no level was measured")
     assert whole["subject"]["facility"] == ["All", NAME_ZH]
     assert whole["detectors"] == ["7"]
     for language in ("en", "zh"):
@@ -148,6 +158,7 @@ def test_a_report_of_a_device_and_of_who_wore_it(reader_url: str, database_url: 
     assert mine["beats"] == {"N": 8 * 60 - 3, "V": 1}  # not the minute of the handover, nor what came behind
     assert mine["parts"] == [{"from": "2026-09-21T15:00:00.000Z", "to": "2026-09-21T15:08:00.000Z"}]
     assert mine["coverage"]["analysable_share_of_asked"] == pytest.approx(8 / 12)
+    assert mine["st"]["leads"][0]["lowest"]["mv"] == 0.1
     theirs = json.loads(made(reader_url, tmp_path / "q.json", patient="p-2"))
     assert theirs["beats"] == {"N": 3 * 60}
     # The rhythm in force as it began was of another patient: it is not told.

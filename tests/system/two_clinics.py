@@ -39,6 +39,7 @@ NUMBERS = (
     mdc.NEWS2,
     mdc.VPC_RATE,
     mdc.ECG_ANALYSED,
+    *mdc.ST_LEADS.values(),
 )
 
 

@@ -89,6 +89,26 @@ _BREATHS = {
     "pulse": Column(Words("Pulse rate", "脉率"), colour="blue"),
 }
 
+_COLOURS = {
+    "I": "green",
+    "II": "blue",
+    "III": "purple",
+    "aVR": "dark-red",
+    "aVL": "dark-green",
+    "aVF": "dark-purple",
+    "V1": "red",
+    "V2": "orange",
+    "V3": "yellow",
+    "V4": "light-blue",
+    "V5": "dark-blue",
+    "V6": "dark-orange",
+}
+"""Of the ST level of each lead."""
+
+
+def _column(lead: str) -> str:
+    return f"st_{lead.lower()}"
+
 
 def _of(code: int) -> dict[str, tuple[int, str]]:
     return {what: (code, what) for what in ("mean", "low", "high")}
@@ -102,9 +122,17 @@ def _minutes(
     unit: str,
     shape: Shape = Shape.LINES,
     about: Words = _MINUTES,
+    width: int = 12,
 ) -> Chart:
     return Chart(
-        shape=shape, title=title, about=about, query=_trend(numbers), columns=columns, unit=unit, bucket="1m"
+        shape=shape,
+        title=title,
+        about=about,
+        query=_trend(numbers),
+        columns=columns,
+        unit=unit,
+        bucket="1m",
+        width=width,
     )
 
 
@@ -195,6 +223,22 @@ BOARD = Board(
                 "Where it is low, what is not shown was not seen: leads off, noise, gaps.",
                 "数值低时，未显示不代表未发生：可能存在导联脱落、噪声或数据缺失。",
             ),
+        ),
+        _minutes(
+            Words("ST level by lead", "各导联 ST 段水平"),
+            {_column(lead): (mdc.ST_LEADS[lead], "mean") for lead in _COLOURS},
+            {
+                _column(lead): Column(Words(f"Lead {lead}", f"{lead} 导联"), colour=colour)
+                for lead, colour in _COLOURS.items()
+            },
+            unit="suffix: mV",
+            about=Words(
+                "80 ms behind the J point (60 ms above 120 a minute), from the PR segment. Only of leads "
+                "whose high-pass filter is stated and at most 0.05 Hz; of others there is no line.",
+                "J 点后 80 ms（心率高于 120 次/分时为 60 ms）相对 PR 段的水平。"
+                "仅限已说明高通滤波且不高于 0.05 Hz 的导联；其他导联无曲线。",
+            ),
+            width=24,
         ),
         Chart(
             shape=Shape.LINES,

@@ -29,9 +29,14 @@ SPANS = {
 }
 """Hours of trends that may be chosen, with the time from one point to the next."""
 _WIDTH, _HEIGHT = 800, 130
-_OLD_S = {mdc.NIBP_SYS: 3600.0, mdc.NIBP_DIA: 3600.0, mdc.TEMPERATURE: 3600.0, mdc.VPC_RATE: 180.0}
+_OLD_S = {
+    **dict.fromkeys((mdc.NIBP_SYS, mdc.NIBP_DIA, mdc.TEMPERATURE), 3600.0),
+    **dict.fromkeys((mdc.VPC_RATE, *mdc.ST_LEADS.values()), 180.0),
+}
 """After so long a number is shown as old: what is taken now and then, what is counted by minutes."""
 _OLD_OTHERS_S = 10.0
+_DIGITS = {"Cel": 1, "mV": 2}
+"""Behind the point, by unit; of others none."""
 
 log = structlog.get_logger()
 
@@ -45,6 +50,11 @@ class Number:
     newest: patient.Newest | None
     is_old: bool
     limit: Limit | None
+
+    @property
+    def digits(self) -> int:
+        """How many stand behind the point."""
+        return _DIGITS.get(self.unit, 0)
 
     @property
     def is_beyond(self) -> bool:
@@ -64,6 +74,11 @@ class Chart:
     frame: Frame
     points: list[Point]
     limit: Limit | None
+
+    @property
+    def digits(self) -> int:
+        """How many stand behind the point."""
+        return _DIGITS.get(self.unit, 0)
 
     @property
     def range(self) -> tuple[float, float]:
@@ -122,7 +137,11 @@ class Patient:
         ]
         shown = {
             "one": one,
-            "numbers": [_number(code, newest.get(code), bounds.get(code), now) for code in patient.NUMBERS],
+            "numbers": [
+                _number(code, newest.get(code), bounds.get(code), now)
+                for code in patient.NUMBERS
+                if code in newest or code not in patient.SELDOM
+            ],
             "limits": limits.rows(standing, refused),
             "may_change": may_change,
             "longest": limits.LONGEST_REASON,

@@ -9,6 +9,7 @@ from ecgstream.reports.content import Ectopy, Report
 from ecgstream.reports.make import Made
 from ecgstream.reports.resting.content import Figure, Resting
 from ecgstream.reports.resting.document import RestingDocument
+from ecgstream.reports.st import St
 from ecgstream.reports.words import Language, said
 
 
@@ -42,10 +43,11 @@ def _resting(asked: Asked, report: Resting) -> list[tuple[str, str]]:
 
 def _figures(asked: Asked, report: Report) -> list[tuple[str, str]]:
     """Return the summary: keys of words, and figures."""
+    language = cast(Language, asked.viewer.language)
     words, covered, rates, pause = asked.words, report.coverage, report.rates, report.longest_pause
     bpm = [None if one is None else one.bpm for one in (rates.slowest, rates.fastest)]
     af = report.rhythm("AFIB")
-    st = words("report.st.none", reason=report.st.reason)
+    st = words("report.st.none", reason=said(report.st.reason, language))
     if report.st.assessable:
         st = words("report.st.found", up=report.st.elevations, down=report.st.depressions)
     longest = ""
@@ -65,8 +67,19 @@ def _figures(asked: Asked, report: Report) -> list[tuple[str, str]]:
         ("report.af", NOTHING if af is None else f"{shown.share(af.share)} ({shown.lasting(af.total_s)})"),
         ("report.pauses", f"{len(report.pauses)}{longest}"),
         ("report.st", st),
+        *_levels(report.st),
         ("report.sdnn", NOTHING if (ms := report.variability.sdnn_ms) is None else f"{ms:.1f} ms"),
     ]
+
+
+def _levels(st: St) -> list[tuple[str, str]]:
+    """Return the ST levels of the leads that have any, in one line."""
+    found = [
+        f"{one.lead} {' / '.join(shown.level(mv) for mv in (lowest.mv, one.mean_mv, highest.mv))}"
+        for one in st.assessed
+        if (lowest := one.lowest) and (highest := one.highest)
+    ]
+    return [("report.st.levels", f"{'; '.join(found)} mV")] if found else []
 
 
 def _early(asked: Asked, one: Ectopy) -> str:

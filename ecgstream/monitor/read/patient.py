@@ -9,6 +9,7 @@ from psycopg.rows import class_row
 
 from ecgstream.monitor.charts import Point
 from ecgstream.monitor.read.alerts import Place
+from ecgstream.reports.resting.leads import NAMES
 from schemas import mdc
 
 NUMBERS = {
@@ -20,8 +21,11 @@ NUMBERS = {
     mdc.NIBP_DIA: (30.0, 120.0),
     mdc.TEMPERATURE: (35.0, 40.0),
     mdc.VPC_RATE: (0.0, 20.0),
+    **{mdc.ST_LEADS[lead]: (-0.2, 0.2) for lead in NAMES},
 }
 """The numbers that are shown, each with its scale: the same for all patients, unless one is beyond it."""
+SELDOM = frozenset(mdc.ST_LEADS.values())
+"""Of these, those that are shown only where there are any: most devices lack most leads."""
 _FRESH_MIN = 15
 _HOUR = timedelta(hours=1)
 

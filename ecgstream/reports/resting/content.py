@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgstream.reports.content import ST_HIGH_PASS_HZ
 from ecgstream.reports.material import RhythmSpan, Span, Subject
 from ecgstream.reports.resting.delineate import Points, points
 from ecgstream.reports.resting.leads import INDEPENDENT, NAMES, Twelve
 from ecgstream.reports.resting.median import FEW_BEATS, Median, median
+from ecgstream.reports.st import HIGH_PASS_HZ
 
 Array = NDArray[np.float64]
 
@@ -254,7 +254,7 @@ def _of_lead(one: Recorded, name: str, beat: Median | None, at: Points) -> OfLea
     swing = replace(unknown, r_mv=up, s_mv=down, st_j_mv=j, st_60_mv=at_60, st_80_mv=at_80)
     if high_pass is None:
         return _without_st(swing, "the high-pass filter is not stated")
-    if not 0 <= high_pass <= ST_HIGH_PASS_HZ:
+    if not 0 <= high_pass <= HIGH_PASS_HZ:
         return _without_st(swing, f"the high-pass filter is {high_pass:.3g} Hz, above 0.05 Hz")
     return swing
 

@@ -50,3 +50,10 @@ def test_nothing_leaves_the_frame_and_all_of_it_is_numbers(points: list[Point]) 
     for path in (FRAME.line(points), FRAME.band(points)):
         assert re.fullmatch(r"([MLZ ]|-?\d+\.\d)*", path)
         assert all(0 <= float(y) <= 100 for y in re.findall(r" (\d+\.\d)", path))
+
+
+def test_a_scale_of_fractions_has_round_values_too() -> None:
+    small = Frame(SINCE, SINCE + timedelta(hours=1), MINUTE, -0.3, 0.3, 600, 60)
+    assert [round(tick.value, 9) for tick in small.values()] == [-0.2, 0.0, 0.2]
+    fine = Frame(SINCE, SINCE + timedelta(hours=1), MINUTE, -0.2, 0.2, 600, 60)
+    assert [round(tick.value, 9) for tick in fine.values()] == [-0.2, -0.1, 0.0, 0.1, 0.2]

@@ -14,9 +14,11 @@ from ecgstream.reports.material import (
     Material,
     Minutes,
     RhythmSpan,
+    StoredLead,
     StStored,
     Subject,
 )
+from ecgstream.reports.resting.leads import NAMES
 from ecgstream.reports.standing import Signature, Standing
 
 BEGIN = 1_790_002_800 * NS
@@ -52,6 +54,14 @@ def joined(*several: Beats) -> Beats:
     return Beats(*(np.concatenate([getattr(one, name) for one in several]) for name in Beats.__slots__))
 
 
+def lead(name: str, *high_pass_hz: float | None, mv: Sequence[float] = (), n: float = 6.0) -> StoredLead:
+    """A lead, and its ST levels from the first minute on; NaN: none was measured."""
+    levels = np.array(mv, np.float64)
+    known = np.flatnonzero(np.isfinite(levels))
+    start = BEGIN + known.astype(np.int64) * MINUTE_NS
+    return StoredLead(name, high_pass_hz, start, np.full(known.size, n), levels[known])
+
+
 def material(
     found: Beats,
     minutes: int,
@@ -59,11 +69,12 @@ def material(
     *,
     analysed_s: float = 60.0,
     high_pass: tuple[float | None, ...] = (0.05,),
+    leads: tuple[StoredLead, ...] = (),
     subject: Subject = SUBJECT,
 ) -> Material:
     asked = (BEGIN, BEGIN + minutes * MINUTE_NS)
     each = Minutes(
         BEGIN + np.arange(minutes) * MINUTE_NS, np.full(minutes, 60.0), np.full(minutes, analysed_s)
     )
-    st = StStored(high_pass, 0, 0)
+    st = StStored(leads or tuple(lead(name, hz) for name, hz in zip(NAMES, high_pass, strict=False)), 0, 0)
     return Material(subject, asked, (asked,), found, each, tuple(rhythms), st, ("1",))
