@@ -26,6 +26,7 @@ from pydantic_settings import (
 PREFIX = "ECGSTREAM_"
 SHORTEST_KEY = 32
 """Characters of a key that signs."""
+Days = Annotated[int, Field(ge=0)]
 Minutes = Annotated[int, Field(ge=1, le=43_200)]
 
 
@@ -249,27 +250,19 @@ class Settings(BaseSettings):
         default=30.0, description="days of a gateway's running, after which what still waits is dropped"
     )
     # What is deleted, law and contracts decide: nothing is, unless it is said here.
-    keep_traces_days: Annotated[int, Field(ge=0)] = Field(
+    keep_traces_days: Days = Field(
         default=0, description="days that signals are kept by `ecgstream housekeeping`; 0: for ever"
     )
-    keep_beats_days: Annotated[int, Field(ge=0)] = Field(
-        default=0, description="days that beats are kept; 0: for ever"
-    )
-    keep_vitals_days: Annotated[int, Field(ge=0)] = Field(
-        default=0, description="days that vital signs are kept; 0: for ever"
-    )
-    keep_trends_days: Annotated[int, Field(ge=0)] = Field(
-        default=0, description="days that trends are kept by minutes; 0: for ever"
-    )
-    keep_hours_days: Annotated[int, Field(ge=0)] = Field(
-        default=0, description="days that trends are kept by hours; 0: for ever"
-    )
-    keep_events_days: Annotated[int, Field(ge=0)] = Field(
+    keep_beats_days: Days = Field(default=0, description="days that beats are kept; 0: for ever")
+    keep_vitals_days: Days = Field(default=0, description="days that vital signs are kept; 0: for ever")
+    keep_trends_days: Days = Field(default=0, description="days that trends are kept by minutes; 0: for ever")
+    keep_hours_days: Days = Field(default=0, description="days that trends are kept by hours; 0: for ever")
+    keep_events_days: Days = Field(
         default=0,
         description="days that alerts, conditions, rhythms and segments are kept; 0: for ever; "
         "what is still open stays",
     )
-    keep_unsigned_days: Annotated[int, Field(ge=0)] = Field(
+    keep_unsigned_days: Days = Field(
         default=0, description="days that reports are kept that nobody has signed; 0: for ever"
     )
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = Field(
