@@ -41,7 +41,6 @@ def person(url: str, kind: str, facility: str = ROOT, account: str = "") -> str:
         )
         if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is None:
             connection.execute(sql.SQL("CREATE ROLE {} ROLE ecg_web").format(sql.Identifier(role)))
-        connection.execute(
-            sql.SQL("GRANT {} TO {}").format(sql.Identifier(f"ecg_{kind}"), sql.Identifier(role))
-        )
+        grant = sql.SQL("GRANT {} TO {} WITH INHERIT TRUE, SET FALSE")  # as the registry does it
+        connection.execute(grant.format(sql.Identifier(f"ecg_{kind}"), sql.Identifier(role)))
     return role
