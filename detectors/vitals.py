@@ -64,7 +64,7 @@ STALE_NS = 60 * SECOND_NS
 farther back the device's clock has been set back, and nobody must go unwatched until it catches up."""
 _LIMITED = np.array(LIMITED_CODES[: len(HOLD_NS)])  # those behind are of the ECG
 _ECG_RATE, _ECG_VPC = mdc.HEART_RATE, mdc.VPC_RATE
-_COMPUTED = np.array(sorted(mdc.COMPUTED))
+_COMPUTED = tuple(sorted(mdc.COMPUTED))
 
 _SPO2, _RESPIRATION = mdc.SPO2, mdc.RESP_RATE
 _SPO2_AT = LIMITED_CODES.index(mdc.SPO2)
@@ -321,7 +321,7 @@ def _score(d: Any, s: Any, out: Any, session: int, at: int, t: int, code: int) -
 @jit
 def feed_vital(d: Any, s: Any, out: Any, session: int, t: int, code: int, value: float) -> None:
     """Take one vital."""
-    if not np.isfinite(value) or (code == _COMPUTED).any():
+    if not np.isfinite(value) or code in _COMPUTED:
         return
     for old in d.seen:
         if old == session and session != d.session:

@@ -121,3 +121,15 @@ def test_a_number_of_such_a_code_that_a_device_sends_is_not_taken_for_ours():
     bank = Bank()
     events = syn.joined([bank.push(syn.bundle([], sent)), syn.run(packets((0.1, 0.1)), bank)[1]])
     assert max(row["high"] for row in found(events)["II"]) < 1.0
+
+
+def test_a_minute_of_many_devices_of_twelve_leads_is_written_whole():
+    """More rows at once than there is room for at first."""
+    made = packets([0.1] * 12, seconds=62, names=mdc.LEADS, high_pass=[0.05] * 12)
+    devices = [f"d{n}" for n in range(80)]
+    bank = Bank()
+    pushed = [bank.push(syn.bundle([replace(p, device=name) for name in devices])) for p in made]
+    events = syn.joined(pushed)
+    assert set(found(events)) == set(mdc.LEADS)
+    of_st = events.trends[np.isin(events.trends["code"], list(mdc.ST_LEADS.values()))]
+    assert len(of_st) == 12 * len(devices)
