@@ -189,7 +189,11 @@ class Sheet(FPDF, Generic[ReportT]):
         self.ln(1)
 
     def rows(self, columns: Sequence[Column], lines: Sequence[Sequence[str]]) -> None:
-        """Write a table; its head stands again on each page."""
+        """Write a table; its head stands again on each page. Without lines it says that there are none."""
+        if not lines:
+            self.put(self.of("none"), self.wide, 8.5, colour=GREY)
+            self.ln(5)
+            return
         self._head(columns)
         for n, row in enumerate(lines):
             if self.need(5):
