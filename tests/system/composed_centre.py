@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict
@@ -133,7 +134,7 @@ class Composed:
         folder = self.folder / "bin"
         if not folder.exists():
             folder.mkdir()
-            (folder / "ecgstream").write_text(f'#!/bin/sh\nexec {sys.executable} -m ecgstream "$@"\n')
+            (folder / "ecgstream").write_text(f'#!/bin/sh\nexec {quote(sys.executable)} -m ecgstream "$@"\n')
             (folder / "ecgstream").chmod(0o755)
             (folder / "psql").symlink_to(tool("psql"))
         return folder

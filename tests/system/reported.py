@@ -39,6 +39,10 @@ def typed(at: datetime) -> str:
     return at.astimezone(ZoneInfo(ZONE)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
+HOUR = {"stretch": "between", "since": typed(NOW - timedelta(hours=1))[:16], "until": typed(NOW)[:16]}
+"""The last one that was measured, as a form says it: the last one of the clock has begun later."""
+
+
 def measure(url: str, device: str, lost: Collection[int] = ()) -> None:
     """A beat a second until now, with a pause of 3 s and a ventricular beat; two leads, less lost seconds."""
     begin = NOW - timedelta(minutes=MINUTES)
@@ -83,7 +87,7 @@ def words_of(page: httpx.Response) -> str:
 
 def ask(client: httpx.Client, **form: str) -> httpx.Response:
     page = client.get(f"/reports/{OF_A}")
-    return client.post(f"/reports/{OF_A}", data={"csrf": csrf_of(page), "stretch": "hour", **form})
+    return client.post(f"/reports/{OF_A}", data={"csrf": csrf_of(page), **HOUR, **form})
 
 
 def waited(client: httpx.Client, asked: httpx.Response) -> httpx.Response:
@@ -98,7 +102,7 @@ def waited(client: httpx.Client, asked: httpx.Response) -> httpx.Response:
 
 
 def report_of(client: httpx.Client) -> str:
-    """Have the last hour reported; return the address of the page."""
+    """Have the hour that was measured reported; return the address of the page."""
     return str(waited(client, ask(client)).headers["location"])
 
 

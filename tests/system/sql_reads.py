@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -79,8 +80,19 @@ class Place:
     def person(self) -> psycopg.Connection:
         return psycopg.connect(self.person_url, autocommit=True)
 
+    def logged(self) -> None:
+        """Wait until the server has written all that it was told: it comes through a pipe, in order."""
+        mark = secrets.token_hex(8)
+        with connect(self.url) as owner:
+            owner.execute(f"DO $$BEGIN RAISE LOG '{mark}'; END$$")  # type: ignore[arg-type]
+        deadline = time.monotonic() + 60
+        while not any(mark.encode() in file.read_bytes() for file in self.folder.glob("*.json")):
+            assert time.monotonic() < deadline, "the server's log stands still"
+            time.sleep(0.01)
+
     def carried(self, folder: Path | None = None) -> list[dict[str, Any]]:
         """Let a new witness carry what is there; return what the chain has of the person."""
+        self.logged()
         with self.witness(folder) as witness:
             witness.look()
         return self.entries()

@@ -17,7 +17,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from ecgstream.store.connection import connect
 from tests.ecgstream.web.served import served
 from tests.system.monitor_house import DEVICES, NOW, PASSWORD, PATIENTS, House, csrf_of, log_in, made_house
-from tests.system.reported import measure
+from tests.system.reported import HOUR, measure
 from tests.system.test_monitor_browser import context, faults, shots
 from tests.system.test_monitor_browser import log_in as enter
 
@@ -51,6 +51,10 @@ def test_a_case_is_asked_sent_back_answered_and_closed_by_keyboard(
     page = enter(context, clinic, OF_A)
     press(page, "Ask for an opinion", "link")
     page.wait_for_url("**/consult/**")
+    page.get_by_label("Between two times").focus()
+    page.keyboard.press("Space")
+    page.get_by_label("From").fill(HOUR["since"])
+    page.get_by_label("To", exact=True).fill(HOUR["until"])
     page.get_by_role("radio", name=re.compile("^Emergency")).focus()
     page.keyboard.press("Space")
     whole(page, shots, "ask-en")

@@ -12,7 +12,7 @@ from playwright.sync_api import BrowserContext, expect
 
 from tests.ecgstream.web.served import served
 from tests.system.monitor_house import DEVICES, PASSWORD, PATIENTS, House, made_house
-from tests.system.reported import RESTING, measure, typed
+from tests.system.reported import HOUR, RESTING, measure, typed
 from tests.system.resting import record
 from tests.system.test_monitor_browser import context, faults, log_in, shots
 
@@ -34,9 +34,10 @@ def test_a_report_is_made_signed_and_amended_by_keyboard(
     page = log_in(context, made[0].account("cardiologist"), OF_A)
     page.get_by_role("link", name="Reports").focus()
     page.keyboard.press("Enter")
-    hour = page.get_by_label("The last hour")
-    hour.focus()
+    page.get_by_label("Between two times").focus()
     page.keyboard.press("Space")
+    page.get_by_label("From").fill(HOUR["since"])
+    page.get_by_label("To", exact=True).fill(HOUR["until"])
     assert faults(page) == []
     page.screenshot(path=shots / "reports-new-en.png", full_page=True)
     page.get_by_role("button", name="Make the report").focus()

@@ -154,6 +154,7 @@ def test_a_log_that_is_rotated_and_a_witness_that_ends_lose_and_double_nothing(p
             if number % 2 == 0:
                 with connect(place.url) as owner:
                     owner.execute("SELECT pg_rotate_logfile()")
+        place.logged()
         lasting.look()
         assert lasting.seen_s is not None
     assert sorted(place.objects()) == sorted(f"api.{view}" for view in views)
@@ -165,6 +166,7 @@ def test_of_two_witnesses_one_stands(place: Place) -> None:
         other.look()
         with place.person() as reader:
             reader.execute("SELECT FROM api.beats")
+        place.logged()
         other.look()
         with pytest.raises(AuditError, match="run one"):
             one.look()
