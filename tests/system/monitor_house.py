@@ -243,7 +243,8 @@ class House:
         insert(registry, "limit_change", patient=PATIENTS[site], **said)
 
     def _measured(self, sink: psycopg.Connection, site: str) -> None:
-        device, seen_ns = DEVICES[site], int(NOW.timestamp()) * SECOND_NS
+        device, fresh = DEVICES[site], datetime.now(UTC).replace(second=0, microsecond=0)
+        seen_ns = int(fresh.timestamp()) * SECOND_NS
         seen = {"session": 1, "first_seen_ns": 1, "last_seen_ns": seen_ns}
         insert(sink, "device", device=device, gateway="g", **seen)
         by = {"device": device, "session": 1, "generation": 1, "source_offset": 1}
@@ -268,7 +269,7 @@ class House:
             ns = int(time.timestamp()) * SECOND_NS
             at = {"time": time, "time_ns": ns, "sample": 10_000 - minutes, "version": "1"}
             insert(sink, "rhythm", **by, **at, rhythm=rhythm)
-        insert(sink, "vital", **by, code=mdc.SPO2, time_ns=seen_ns, time=NOW, value=88)
+        insert(sink, "vital", **by, code=mdc.SPO2, time_ns=seen_ns, time=fresh, value=88)
         for n, (priority, state, condition) in enumerate(
             (("HIGH", "LATCHED", "VENTRICULAR_TACHYCARDIA"), ("LOW", "ENDED", "VENTRICULAR_COUPLET"))
         ):
