@@ -120,9 +120,10 @@ def times(beats: Beats, nn: NDArray[np.bool_]) -> tuple[float | None, float | No
 
     if nn.sum() < _FEWEST:
         return None, None, None
-    with warnings.catch_warnings(action="ignore"):  # of what it can not compute: it is NaN
+    with warnings.catch_warnings(action="ignore"):  # of what it cannot compute: it is NaN
         found = hrv_time(_told(beats.time_ns, beats.rr_s, nn))
-    sdnn, rmssd, pnn50 = (float(found[f"HRV_{name}"].iloc[0]) for name in ("SDNN", "RMSSD", "pNN50"))
+    figures = (float(found[f"HRV_{name}"].iloc[0]) for name in ("SDNN", "RMSSD", "pNN50"))
+    sdnn, rmssd, pnn50 = (one if np.isfinite(one) else None for one in figures)
     return sdnn, rmssd, pnn50
 
 
@@ -139,7 +140,8 @@ def powers(
     from neurokit2 import hrv_frequency
 
     told = _told(time_ns, rr_s, nn)
-    found = hrv_frequency(told, normalize=False, interpolation_rate=_RESAMPLED_HZ)
+    with warnings.catch_warnings(action="ignore"):  # of ratios, which are not taken, where nothing varies
+        found = hrv_frequency(told, normalize=False, interpolation_rate=_RESAMPLED_HZ)
     return float(found["HRV_LF"].iloc[0]), float(found["HRV_HF"].iloc[0])
 
 

@@ -84,7 +84,7 @@ class Place:
         """Wait until the server has written all that it was told: it comes through a pipe, in order."""
         mark = secrets.token_hex(8)
         with connect(self.url) as owner:
-            owner.execute(f"DO $$BEGIN RAISE LOG '{mark}'; END$$")  # type: ignore[arg-type]
+            owner.execute(sql.SQL("DO $$BEGIN RAISE LOG {}; END$$").format(sql.Literal(mark)))
         deadline = time.monotonic() + 60
         while not any(mark.encode() in file.read_bytes() for file in self.folder.glob("*.json")):
             assert time.monotonic() < deadline, "the server's log stands still"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -150,25 +149,25 @@ def test_over_a_restart_of_the_pager_each_call_reaches_people_once(
     log = tmp_path / "log"
     with Receiver() as receiver:
 
-        def restarted(wanted: Callable[[], bool]) -> None:
+        def restarted(wanted: list[tuple[str, str]]) -> None:
             pager = PagerProcess(ward.settings, receiver.url, log)
             try:
-                until(wanted, lambda: pages(receiver, village))
+                until(lambda: pages(receiver, village) == wanted, lambda: pages(receiver, village))
             finally:
                 assert pager.end() == 0, log.read_text()
 
         now, expected = case.due_at, [("sun", "P.C.T"), ("wang", "P.C.T"), ("zhao", "P.C.T")]
         assert telling(now) == 1
-        restarted(lambda: pages(receiver, village) == expected)
+        restarted(expected)
         assert telling(now + half - MINUTE) == 0
         for n in (1, 2):
             assert telling(now + n * half) == 1
             more = [("qian", "P.C.T"), ("sun", "P.C.T"), ("wang", "P.C.T"), ("zhao", "P.C.T")]
             expected = sorted([*expected, *more])
-            restarted(lambda wanted=expected: pages(receiver, village) == wanted)  # type: ignore[misc]
+            restarted(expected)
         assert telling(now + 3 * half) == 1
         expected = sorted([*expected, ("li", "")])
-        restarted(lambda: pages(receiver, village) == expected)
+        restarted(expected)
         assert telling(now + DAY) == 0
         (text,) = [p["text"] for p in receiver.pages.values() if p["account"] == village.account("li")]
     assert "nobody is called for it any more" in text

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -165,11 +166,11 @@ def test_a_watched_folder_loses_nothing_and_doubles_nothing_though_it_is_killed(
             (place / f"{n}.dcm").write_bytes(made)
         process = command.start(*words)
         if first + AT_ONCE < RECORDINGS:
-            until(lambda: are_done(first), command.log.read_text)  # noqa: B023
+            until(partial(are_done, first), command.log.read_text)
             time.sleep(chance.uniform(0.0, 0.2))
             process.send_signal(signal.SIGKILL)
             process.wait()
-    until(lambda: are_done(RECORDINGS - 1), command.log.read_text)
+    until(partial(are_done, RECORDINGS - 1), command.log.read_text)
     ours = {f"recording-{device}-{START_NS + n * MINUTE_NS}" for n in range(RECORDINGS)}
     # What is durable is on its way.
     until(lambda: {end.id for end in found(stream.settings, device)[1]} == ours)
