@@ -153,6 +153,12 @@ def test_st_is_assessable_only_where_the_filter_lets_it(
     assert (found.assessable, found.reason) == (assessable, reason)
 
 
+def test_a_heart_that_never_varies_has_no_ratio_and_no_warning() -> None:
+    found = compute(material(beats([0.8] * 374), 5)).variability
+    assert (found.sdnn_ms, found.rmssd_ms, found.lf_ms2) == pytest.approx((0, 0, 0), abs=1e-9)
+    assert len(found.segments) == 1
+
+
 def breathing(end_s: float) -> list[float]:
     """Return intervals, s, of a heart that follows breath (0.22 Hz, 40 ms) and pressure (0.09 Hz, 30 ms)."""
     rng = np.random.default_rng(7)
